@@ -1,0 +1,83 @@
+/*
+ * xml - a small element tree in one arena, and its serialisation.
+ *
+ * Trees are built by parsers (one stanza at a time) or by hand.  Names are
+ * pairs of namespace and local name; prefixes are not kept.  Everything in a
+ * tree belongs to its arena and goes with it.  The serialiser escapes & < > in
+ * text and & < > ' " in attribute values and control characters as character
+ * references, declares a namespace where it differs from the parent's, and
+ * writes xml:lang and xml:space with their prefix.
+ */
+#ifndef COMMON_XML_H
+#define COMMON_XML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+struct xml_arena;
+
+struct xml_attr {
+	struct xml_attr *next;
+	const char *ns; /* "" for none */
+	const char *name;
+	const char *value;
+};
+
+struct xml_elem {
+	const char *ns;
+	const char *name;
+	struct xml_attr *attrs;
+	struct xml_node *first, *last;
+	struct xml_elem *parent; /* NULL at the root */
+};
+
+struct xml_node {
+	struct xml_node *next;
+	struct xml_elem *elem; /* NULL for text */
+	const char *text;      /* NULL for an element */
+	size_t text_len;
+};
+
+#define XML_NS_XML "http://www.w3.org/XML/1998/namespace"
+
+/* limit: bytes a tree may take; allocation past it fails. */
+int xml_arena_open(struct xml_arena **out, size_t limit);
+void xml_arena_close(struct xml_arena *a);
+/* Drops the content, keeps some memory for the next tree. */
+void xml_arena_reset(struct xml_arena *a);
+/* NUL-terminated copy, or NULL. */
+char *xml_strndup(struct xml_arena *a, const char *s, size_t len);
+
+/* Each returns NULL (or a code) when the arena is full.  Strings are copied.
+ * parent NULL makes a root. */
+struct xml_elem *xml_elem_new(struct xml_arena *a, struct xml_elem *parent,
+    const char *ns, const char *name);
+int xml_set_attr(struct xml_arena *a, struct xml_elem *e, const char *ns,
+    const char *name, const char *value);
+/* Appended to a text node that is the last child, if there is one. */
+int xml_add_text(struct xml_arena *a, struct xml_elem *e, const char *text,
+    size_t len);
+
+/* Attribute without namespace, or NULL. */
+const char *xml_attr(const struct xml_elem *e, const char *name);
+const char *xml_attr_ns(const struct xml_elem *e, const char *ns,
+    const char *name);
+/* First child element of that name, or NULL.  ns or name NULL = any. */
+struct xml_elem *xml_child(const struct xml_elem *e, const char *ns,
+    const char *name);
+/* Next sibling element after e's child c, same rule. */
+struct xml_elem *xml_next(const struct xml_elem *e, const struct xml_elem *c,
+    const char *ns, const char *name);
+bool xml_is(const struct xml_elem *e, const char *ns, const char *name);
+/* All text directly in e, appended to out. */
+int xml_text(const struct xml_elem *e, struct buf *out);
+
+/* Appends e to out.  outer_ns is the default namespace in force outside (not
+ * declared again); NULL for none. */
+int xml_write(struct buf *out, const struct xml_elem *e, const char *outer_ns);
+/* Escapes as text or as an attribute value in single quotes. */
+int xml_escape_text(struct buf *out, const char *s, size_t len);
+int xml_escape_attr(struct buf *out, const char *s, size_t len);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * hosting - what the gateways told this edge: hosted domains, partners, limits,
+ * timers, secrets.  Kept in memory only.
+ *
+ * Each gateway node that holds a channel owns one configuration generation.
+ * Of two that claim one hosted domain the higher epoch is obeyed.  Look-ups
+ * are by comparable domain (common/jid.h) and exact: a sub-domain is another
+ * domain.  Pointers handed out are valid until the next change
+ * (hosting_on_change) and must not be kept.
+ */
+#ifndef EDGE_HOSTING_H
+#define EDGE_HOSTING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct hosting;
+struct frame;
+struct buf;
+
+enum negotiation { NEG_REQUIRED, NEG_OPTIONAL, NEG_NOT_SUPPORTED };
+enum partner_type {
+	PARTNER_FEDERATED,
+	PARTNER_PUBLIC_VERIFIED,
+	PARTNER_PUBLIC_UNVERIFIED
+};
+
+/* One allowed domain; additional domains of a partner have rows of their
+ * own that differ in domain only. */
+struct partner {
+	char domain[256];
+	enum partner_type type;
+	enum negotiation tls;
+	enum negotiation sasl;
+	bool dialback;
+	bool keep_alive;
+	char proxy_fqdn[256]; /* "" = by SRV */
+	uint32_t connection_limit;
+};
+
+struct hosting_settings {
+	uint64_t stream_establishment_ms;
+	uint64_t stream_inactivity_ms;
+	uint64_t inward_deadline_ms;  /* result of an inward stanza */
+	uint64_t outward_deadline_ms; /* proof of an outward stanza */
+	uint32_t inward_window;       /* stanzas a stream may run ahead */
+	uint32_t stanza_max;          /* bytes */
+	uint32_t connection_limit;
+	uint32_t queue_frames; /* per route while connecting */
+	uint32_t queue_bytes;
+};
+
+int hosting_new(struct hosting **out);
+void hosting_free(struct hosting *h);
+
+bool hosting_serves(const struct hosting *h, const char *ascii);
+/* NULL when the domain is not a listed partner of that hosted domain. */
+const struct partner *hosting_partner(const struct hosting *h,
+    const char *hosted_ascii, const char *partner_ascii);
+/* Settings of the gateway that owns the hosted domain; never NULL (defaults
+ * when nobody owns it). */
+const struct hosting_settings *hosting_settings(const struct hosting *h,
+    const char *hosted_ascii);
+/* Node name of the gateway that owns the hosted domain, or NULL. */
+const char *hosting_owner(const struct hosting *h, const char *hosted_ascii);
+
+/* Takes the config frame of a node.  Writes the confirm frame to send back
+ * into confirm.  A generation whose number was seen with another hash, or a
+ * number lower than the one in force from the same store, is refused. */
+int hosting_apply(struct hosting *h, const char *node, const char *store,
+    uint64_t epoch, const struct frame *config, struct buf *confirm);
+/* The node is gone for good; its domains are served no longer. */
+void hosting_drop(struct hosting *h, const char *node);
+
+typedef void hosting_change_fn(void *arg);
+/* Called after every change. */
+void hosting_on_change(struct hosting *h, hosting_change_fn *fn, void *arg);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * identities - the external TLS identities of the edge, one per certificate,
+ * picked by hosted domain.  Filled by the keeper's hand-over; replaced as a
+ * whole on reload (open streams keep the context they began with).
+ */
+#ifndef EDGE_IDENTITIES_H
+#define EDGE_IDENTITIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/tls_identity.h"
+
+struct identities;
+
+int identities_new(struct identities **out);
+void identities_free(struct identities *ids);
+/* Adds one; the identity and its contexts are taken over. */
+int identities_add(struct identities *ids, struct tls_identity *id);
+/* The identity whose certificate names the domain (comparable form), else the
+ * first one added; NULL only when there is none at all.  *named tells whether
+ * the certificate does name the domain. */
+const struct tls_identity *identities_pick(const struct identities *ids,
+    const char *ascii, bool *named);
+
+#endif
