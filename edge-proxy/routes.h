@@ -1,0 +1,104 @@
+/*
+ * routes - the way out: for each pair (hosted domain, partner domain) one
+ * outbound stream, or the queue that waits for it.
+ *
+ * A stanza given to routes_send() is settled exactly once by on_settled:
+ * delivered with the best proof the partner can give, or failed with the
+ * condition its sender gets (RFC 6120 10.4.3).  Stanzas of one pair are written
+ * in the order they were given.  Queues are bounded in stanzas and bytes by the
+ * hosting settings; a full one fails what comes (resource-constraint).  After a
+ * failed attempt the pair is in back-off for a random time that grows with each
+ * failure; what comes meanwhile fails at once.
+ *
+ * Proof: a stanza with a barrier is delivered when the ping of that or a later
+ * id of the same stream has been answered (routes_proof), or, where the
+ * partner answers no pings, when its TCP has acknowledged the bytes.  A stanza
+ * without one is delivered when the stream has taken it.
+ *
+ * Owns     the streams and attempts, copies of the stanzas, its timers.
+ * Borrows  loop, clock, resolver, hosting, identities.
+ * Ends     routes_close() fails all that is unsettled, then on_closed fires
+ *          once, when the last connection is gone; the memory goes after it.
+ * Errors   0 or a negative code.
+ */
+#ifndef EDGE_ROUTES_H
+#define EDGE_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "edge-proxy/stream_info.h"
+
+struct channel_result;
+struct clock;
+struct hosting;
+struct identities;
+struct resolver_client;
+struct routes;
+
+struct route_stanza {
+	const char *local;  /* hosted domain, comparable form */
+	const char *remote; /* partner domain, comparable form */
+	const void *xml;    /* one serialised stanza, namespace jabber:server */
+	size_t len;
+	const char *barrier; /* id of the ping behind it, or NULL */
+	void *cookie;        /* names it; unique while unsettled */
+};
+
+struct routes_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	struct resolver_client *resolver;
+	const struct hosting *hosting;
+	const struct identities *identities;
+	/* Source addresses; AF_UNSPEC (0) means any. */
+	struct sockaddr_storage outgoing4, outgoing6;
+	/* Writes a new stream name (STREAM_ID_SIZE bytes). */
+	void (*make_id)(char *out, void *arg);
+	/* May fire from within routes_send(), routes_proof() and the like;
+	 * r is borrowed for the call. */
+	void (*on_settled)(
+	    void *arg, void *cookie, const struct channel_result *r);
+	/* Outbound streams: up, update, down, failed. */
+	stream_event_fn *on_event;
+	void (*on_closed)(void *arg);
+	void *arg;
+};
+
+int routes_open(struct routes **out, const struct routes_opts *opts);
+/* Says goodbye on every stream. */
+void routes_close(struct routes *r);
+
+/* Takes a stanza; everything is copied.  0: on_settled will tell (or has told).
+ * ERR_NOMEM, ERR_EXISTS (cookie in use): not taken, on_settled stays silent. */
+int routes_send(struct routes *r, const struct route_stanza *s);
+/* The gateway tries what the stream of a pair can prove: s->barrier is sent as
+ * a ping of its own (xml is ignored).  Settled like a stanza: delivered by
+ * PROOF_PING when the proof comes; delivered by PROOF_TCP when the partner
+ * answered none within 10 s; failed when no stream is up. */
+int routes_probe(struct routes *r, const struct route_stanza *s);
+/* The gateway has verified the answer to a ping of ours.  Settles what it
+ * covers; an id that is not outstanding is ignored. */
+void routes_proof(struct routes *r, const char *barrier);
+/* A gateway node came back as a new boot: answers to the pings with its ids
+ * ("sp1-<node>-...") can no longer be verified.  What they covered waits for
+ * the next barrier or its withdrawal. */
+void routes_forget_pings(struct routes *r, const char *node);
+/* The owner has given up on a stanza: on_settled will not fire.  A stanza that
+ * still waits in the queue is not sent.  False when the cookie is unknown
+ * (settled already). */
+bool routes_withdraw(struct routes *r, void *cookie);
+/* The configuration changed: closes streams and fails queues of pairs that are
+ * permitted no more. */
+void routes_recheck(struct routes *r);
+
+typedef void routes_each_fn(const struct stream_info *info, void *arg);
+/* Every outbound stream that is up. */
+void routes_each_stream(struct routes *r, routes_each_fn *fn, void *arg);
+/* Stanzas not yet settled. */
+size_t routes_unsettled(const struct routes *r);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * s2s_in - one inbound XMPP server stream, from accept to close
+ * (RFC 6120, RFC 7590, XEP-0178).
+ *
+ * The partner proves by its certificate, after STARTTLS, that it may speak for
+ * the domain in its header's from (SASL EXTERNAL).  What it may then send is a
+ * set of pairs (hosted domain, partner domain); a stanza of another pair, or
+ * without valid addresses, ends the stream and is never seen by the owner.
+ *
+ * Owns     the connection, the XML parser, its timers.
+ * Borrows  loop, clock, hosting, identities, the event table.
+ * Ends     on_end fires exactly once for every stream that was handed out;
+ *          the stream is freed when it returns.
+ * Errors   0 or a negative code.
+ */
+#ifndef EDGE_S2S_IN_H
+#define EDGE_S2S_IN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "edge-proxy/stream_error.h"
+#include "edge-proxy/stream_info.h"
+
+struct s2s_in;
+struct clock;
+struct hosting;
+struct identities;
+struct jid;
+struct xml_elem;
+
+struct s2s_in_events {
+	/* STREAM_UP once, then STREAM_UPDATE as often as pairs change.  The
+	 * end is told by on_end. */
+	void (*on_event)(struct s2s_in *s, enum stream_event ev,
+	    const struct stream_info *info, void *arg);
+	/* A message, presence or iq in jabber:server whose pair is authorised.
+	 * from and to are its prepared addresses.  Everything is valid during
+	 * the call only.  May pause or close the stream. */
+	void (*on_stanza)(struct s2s_in *s, const struct xml_elem *e,
+	    const struct jid *from, const struct jid *to, void *arg);
+	/* info->reason and info->condition tell why.  was_up: STREAM_UP had been
+	 * reported.  s is gone afterwards. */
+	void (*on_end)(struct s2s_in *s, bool was_up,
+	    const struct stream_info *info, void *arg);
+};
+
+struct s2s_in_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	const struct hosting *hosting;
+	const struct identities *identities;
+	const char *id; /* name for the channel, below STREAM_ID_SIZE; copied */
+	const struct s2s_in_events *events; /* borrowed, static */
+	void *arg;
+};
+
+/* Accepts the connection pending on listener.  opts is copied.  On error *out
+ * is untouched and on_end never fires. */
+int s2s_in_open(
+    struct s2s_in **out, uv_stream_t *listener, const struct s2s_in_opts *opts);
+/* Ends the stream: STREAM_ERR_NONE says goodbye and still takes what the
+ * partner sends until it says goodbye too (5 s at most); anything else is sent
+ * as stream error and ends the stream at once.  text may be NULL.  Safe in
+ * any state and from any callback; the first reason is the one reported. */
+void s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text);
+
+/* Stop and resume reading, also in the middle of a chunk: after a pause no
+ * stanza follows before the resume.  Idempotent, not counted. */
+void s2s_in_pause(struct s2s_in *s);
+void s2s_in_resume(struct s2s_in *s);
+
+/* The configuration changed: drops pairs that are permitted no more and closes
+ * the stream when none is left. */
+void s2s_in_recheck(struct s2s_in *s);
+
+const char *s2s_in_id(const struct s2s_in *s);
+/* "192.0.2.1", the peer's address without port. */
+const char *s2s_in_peer_ip(const struct s2s_in *s);
+/* Authenticated and not closing. */
+bool s2s_in_is_up(const struct s2s_in *s);
+/* Fills a view of the stream as it is now. */
+void s2s_in_info(const struct s2s_in *s, struct stream_info *out);
+/* Whether the stream may carry stanzas of that pair (comparable domains). */
+bool
+s2s_in_carries(const struct s2s_in *s, const char *local, const char *remote);
+
+/* Owner's data, NULL at first. */
+void s2s_in_set_data(struct s2s_in *s, void *data);
+void *s2s_in_data(const struct s2s_in *s);
+
+#endif
