@@ -2,9 +2,10 @@
  * map - hash table from byte strings to pointers, intrusive nodes.
  *
  * The node lives in the caller's object and borrows the key, which must stay
- * unchanged while the node is in the map.  Hashing is SipHash with a key
- * drawn at start, so a peer cannot aim collisions.  Growing may fail for want of memory;
- * the map then stays correct and only gets slower.
+ * unchanged while the node is in the map.  Hashing is SipHash with a key drawn
+ * at start, so a peer cannot aim collisions.  Growing may fail for want of
+ * memory; the map then stays correct and only gets slower.  A node is zeroed
+ * before its first use.
  */
 #ifndef COMMON_MAP_H
 #define COMMON_MAP_H
@@ -40,6 +41,9 @@ void map_remove(struct map *m, struct map_node *n);
 /* Calls fn for each node; fn may remove (and free) the node it is given. */
 typedef void map_each_fn(struct map_node *n, void *arg);
 void map_each(struct map *m, map_each_fn *fn, void *arg);
+
+/* The hash itself: SipHash-2-4 of data under a key of 16 bytes. */
+uint64_t map_hash(const uint8_t key[16], const void *data, size_t len);
 
 #define map_entry(node, type, member)                                          \
 	((type *)(void *)((char *)(node)-offsetof(type, member)))

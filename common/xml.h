@@ -17,6 +17,8 @@
 struct buf;
 struct xml_arena;
 
+enum { XML_ATTRS_MAX = 64 }; /* on one element; ERR_FULL beyond */
+
 struct xml_attr {
 	struct xml_attr *next;
 	const char *ns; /* "" for none */
@@ -30,6 +32,7 @@ struct xml_elem {
 	struct xml_attr *attrs;
 	struct xml_node *first, *last;
 	struct xml_elem *parent; /* NULL at the root */
+	struct xml_node *node;   /* its place among the parent's children */
 };
 
 struct xml_node {
@@ -56,16 +59,16 @@ struct xml_elem *xml_elem_new(struct xml_arena *a, struct xml_elem *parent,
 int xml_set_attr(struct xml_arena *a, struct xml_elem *e, const char *ns,
     const char *name, const char *value);
 /* Appended to a text node that is the last child, if there is one. */
-int xml_add_text(struct xml_arena *a, struct xml_elem *e, const char *text,
-    size_t len);
+int xml_add_text(
+    struct xml_arena *a, struct xml_elem *e, const char *text, size_t len);
 
 /* Attribute without namespace, or NULL. */
 const char *xml_attr(const struct xml_elem *e, const char *name);
-const char *xml_attr_ns(const struct xml_elem *e, const char *ns,
-    const char *name);
+const char *
+xml_attr_ns(const struct xml_elem *e, const char *ns, const char *name);
 /* First child element of that name, or NULL.  ns or name NULL = any. */
-struct xml_elem *xml_child(const struct xml_elem *e, const char *ns,
-    const char *name);
+struct xml_elem *
+xml_child(const struct xml_elem *e, const char *ns, const char *name);
 /* Next sibling element after e's child c, same rule. */
 struct xml_elem *xml_next(const struct xml_elem *e, const struct xml_elem *c,
     const char *ns, const char *name);
@@ -74,9 +77,11 @@ bool xml_is(const struct xml_elem *e, const char *ns, const char *name);
 int xml_text(const struct xml_elem *e, struct buf *out);
 
 /* Appends e to out.  outer_ns is the default namespace in force outside (not
- * declared again); NULL for none. */
+ * declared again); NULL for none.  On error out is as long as before.
+ * ERR_UTF8, ERR_FULL, ERR_NOMEM, ERR_TOO_LONG (nested too deeply). */
 int xml_write(struct buf *out, const struct xml_elem *e, const char *outer_ns);
-/* Escapes as text or as an attribute value in single quotes. */
+/* Escapes as text or as an attribute value in single quotes.  ERR_UTF8 for
+ * bytes that are not UTF-8 or a character that XML 1.0 cannot carry at all. */
 int xml_escape_text(struct buf *out, const char *s, size_t len);
 int xml_escape_attr(struct buf *out, const char *s, size_t len);
 
