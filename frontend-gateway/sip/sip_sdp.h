@@ -1,0 +1,46 @@
+/*
+ * sip_sdp - the few lines of SDP that an IM session needs (RFC 4566,
+ * [MS-SDP] 3.1.5.3).  Pure.
+ *
+ * There is no media: the m= line only says that instant messages are meant
+ * and a=accept-types which content the other side takes.
+ */
+#ifndef FRONTEND_GATEWAY_SIP_SIP_SDP_H
+#define FRONTEND_GATEWAY_SIP_SIP_SDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+enum sip_sdp_kind {
+	SIP_SDP_MESSAGE,   /* m=message ... sip */
+	SIP_SDP_X_MESSAGE, /* m=x-ms-message ... sip, the older form */
+	SIP_SDP_OTHER      /* audio, video, data, another protocol ... */
+};
+
+enum { SIP_SDP_MAX = 64 * 1024, SIP_SDP_ACCEPT_MAX = 2048 };
+
+struct sip_sdp {
+	enum sip_sdp_kind kind; /* message when any m= line is for messages */
+	size_t media;           /* number of m= lines, refused ones included */
+	size_t others;          /* of these: neither message nor port 0 */
+	bool accepts_plain;     /* accept-types lists text/plain or "*",
+	                           or is absent */
+	/* The accept-types of the message line, lower case; "" when absent. */
+	char accept_types[SIP_SDP_ACCEPT_MAX];
+};
+
+/* ERR_MALFORMED: no SDP, or without any m= line.  ERR_TOO_LONG. */
+int sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len);
+
+/* Appends an offer: "m=message <port> sip null".  host is an address or a
+ * domain name; accept_types a space separated list. */
+int sip_sdp_offer(
+    struct buf *out, const char *host, unsigned port, const char *accept_types);
+/* Appends the answer to an offer of that kind; uri is ours, or NULL. */
+int sip_sdp_answer(struct buf *out, const struct sip_sdp *offer,
+    const char *host, unsigned port, const char *uri, const char *accept_types);
+
+#endif

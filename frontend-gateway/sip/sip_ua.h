@@ -1,0 +1,245 @@
+/*
+ * sip_ua - the SIP side of the gateway for those who hold conversations.
+ *
+ * Stands on the transport (TLS connections with the pool), transactions and
+ * dialogs, and keeps their rules to itself: tags, branches, CSeq, route sets,
+ * ACK, retransmission of a 2xx, 100 Trying, CANCEL.  It knows the pool and
+ * no users, and nothing of XMPP.
+ *
+ * Answered here, never seen above: OPTIONS, NEGOTIATE, BYE (reported as the
+ * end of the dialog), UPDATE without body, requests of unknown dialogs (481),
+ * extensions required but not understood (420), malformed ones (400, 416,
+ * 505), methods not in opts.methods (405, 489, 501; BENOTIFY is never
+ * answered), bodies above body_max (413).
+ *
+ * Owns     sockets, transactions, dialogs.
+ * Borrows  loop, clock, TLS identity, event table: all outlive it.
+ * Ends     sip_ua_close() drops everything without a word to the peers;
+ *          on_closed comes once, when the last socket is gone.
+ * Errors   0 or a negative code.  A failed call has no effect and causes no
+ *          callback.
+ *
+ * Calls are allowed from within the callbacks, save sip_ua_close().
+ */
+#ifndef FRONTEND_GATEWAY_SIP_SIP_UA_H
+#define FRONTEND_GATEWAY_SIP_SIP_UA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "frontend-gateway/sip/sip_dialog.h"
+#include "frontend-gateway/sip/sip_msg.h"
+
+struct clock;
+struct tls_identity;
+struct sip_ua;
+struct sip_server_txn;
+struct sip_ua_call;
+
+/* How a dialog ended, when not by sip_ua_bye(). */
+#define SIP_DIALOG_ENDS(X)                                                     \
+	X(SIP_DIALOG_END_BYE, "the peer said BYE")                             \
+	X(SIP_DIALOG_END_NO_ACK, "the peer did not acknowledge the 200")       \
+	X(SIP_DIALOG_END_CLOSED, "the gateway stops")
+
+enum sip_dialog_end {
+#define X(name, text) name,
+	SIP_DIALOG_ENDS(X)
+#undef X
+	    SIP_DIALOG_END_COUNT
+};
+const char *sip_dialog_end_str(enum sip_dialog_end why);
+
+struct sip_ua_events {
+	/* A request of one of opts.methods; in a dialog when d is not NULL.
+	 * req lives until st is answered.  Answer with sip_ua_respond() or
+	 * sip_ua_accept(), now or later.  A re-INVITE comes here, too. */
+	void (*on_request)(struct sip_ua *ua, struct sip_server_txn *st,
+	    const struct sip_msg *req, struct sip_dialog *d, void *arg);
+	/* The INVITE was cancelled and answered 487, or (any request) there is
+	 * no connection left to answer on, or ua closes: do not answer st,
+	 * it is gone when this returns. */
+	void (*on_withdrawn)(
+	    struct sip_ua *ua, struct sip_server_txn *st, void *arg);
+	/* The ACK of a dialog accepted by us is in.  Requests within the
+	 * dialog need not wait for it.  May be NULL. */
+	void (*on_acknowledged)(
+	    struct sip_ua *ua, struct sip_dialog *d, void *arg);
+	/* d is gone when this returns. */
+	void (*on_dialog_end)(struct sip_ua *ua, struct sip_dialog *d,
+	    enum sip_dialog_end why, void *arg);
+	/* The first connection to the pool came up, or the last one went.
+	 * May be NULL. */
+	void (*on_reachable)(struct sip_ua *ua, bool reachable, void *arg);
+	void (*on_closed)(struct sip_ua *ua, void *arg);
+};
+
+/* What to answer a NEGOTIATE (compression) with. */
+enum sip_negotiate_reply {
+	SIP_NEGOTIATE_405,
+	SIP_NEGOTIATE_488,
+	SIP_NEGOTIATE_501,
+	SIP_NEGOTIATE_200_NONE /* 200 with "Compression: None" */
+};
+
+enum sip_contact_form {
+	SIP_CONTACT_GATEWAY, /* <sip:bo@gw.example:5061;transport=tls> */
+	SIP_CONTACT_GRUU     /* <sip:bo@partner.example;opaque=...;gruu> */
+};
+
+struct sip_front_end {
+	const char *name; /* FQDN, as in its certificate */
+	struct sockaddr_storage address;
+};
+
+/* Milliseconds; 0 = the default in brackets. */
+struct sip_timers {
+	uint32_t t1;             /* [500] */
+	uint32_t t2;             /* [4000] */
+	uint32_t request;        /* timers B and F [32000] */
+	uint32_t invite;         /* INVITE after a provisional [90000] */
+	uint32_t acknowledge;    /* timers H and M, 2xx without ACK [32000] */
+	uint32_t linger;         /* J: a final answer is remembered [5000] */
+	uint32_t trying_invite;  /* 100 to an unanswered INVITE [200] */
+	uint32_t trying_request; /* 100 to others, RFC 4320 [3500] */
+	uint32_t keep_alive;     /* CRLFCRLF on an idle connection [120000] */
+};
+
+struct sip_ua_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	/* TLS_PEER_REQUIRED; borrowed. */
+	const struct tls_identity *tls;
+	const char *fqdn; /* ours: Via, Contact, diagnostics */
+	uint16_t port;    /* the one the pool reaches us at; 0 = 5061 */
+	const struct sockaddr_storage *listen;
+	size_t listen_count;
+	const char *pool; /* FQDN */
+	const struct sip_front_end *front_ends;
+	size_t front_end_count;
+	enum sip_negotiate_reply negotiate_reply;
+	enum sip_contact_form contact;
+	/* SIP_METHOD_BIT()s that on_request wants, of INVITE, MESSAGE, INFO,
+	 * SUBSCRIBE, NOTIFY, BENOTIFY, REFER ...; 0 = INVITE MESSAGE INFO. */
+	unsigned methods;
+	struct sip_timers timers;
+	size_t head_max;    /* bytes of a header block; 0 = 256 KiB */
+	size_t body_max;    /* bytes; 0 = 256 KiB */
+	size_t calls_max;   /* own and foreign transactions; 0 = 100000 */
+	size_t dialogs_max; /* 0 = 100000 */
+	const struct sip_ua_events *events; /* borrowed, static */
+	void *arg;
+};
+
+/* Binds, listens, starts connecting.  opts and its texts are copied; why
+ * (size bytes) tells an admin what failed. */
+int sip_ua_open(struct sip_ua **out, const struct sip_ua_opts *opts, char *why,
+    size_t size);
+void sip_ua_close(struct sip_ua *ua);
+/* New connections use this identity from now on; borrowed. */
+void sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls);
+/* Whether any connection with the pool is up. */
+bool sip_ua_reachable(const struct sip_ua *ua);
+
+struct sip_ua_stats {
+	size_t connections; /* secured ones, both directions */
+	size_t client_txns, server_txns, dialogs;
+	uint64_t requests_in, requests_out;
+};
+void sip_ua_get_stats(const struct sip_ua *ua, struct sip_ua_stats *out);
+
+/* --- answering -------------------------------------------------------------- */
+
+/* An answer.  Zeroed members are left out.  Via, From, To, Call-ID, CSeq,
+ * Record-Route, Contact, Allow (405, 2xx to INVITE), Server and
+ * Content-Length are added here. */
+struct sip_answer {
+	int status;
+	const char *reason; /* NULL = the usual one */
+	const struct sip_header *headers;
+	size_t header_count;
+	/* "ms-diagnostics: <id>;reason=...;source=<fqdn>;component=..." */
+	unsigned diagnostics;
+	const char *diagnostics_reason;
+	const char *content_type; /* NULL = no body */
+	const void *body;
+	size_t body_len;
+};
+
+/* Provisional or final answer.  After a final one st is gone for the caller,
+ * even when no connection could take it (that is logged).  A 2xx to an
+ * INVITE outside a dialog goes through sip_ua_accept().  ERR_MALFORMED for
+ * an answer that cannot be put in a message (CR, LF): st is still open. */
+int sip_ua_respond(struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_answer *answer);
+/* Short form: status, diagnostics id and reason (0, NULL = none). */
+int sip_ua_refuse(struct sip_ua *ua, struct sip_server_txn *st, int status,
+    unsigned diagnostics, const char *reason);
+/* 2xx to an INVITE outside a dialog: makes the dialog, repeats the answer until the ACK
+ * is there. */
+int sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
+    struct sip_server_txn *st, const struct sip_answer *answer, void *user);
+/* The request of a transaction that is still to be answered. */
+const struct sip_msg *sip_ua_request_of(const struct sip_server_txn *st);
+
+/* --- asking ------------------------------------------------------------------- */
+
+enum sip_outcome {
+	SIP_OUTCOME_RESPONSE,
+	SIP_OUTCOME_TIMEOUT,  /* no final answer in time */
+	SIP_OUTCOME_TRANSPORT /* its connection broke: fate unknown */
+};
+
+struct sip_result {
+	enum sip_outcome outcome;
+	bool final; /* false: provisional, more will come */
+	int status; /* of the response; 408 on timeout, 503 on transport */
+	const struct sip_msg *response; /* NULL unless RESPONSE */
+	/* 2xx to an INVITE: the new dialog, ACK sent.  NULL otherwise. */
+	struct sip_dialog *dialog;
+};
+
+/* Called for each provisional answer but 100, and once with final set; call is
+ * gone when that one returns.  A second 2xx from a fork is acknowledged and
+ * ended here. */
+typedef void sip_ua_result_fn(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *result, void *arg);
+
+struct sip_question {
+	enum sip_method method;
+	/* Outside a dialog only: */
+	const char *uri;          /* Request-URI */
+	const char *from_uri;     /* "sip:bo@partner.example" */
+	const char *from_display; /* UTF-8, is quoted here; may be NULL */
+	const char *to_uri;       /* NULL = uri */
+	/* Both: */
+	const struct sip_header *headers;
+	size_t header_count;
+	const char *content_type;
+	const void *body;
+	size_t body_len;
+	sip_ua_result_fn *on_result;
+	void *arg;
+	void *user; /* INVITE: becomes the dialog's */
+};
+
+/* A request outside a dialog; INVITE makes one.  ERR_CLOSED when no
+ * connection with the pool is up, ERR_FULL at a limit. */
+int sip_ua_ask(
+    struct sip_ua_call **out, struct sip_ua *ua, const struct sip_question *q);
+/* A request within d (MESSAGE, INFO ...; not INVITE, BYE). */
+int sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *ua,
+    struct sip_dialog *d, const struct sip_question *q);
+/* No more results are wanted; call is gone at once.  An INVITE is
+ * cancelled (and ended with BYE when a 2xx crosses the CANCEL). */
+void sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *call);
+/* Ends a dialog; d is gone at once for the caller, on_dialog_end does not
+ * come.  Calls within it that are under way still get their results. */
+void sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d);
+/* Forgets a dialog the peer has lost (481, 408), without BYE. */
+void sip_ua_forget(struct sip_ua *ua, struct sip_dialog *d);
+
+#endif
