@@ -1,0 +1,96 @@
+/*
+ * edge_conf - edge.json: what an edge has in a file of its own.
+ *
+ * That is addresses, certificates, the names of the gateways it obeys, the
+ * resolver, and how it logs.  Everything else arrives over the channel.
+ *
+ * The keeper loads the file; the other processes get its text and parse it
+ * again, so that there is one reader of it.  Paths are kept as written,
+ * relative ones are relative to the working directory.
+ */
+#ifndef EDGE_EDGE_CONF_H
+#define EDGE_EDGE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/log.h"
+
+enum {
+	EDGE_CONF_LISTEN_MAX = 16,
+	EDGE_CONF_CERTIFICATES_MAX = 64,
+	EDGE_CONF_GATEWAYS_MAX = 64,
+	EDGE_CONF_SERVERS_MAX = 8,
+	EDGE_CONF_ANCHORS_MAX = 16,
+	EDGE_CONF_COMPONENTS_MAX = 64,
+	EDGE_CONF_FILE_MAX = 1024 * 1024
+};
+
+struct edge_conf_files {
+	char *certificate;
+	char *key;
+};
+
+struct edge_conf_level {
+	char component[32];
+	enum log_level level;
+};
+
+struct edge_conf {
+	char node[256];
+
+	struct sockaddr_storage listen[EDGE_CONF_LISTEN_MAX];
+	size_t listen_count;
+	/* Source addresses of outgoing connections; ss_family 0 = any. */
+	struct sockaddr_storage outgoing4, outgoing6;
+	struct edge_conf_files certificates[EDGE_CONF_CERTIFICATES_MAX];
+	size_t certificate_count;
+	char *trust;
+
+	struct sockaddr_storage inner_listen[EDGE_CONF_LISTEN_MAX];
+	size_t inner_listen_count;
+	struct edge_conf_files inner;
+	char *inner_trust;
+	char gateways[EDGE_CONF_GATEWAYS_MAX][256];
+	size_t gateway_count;
+
+	/* "192.0.2.53@53", as libunbound takes them; none = resolv.conf. */
+	char servers[EDGE_CONF_SERVERS_MAX][64];
+	size_t server_count;
+	/* A path, or the text of a DS or DNSKEY record. */
+	char *anchors[EDGE_CONF_ANCHORS_MAX];
+	size_t anchor_count;
+
+	uint32_t grace_ms;
+	char user[64]; /* "" = stay who we are */
+	bool sandbox;
+
+	enum log_level level;
+	struct edge_conf_level levels[EDGE_CONF_COMPONENTS_MAX];
+	size_t level_count;
+	bool bodies;
+};
+
+/* Parses; name is what messages call the text.  On error *out is untouched
+ * and why holds one line, "edge.json: /external/listen/0: port 70000 is above
+ * 65535".  ERR_CONFIG, ERR_NOMEM.  The result is released with
+ * edge_conf_free(). */
+int edge_conf_parse(struct edge_conf **out, const char *name, const char *text,
+    size_t len, char *why, size_t size);
+/* The same from a file; *text (may be NULL) gets what the file held, to be
+ * passed on and then free()d. */
+int edge_conf_load(struct edge_conf **out, const char *path, char **text,
+    char *why, size_t size);
+void edge_conf_free(struct edge_conf *c);
+
+/* Looks at every file the configuration names: certificates load, keys match,
+ * trust holds certificates, anchors can be read, the user exists. */
+int edge_conf_check(const struct edge_conf *c, const char *name, char *why,
+    size_t size);
+
+/* Sets levels and bodies of common/log.h as configured. */
+void edge_conf_apply_log(const struct edge_conf *c);
+
+#endif

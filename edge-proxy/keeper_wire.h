@@ -1,0 +1,96 @@
+/*
+ * keeper_wire - what the keeper and its children say to each other.
+ *
+ * A stream socket pair carries messages of a fixed table: a type, as many
+ * blobs as the type has, and for one type a descriptor.  Layout: u8 type, u8
+ * number of blobs, u16 zero, one u32 length for each blob (big-endian), the
+ * blobs.  Everything is bounded, and whoever breaks the format ends the link.
+ *
+ * Owns     the descriptor, its poll handle, queued output (wiped when sent or
+ *          dropped, since keys pass here).
+ * Borrows  loop.
+ * Ends     on_end fires at most once, when the other side is gone or breaks
+ *          the format; the owner then calls keeper_link_close().  No event
+ *          follows the close; memory goes in a later loop turn.
+ */
+#ifndef EDGE_KEEPER_WIRE_H
+#define EDGE_KEEPER_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct keeper_link;
+
+/* X(constant, number, name, blobs, descriptor) */
+#define KEEPER_MESSAGES(X)                                                     \
+	/* keeper to child: the text of edge.json */                           \
+	X(KW_CONF, 1, "conf", 1, false)                                        \
+	/* keeper to streams: certificate and key, PEM */                      \
+	X(KW_EXTERNAL, 2, "external", 2, false)                                \
+	/* keeper to streams: trusted authorities, PEM */                      \
+	X(KW_TRUST, 3, "trust", 1, false)                                      \
+	/* keeper to streams: certificate, key, trust of the inner side */     \
+	X(KW_INTERNAL, 4, "internal", 3, false)                                \
+	/* keeper to child: what came since the last one is complete */        \
+	X(KW_APPLY, 5, "apply", 0, false)                                      \
+	/* keeper to streams: a new line to the resolver */                    \
+	X(KW_RESOLVER, 6, "resolver", 0, true)                                 \
+	/* keeper to child: stop in order */                                   \
+	X(KW_STOP, 7, "stop", 0, false)                                        \
+	/* child to keeper: applied and at work */                             \
+	X(KW_READY, 16, "ready", 0, false)                                     \
+	/* child to keeper: not applied, and why */                            \
+	X(KW_REFUSED, 17, "refused", 1, false)
+
+enum keeper_message {
+#define X(name, number, text, blobs, fd) name = (number),
+	KEEPER_MESSAGES(X)
+#undef X
+};
+
+enum {
+	KEEPER_BLOBS_MAX = 3,
+	KEEPER_BLOB_MAX = 4 * 1024 * 1024,
+	KEEPER_QUEUE_MAX = 64 * 1024 * 1024
+};
+
+struct keeper_blob {
+	const uint8_t *data;
+	size_t len;
+};
+
+/* blobs are valid during the call.  fd is -1, or a descriptor that the
+ * receiver owns from here on. */
+typedef void keeper_message_fn(enum keeper_message type,
+    const struct keeper_blob *blobs, int fd, void *arg);
+/* rc: 0 when the other side closed in order. */
+typedef void keeper_end_fn(int rc, void *arg);
+
+struct keeper_link_opts {
+	uv_loop_t *loop;
+	int fd; /* taken over on success */
+	keeper_message_fn *on_message;
+	keeper_end_fn *on_end;
+	void *arg;
+};
+
+int keeper_link_open(struct keeper_link **out,
+    const struct keeper_link_opts *opts);
+/* Queues a message; count must be what the table says.  fd (or -1) is taken
+ * over in any case.  ERR_FULL, ERR_TOO_LONG, ERR_NOMEM, ERR_CLOSED. */
+int keeper_link_send(struct keeper_link *l, enum keeper_message type,
+    const struct keeper_blob *blobs, size_t count, int fd);
+void keeper_link_close(struct keeper_link *l);
+
+/* The format by itself.  Size of the message at data: 0 and *size,
+ * ERR_INCOMPLETE, or ERR_MALFORMED. */
+int keeper_wire_length(size_t *size, const uint8_t *data, size_t len);
+/* Splits one whole message. */
+int keeper_wire_decode(enum keeper_message *type,
+    struct keeper_blob blobs[KEEPER_BLOBS_MAX], size_t *count,
+    const uint8_t *data, size_t len);
+const char *keeper_message_str(enum keeper_message type);
+
+#endif
