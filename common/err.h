@@ -16,7 +16,7 @@
 	X(ERR_INCOMPLETE, -10005, "more bytes are needed")                     \
 	X(ERR_NOT_FOUND, -10006, "not found")                                  \
 	X(ERR_EXISTS, -10007, "exists already")                                \
-	X(ERR_STATE, -10008, "not possible in this state")                     \
+	X(ERR_BAD_STATE, -10008, "not possible in this state")                 \
 	X(ERR_DENIED, -10009, "not permitted")                                 \
 	X(ERR_UNSUPPORTED, -10010, "not supported")                            \
 	X(ERR_TLS, -10011, "TLS failed")                                       \
