@@ -15,11 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/negotiation.h"
+
 struct hosting;
 struct frame;
 struct buf;
 
-enum negotiation { NEG_REQUIRED, NEG_OPTIONAL, NEG_NOT_SUPPORTED };
 enum partner_type {
 	PARTNER_FEDERATED,
 	PARTNER_PUBLIC_VERIFIED,
