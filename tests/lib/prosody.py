@@ -1,0 +1,152 @@
+"""Prosody as a partner's server: as many hosts as a test wants, one process.
+
+Every host demands SASL EXTERNAL with a certificate of the public authority,
+unless it is given another certificate or a laxer rule.  Prosody runs in the
+foreground, as its own user when we are root.
+"""
+
+import re
+
+USER = "prosody"
+
+GLOBAL = """\
+daemonize = false
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+plugin_paths = {{ "{plugins}" }}
+interfaces = {{ {interfaces} }}
+c2s_ports = {{ {c2s} }}
+s2s_ports = {{ {s2s} }}
+c2s_direct_tls_ports = {{ }}
+s2s_direct_tls_ports = {{ }}
+log = {{ {{
+    levels = {{ min = "debug" }}; to = "console"; timestamps = "%H:%M:%S";
+}} }}
+modules_enabled = {{
+    "roster"; "saslauth"; "tls"; "disco"; "ping"; "version"; {modules}
+}}
+modules_disabled = {{ "limits" }}
+authentication = "internal_plain"
+storage = "internal"
+network_settings = {{ nagle = false }}
+c2s_require_encryption = true
+s2s_require_encryption = true
+s2s_secure_auth = true
+-- Names come from the run's own name server; without the option libunbound
+-- asks no server on loopback.
+unbound = {{
+    resolvconf = "/dev/null"; hoststxt = false;
+    forward = {{ "{dns}" }};
+    options = {{ ["do-not-query-localhost:"] = "no" }};
+}}
+ssl = {{ cafile = "{ca}" }}
+"""
+
+HOST = """
+VirtualHost "{name}"
+    ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}" }}
+    s2s_secure_auth = {secure}
+    modules_disabled = {{ {disabled} }}
+"""
+
+COMPONENT = """
+Component "{name}"
+    component_secret = "{secret}"
+"""
+
+
+def lua_list(items):
+    return "; ".join(f'"{i}"' for i in items)
+
+
+def encode(text):
+    """Prosody's name for a file: all but letters and digits as %xx."""
+    return re.sub(r"[^A-Za-z0-9_]",
+                  lambda m: "".join(f"%{b:02x}" for b in m[0].encode()), text)
+
+
+class Prosody:
+    def __init__(self, run, dns, authority, name="prosody", host=20,
+                 interfaces6=()):
+        self.run = run
+        self.dns = dns
+        self.authority = authority
+        self.name = name
+        self.address = run.address(host)
+        # One port for s2s at every address, ::1 included: a setting of
+        # Prosody is a list of addresses times a list of ports.
+        self.interfaces = [self.address, *interfaces6]
+        self.s2s = run.port6 if interfaces6 else run.port(self.address, 25269)
+        self.c2s = run.port(self.address, 25222)
+        self.hosts = []
+        self.components = []
+        self.component_port = None
+        self.modules = []
+        self.process = None
+
+    def host(self, name, leaf=None, secure=True, disabled=()):
+        """A domain; leaf None asks the authority for a proper one."""
+        leaf = leaf or self.authority.leaf(name)
+        self.hosts.append((name, leaf, secure, disabled))
+        return self
+
+    def component(self, name, secret):
+        """A domain served by a client of XEP-0114: load without roster."""
+        if self.component_port is None:
+            self.component_port = self.run.port(self.address, 25347)
+        self.components.append((name, secret))
+        return self
+
+    def register(self, user, domain, password="secret"):
+        """Writes the account as Prosody's own storage has it."""
+        folder = f"{self.name}/data/{encode(domain)}/accounts"
+        for part in ("data", f"data/{encode(domain)}",
+                     f"data/{encode(domain)}/accounts"):
+            self.run.folder(f"{self.name}/{part}", USER)
+        self.run.write(f"{folder}/{encode(user)}.dat",
+                       f'return {{ ["password"] = "{password}"; }};\n', USER)
+
+    def start(self):
+        run = self.run
+        folder = run.folder(self.name, USER)
+        run.folder(f"{self.name}/data", USER)
+        ca = run.copy(self.authority.certificate, f"{self.name}/ca.pem", USER)
+        text = GLOBAL.format(
+            folder=folder, ca=ca, dns=self.dns.server, plugins=folder,
+            interfaces=lua_list(self.interfaces), c2s=self.c2s, s2s=self.s2s,
+            modules=lua_list(self.modules))
+        if self.components:
+            text += (f'component_interfaces = {{ "{self.address}" }}\n'
+                     f"component_ports = {{ {self.component_port} }}\n")
+        for name, leaf, secure, disabled in self.hosts:
+            text += HOST.format(
+                name=name, ca=ca, secure=str(secure).lower(),
+                disabled=lua_list(disabled),
+                certificate=run.copy(leaf.certificate,
+                                     f"{self.name}/{name}.pem", USER),
+                key=run.copy(leaf.key, f"{self.name}/{name}.key", USER))
+        for name, secret in self.components:
+            text += COMPONENT.format(name=name, secret=secret)
+            leaf = self.authority.leaf(name)
+            text += '    ssl = {{ certificate = "{}"; key = "{}" }}\n'.format(
+                run.copy(leaf.certificate, f"{self.name}/{name}.pem", USER),
+                run.copy(leaf.key, f"{self.name}/{name}.key", USER))
+        conf = run.write(f"{self.name}/prosody.cfg.lua", text, USER)
+        self.process = run.process(self.name,
+                                   ["prosody", "--config", conf, "-F"],
+                                   user=USER, env={"HOME": folder})
+        return self.restart()
+
+    def restart(self):
+        self.process.start()
+        for address in self.interfaces:
+            self.process.await_port(address, self.s2s)
+        self.process.await_port(self.address, self.c2s)
+        return self
+
+    def stop(self):
+        self.process.stop()
+
+    @property
+    def log(self):
+        return self.process.log
