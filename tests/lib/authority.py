@@ -12,30 +12,33 @@ TOOL = os.path.join(TREE, "certs", "make-test-ca")
 
 
 class Leaf:
-    def __init__(self, certificate, key):
-        self.certificate = certificate
-        self.key = key
+    def __init__(self, folder, name):
+        self.certificate = os.path.join(folder, f"{name}.pem")
+        self.key = os.path.join(folder, f"{name}.key")
 
 
 class Authority:
-    def __init__(self, run, name):
+    """eku is what its certificates are good for: server-only, as public
+    authorities issue them, or both, as mutual TLS inside needs."""
+
+    def __init__(self, run, name, eku="server"):
         self.run = run
+        self.eku = eku
         self.folder = run.folder(name)
-        # Peers read the public half as users of their own.
-        os.chmod(self.folder, 0o711)
         self.leaves = {}
         run.command([TOOL, "ca", self.folder, name])
-        self.certificate = os.path.join(self.folder, f"{name}.pem")
+        self.certificate = os.path.join(self.folder, "ca.pem")
+        # Clients of any user read the public half.
+        os.chmod(self.folder, 0o711)
         os.chmod(self.certificate, 0o644)
 
-    def leaf(self, name, *dns, extra=()):
+    def leaf(self, name, *dns, extra=(), eku=None):
         """A certificate for DNS names; the same name gives the same one."""
         if name not in self.leaves:
-            argv = [TOOL, "leaf", self.folder, name]
+            argv = [TOOL, "leaf", self.folder, name,
+                    "--eku", eku or self.eku, *extra]
             for host in dns or (name,):
                 argv += ["--dns", host]
-            self.run.command(argv + list(extra))
-            self.leaves[name] = Leaf(
-                os.path.join(self.folder, f"{name}.pem"),
-                os.path.join(self.folder, f"{name}.key"))
+            self.run.command(argv)
+            self.leaves[name] = Leaf(self.folder, name)
         return self.leaves[name]

@@ -1,0 +1,174 @@
+"""Our two daemons: their files, their start, their end.
+
+SALLYPORT_BIN names the folder of the binaries (default build/bin), so the
+same scenarios run against the plain and the sanitized build.
+"""
+
+import json
+import os
+import re
+
+from .authority import TREE
+from .run import StartFailed
+
+BIN = os.environ.get("SALLYPORT_BIN", os.path.join(TREE, "build", "bin"))
+
+# A daemon under a sanitizer dies with a report that the log collects.
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|"
+                    r"Assertion .* failed")
+
+
+def binary(name):
+    path = os.path.join(os.path.abspath(BIN), name)
+    if not os.access(path, os.X_OK):
+        raise StartFailed(f"{path} is not there; run make first")
+    return path
+
+
+class Daemon:
+    program = None
+
+    def __init__(self, run, name):
+        self.run = run
+        self.name = name
+        self.config = {}
+        self.process = run.process(name, [])
+        self.process.env.update(SANITIZERS)
+
+    def files(self, leaf, stem):
+        """The daemon's own copies of a certificate and its key."""
+        folder = self.run.folder(self.name)
+        copy = self.run.copy
+        return (copy(leaf.certificate, os.path.join(folder, f"{stem}.pem")),
+                copy(leaf.key, os.path.join(folder, f"{stem}.key")))
+
+    def write(self):
+        self.run.folder(self.name)
+        return self.run.write(f"{self.name}/{self.name}.json",
+                              json.dumps(self.config, indent=2) + "\n")
+
+    def start(self):
+        path = self.write()
+        self.process.argv = [binary(self.program), "--config", path]
+        self.process.start()
+        self.await_ready()
+        return self
+
+    def stop(self, patience=10):
+        return self.process.stop(patience)
+
+    def kill(self):
+        self.process.kill()
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    @property
+    def log(self):
+        return self.process.log
+
+    def reports(self):
+        """Lines of a sanitizer or a failed assertion; should be none."""
+        return [l for l in self.log.text().splitlines() if REPORT.search(l)]
+
+
+class Edge(Daemon):
+    program = "sallyport-edge"
+
+    def __init__(self, run, public, internal, dns, host=30, node="edge1",
+                 domains=("contoso.example",), gateways=("gw1",),
+                 company="contoso.example", listen6=False):
+        super().__init__(run, node)
+        self.node = f"{node}.{company}"
+        self.address = run.address(host)
+        self.inner_address = run.address(host + 1)
+        self.port = run.port(self.address, 25269)
+        self.inner_port = run.port(self.inner_address, 23456)
+        inner = self.files(internal.leaf(self.node), "internal")
+        certificates = []
+        for domain in domains:
+            cert, key = self.files(
+                public.leaf(domain, extra=("--srv", domain)), domain)
+            certificates.append({"certificate": cert, "key": key})
+        self.config = {
+            "node": self.node,
+            "external": {
+                "listen": [f"{self.address}:{self.port}"],
+                "outgoing": [self.address],
+                "certificates": certificates,
+                "trust": public.certificate,
+            },
+            "internal": {
+                "listen": [f"{self.inner_address}:{self.inner_port}"],
+                "certificate": inner[0], "key": inner[1],
+                "trust": internal.certificate,
+                "gateways": [f"{g}.{company}" for g in gateways],
+            },
+            "resolver": {"servers": [dns.server]},
+            "grace_seconds": 30,
+            "log": {"level": "debug"},
+        }
+
+    def await_ready(self):
+        """The inner door is open at once; the outer one waits for a
+        gateway."""
+        self.process.await_port(self.inner_address, self.inner_port)
+
+    def await_open(self, timeout=20):
+        self.process.await_port(self.address, self.port, timeout)
+
+
+class Gateway(Daemon):
+    program = "sallyport-gateway"
+
+    def __init__(self, run, internal, edges, front_ends, host=50, node="gw1",
+                 domains=("contoso.example",), partners=(), users=(),
+                 company="contoso.example", pool="pool.contoso.example"):
+        super().__init__(run, node)
+        self.node = f"{node}.{company}"
+        self.address = run.address(host)
+        self.port = run.port(self.address, 25061)
+        leaf = internal.leaf(self.node)
+        channel = self.files(leaf, "channel")
+        sip = self.files(leaf, "sip")
+        self.config = {
+            "node": self.node,
+            "edges": [{"name": e.node,
+                       "address": f"{e.inner_address}:{e.inner_port}"}
+                      for e in edges],
+            "channel": {"certificate": channel[0], "key": channel[1],
+                        "trust": internal.certificate},
+            "sip": {
+                "listen": [f"{self.address}:{self.port}"],
+                "fqdn": self.node,
+                "certificate": sip[0], "key": sip[1],
+                "trust": internal.certificate,
+                "pool": {
+                    "name": pool,
+                    "front_ends": [
+                        {"name": f.name, "address": f"{f.address}:{f.port}"}
+                        for f in front_ends],
+                },
+            },
+            "store": run.path(self.name, "gateway.db"),
+            "hosted": [{"Domain": d} for d in domains],
+            "partners": list(partners),
+            "users": list(users),
+            "log": {"level": "debug"},
+        }
+
+    def await_ready(self):
+        self.process.await_port(self.address, self.port)
+
+
+def partner(domain, *additional, **more):
+    """A row of the partner table, with the cmdlets' names."""
+    return {"Domain": domain, "AdditionalDomains": list(additional),
+            "PartnerType": "Federated", "TlsNegotiation": "Required",
+            "SaslNegotiation": "Required",
+            "SupportDialbackNegotiation": False, **more}
