@@ -37,34 +37,37 @@ const char *conf_error(const struct conf *c);
 struct conf_obj *conf_root(struct conf *c);
 /* Member object; NULL (and an error when required) if absent.  Every reader
  * accepts a NULL object and then yields its default. */
-struct conf_obj *conf_object(struct conf_obj *o, const char *key,
-    bool required);
+struct conf_obj *
+conf_object(struct conf_obj *o, const char *key, bool required);
 /* Number of elements of an array member, 0 if absent. */
 size_t conf_array(struct conf_obj *o, const char *key, bool required);
 /* Element i of that array, as an object. */
-struct conf_obj *conf_array_object(struct conf_obj *o, const char *key,
-    size_t i);
+struct conf_obj *
+conf_array_object(struct conf_obj *o, const char *key, size_t i);
+/* "" after an error. */
 const char *conf_array_string(struct conf_obj *o, const char *key, size_t i);
 
-/* def NULL means required (conf_string) . */
+/* def NULL means required; "" stands for it after an error. */
 const char *conf_string(struct conf_obj *o, const char *key, const char *def);
 /* NULL if absent, no error. */
 const char *conf_string_opt(struct conf_obj *o, const char *key);
-int64_t conf_int(struct conf_obj *o, const char *key, int64_t def,
-    int64_t min, int64_t max);
+int64_t conf_int(
+    struct conf_obj *o, const char *key, int64_t def, int64_t min, int64_t max);
 bool conf_bool(struct conf_obj *o, const char *key, bool def);
-/* One of count names; returns its index.  def -1 means required. */
+/* One of count names; returns its index.  def -1 means required; 0 stands for
+ * it after an error. */
 int conf_enum(struct conf_obj *o, const char *key, const char *const *names,
     size_t count, int def);
 /* A domain, into comparable form (common/jid.h); out holds 256 bytes. */
-void conf_domain(struct conf_obj *o, const char *key, char *out,
-    bool required);
-/* "192.0.2.1:5269", "[::1]:5269"; without a port when port_def > 0. */
+void conf_domain(struct conf_obj *o, const char *key, char *out, bool required);
+/* "192.0.2.1:5269", "[::1]:5269"; the port may be left out when port_def > 0
+ * and must be when it is -1.  Family 0 (AF_UNSPEC) when absent. */
 void conf_address(struct conf_obj *o, const char *key,
     struct sockaddr_storage *out, int port_def, bool required);
 void conf_array_address(struct conf_obj *o, const char *key, size_t i,
     struct sockaddr_storage *out, int port_def);
-/* Reports an error of the caller's own at a member. */
+/* Reports an error of the caller's own at a member, or at the object itself
+ * when key is NULL; "listen/0" names an element. */
 void conf_fail(struct conf_obj *o, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Refuses members nobody asked for. */

@@ -37,7 +37,7 @@ bool jid_equal(const struct jid *a, const struct jid *b);
 bool jid_bare_equal(const struct jid *a, const struct jid *b);
 
 /* Prepares a domain alone into its comparable form: lower-case A-labels, no
- * trailing dot, LDH (and underscore) labels of 1 to 63, at most 255 in all.
+ * trailing dot, LDH (and underscore) labels of 1 to 63, at most 253 in all.
  * out holds size bytes.  ERR_JID, ERR_TOO_LONG. */
 int jid_domain_ascii(char *out, size_t size, const char *s, size_t len);
 /* The same domain with U-labels, as JIDs carry it. */
