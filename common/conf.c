@@ -429,6 +429,19 @@ conf_enum(struct conf_obj *o, const char *key, const char *const *names,
 	return otherwise;
 }
 
+const char *
+conf_member(struct conf_obj *o, size_t i)
+{
+	void *it;
+
+	if (o == NULL || conf_failed(o->conf))
+		return NULL;
+	it = json_object_iter(o->json);
+	while (it != NULL && i-- > 0)
+		it = json_object_iter_next(o->json, it);
+	return it != NULL ? json_object_iter_key(it) : NULL;
+}
+
 void
 conf_domain(struct conf_obj *o, const char *key, char *out, bool required)
 {

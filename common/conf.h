@@ -58,6 +58,9 @@ bool conf_bool(struct conf_obj *o, const char *key, bool def);
  * it after an error. */
 int conf_enum(struct conf_obj *o, const char *key, const char *const *names,
     size_t count, int def);
+/* Name of the i-th member of an object whose keys are the admin's own; NULL
+ * behind the last. */
+const char *conf_member(struct conf_obj *o, size_t i);
 /* A domain, into comparable form (common/jid.h); out holds 256 bytes. */
 void conf_domain(struct conf_obj *o, const char *key, char *out, bool required);
 /* "192.0.2.1:5269", "[::1]:5269"; the port may be left out when port_def > 0
