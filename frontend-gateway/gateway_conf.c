@@ -1,0 +1,765 @@
+/*
+ * The file is read top down by one function per part; common/conf keeps the
+ * first error, so each part only adds the checks JSON types cannot express.
+ * At the end the domains are put into one sorted table, and what contradicts
+ * another part (a partner with a name of ours, a user of a domain that is not
+ * hosted) is refused there.
+ */
+#include "frontend-gateway/gateway_conf.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/crypto.h>
+
+#include "common/cert_names.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/jid.h"
+#include "common/log.h"
+#include "frontend-gateway/barrier.h"
+
+enum { WARNINGS_MAX = 64, SECRET_FILE_MAX = 4096, SECRET_MIN = 16 };
+
+/* In the order of enum negotiation. */
+static const char *const negotiations[] = { "Required", "Optional",
+	"NotSupported" };
+static const char *const partner_types[] = { "Federated", "PublicVerified",
+	"PublicUnverified" };
+
+const char *
+gateway_partner_type_str(enum gateway_partner_type t)
+{
+	return partner_types[t];
+}
+
+/* Memory ran out: said like any other error, at the root. */
+static void
+no_memory(struct gateway_conf *c)
+{
+	conf_fail(conf_root(c->doc), NULL, "out of memory");
+}
+
+__attribute__((format(printf, 2, 3))) static void
+warn(struct gateway_conf *c, const char *fmt, ...)
+{
+	va_list ap;
+	char *line;
+	int len;
+
+	if (c->warning_count >= WARNINGS_MAX || c->warnings == NULL)
+		return;
+	va_start(ap, fmt);
+	len = vasprintf(&line, fmt, ap);
+	va_end(ap);
+	if (len >= 0)
+		c->warnings[c->warning_count++] = line;
+}
+
+/* An optional member of few values; the default also after an error. */
+static int
+choice(struct conf_obj *o, const char *key, const char *const *names,
+    size_t count, int def)
+{
+	int i = conf_enum(o, key, names, count, def);
+
+	return i < 0 ? def : i;
+}
+
+/* The number of elements, or 0 with an error when there are too many. */
+static size_t
+array_of(struct conf_obj *o, const char *key, size_t min, size_t max)
+{
+	size_t n = conf_array(o, key, min > 0);
+
+	if (n < min) {
+		conf_fail(o, key, "at least %zu needed", min);
+		return 0;
+	}
+	if (n > max) {
+		conf_fail(
+		    o, key, "%zu entries, at most %zu are possible", n, max);
+		return 0;
+	}
+	return n;
+}
+
+static struct gateway_files
+read_files(struct conf_obj *o)
+{
+	struct gateway_files f;
+
+	f.certificate = conf_string(o, "certificate", NULL);
+	f.key = conf_string(o, "key", NULL);
+	f.trust = conf_string(o, "trust", NULL);
+	return f;
+}
+
+static void
+read_edges(struct gateway_conf *c, struct conf_obj *root)
+{
+	size_t n = array_of(root, "edges", 1, GATEWAY_CONF_EDGES_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		struct conf_obj *o = conf_array_object(root, "edges", i);
+		struct gateway_host *e = &c->edges[i];
+
+		conf_domain(o, "name", e->name, true);
+		conf_address(o, "address", &e->address, 0, true);
+		conf_end_object(o);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(c->edges[k].name, e->name) == 0)
+				conf_fail(
+				    o, "name", "%s is listed twice", e->name);
+	}
+	c->edge_count = n;
+}
+
+static void
+read_channel(struct gateway_conf *c, struct conf_obj *root)
+{
+	struct conf_obj *o = conf_object(root, "channel", true);
+
+	c->channel = read_files(o);
+	conf_end_object(o);
+}
+
+static void
+read_pool(struct gateway_sip_conf *s, struct conf_obj *sip)
+{
+	struct conf_obj *o = conf_object(sip, "pool", true);
+	size_t n;
+
+	conf_domain(o, "name", s->pool, true);
+	n = array_of(o, "front_ends", 1, GATEWAY_CONF_FRONT_ENDS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		struct conf_obj *f = conf_array_object(o, "front_ends", i);
+
+		conf_domain(f, "name", s->front_ends[i].name, true);
+		conf_address(
+		    f, "address", &s->front_ends[i].address, 5061, true);
+		conf_end_object(f);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(s->front_ends[k].name,
+				s->front_ends[i].name) == 0)
+				conf_fail(f, "name", "%s is listed twice",
+				    s->front_ends[i].name);
+	}
+	s->front_end_count = n;
+	conf_end_object(o);
+}
+
+static void
+read_sip(struct gateway_conf *c, struct conf_obj *root)
+{
+	static const char *const versions[] = { "", "1.2", "1.3" };
+	static const int codes[] = { 0, TLS1_2_VERSION, TLS1_3_VERSION };
+	static const char *const replies[] = { "405", "488", "501",
+		"200-none" };
+	static const char *const contacts[] = { "gateway", "gruu" };
+	struct gateway_sip_conf *s = &c->sip;
+	struct conf_obj *o = conf_object(root, "sip", true);
+	size_t n = array_of(o, "listen", 1, GATEWAY_CONF_LISTEN_MAX);
+
+	for (size_t k = 0; k < n; k++)
+		conf_array_address(o, "listen", k, &s->listen[k], 5061);
+	s->listen_count = n;
+	conf_domain(o, "fqdn", s->fqdn, true);
+	s->files = read_files(o);
+	s->tls_min = codes[choice(o, "tls_min", versions + 1, 2, 0) + 1];
+	s->tls_max = codes[choice(o, "tls_max", versions, 3, 0)];
+	if (s->tls_max != 0 && s->tls_max < s->tls_min)
+		conf_fail(o, "tls_max", "is below tls_min");
+	read_pool(s, o);
+	s->negotiate_reply = (enum sip_negotiate_reply)choice(
+	    o, "negotiate_reply", replies, 4, SIP_NEGOTIATE_405);
+	s->contact = (enum sip_contact_form)choice(
+	    o, "contact", contacts, 2, SIP_CONTACT_GATEWAY);
+	conf_end_object(o);
+}
+
+static void
+read_hosted(struct gateway_conf *c, struct conf_obj *root)
+{
+	size_t n = array_of(root, "hosted", 1, GATEWAY_CONF_HOSTED_MAX);
+
+	c->hosted = calloc(n + 1, sizeof(*c->hosted));
+	if (c->hosted == NULL) {
+		no_memory(c);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct conf_obj *o = conf_array_object(root, "hosted", i);
+
+		conf_domain(o, "Domain", c->hosted[i], true);
+		conf_end_object(o);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(c->hosted[k], c->hosted[i]) == 0)
+				conf_fail(o, "Domain", "%s is listed twice",
+				    c->hosted[i]);
+	}
+	c->hosted_count = n;
+}
+
+/* --- partners ----------------------------------------------------------- */
+
+static void
+check_negotiation(struct gateway_conf *c, struct conf_obj *o, size_t row,
+    const struct gateway_partner *p)
+{
+	struct negotiation_verdict v;
+
+	v = negotiation_judge(p->tls, p->sasl, p->dialback);
+	if (v.methods == 0)
+		conf_fail(o, NULL,
+		    "TlsNegotiation %s, SaslNegotiation %s and "
+		    "SupportDialbackNegotiation %s leave no way to "
+		    "authenticate",
+		    negotiation_str(p->tls), negotiation_str(p->sasl),
+		    p->dialback ? "true" : "false");
+	else if (!(v.methods & AUTH_SASL_TLS))
+		conf_fail(o, NULL,
+		    "TlsNegotiation %s and SaslNegotiation %s leave only "
+		    "server dialback, which this version cannot do",
+		    negotiation_str(p->tls), negotiation_str(p->sasl));
+	if (v.warnings & NEG_WARN_SASL_NEEDS_TLS)
+		warn(c,
+		    "/partners/%zu: SASL needs TLS: with TlsNegotiation %s "
+		    "the negotiation may fail",
+		    row, negotiation_str(p->tls));
+	if (v.warnings & NEG_WARN_DIALBACK_INERT)
+		warn(c,
+		    "/partners/%zu: dialback is never used, for TLS and SASL "
+		    "are both required",
+		    row);
+}
+
+static void
+read_additional(
+    struct gateway_conf *c, struct conf_obj *o, struct gateway_partner *p)
+{
+	size_t n =
+	    array_of(o, "AdditionalDomains", 0, GATEWAY_CONF_PARTNERS_MAX);
+
+	if (n == 0)
+		return;
+	p->additional = calloc(n, sizeof(*p->additional));
+	if (p->additional == NULL) {
+		no_memory(c);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *s = conf_array_string(o, "AdditionalDomains", i);
+		char ascii[256], key[64];
+
+		if (conf_failed(c->doc))
+			return;
+		if (jid_domain_ascii(ascii, sizeof(ascii), s, strlen(s)) < 0) {
+			snprintf(key, sizeof(key), "AdditionalDomains/%zu", i);
+			conf_fail(o, key, "'%s' is not a domain", s);
+			return;
+		}
+		p->additional[i] = strdup(ascii);
+		if (p->additional[i] == NULL) {
+			no_memory(c);
+			return;
+		}
+		p->additional_count = i + 1;
+	}
+}
+
+static void
+read_partner(struct gateway_conf *c, struct conf_obj *o, size_t row)
+{
+	struct gateway_partner *p = &c->partners[row];
+	const char *identity = conf_string_opt(o, "Identity");
+	const char *domain = conf_string_opt(o, "Domain");
+
+	if (identity != NULL && domain != NULL)
+		conf_fail(
+		    o, "Identity", "Identity and Domain exclude each other");
+	conf_domain(
+	    o, identity != NULL ? "Identity" : "Domain", p->domain, true);
+	read_additional(c, o, p);
+	p->description = conf_string_opt(o, "Description");
+	p->type = (enum gateway_partner_type)choice(
+	    o, "PartnerType", partner_types, 3, GATEWAY_PUBLIC_UNVERIFIED);
+	p->tls = (enum negotiation)choice(
+	    o, "TlsNegotiation", negotiations, 3, NEG_REQUIRED);
+	p->sasl = (enum negotiation)choice(
+	    o, "SaslNegotiation", negotiations, 3, NEG_REQUIRED);
+	p->dialback = conf_bool(o, "SupportDialbackNegotiation", true);
+	p->keep_alive = conf_bool(o, "EnableKeepAlive", true);
+	p->connection_limit =
+	    (uint32_t)conf_int(o, "ConnectionLimit", 0, 0, UINT32_MAX);
+	/* An empty name is the same as none. */
+	if (conf_string(o, "ProxyFqdn", "")[0] != '\0')
+		conf_domain(o, "ProxyFqdn", p->proxy_fqdn, true);
+	if (!conf_failed(c->doc))
+		check_negotiation(c, o, row, p);
+	conf_end_object(o);
+}
+
+static void
+read_partners(struct gateway_conf *c, struct conf_obj *root)
+{
+	size_t n = array_of(root, "partners", 0, GATEWAY_CONF_PARTNERS_MAX);
+
+	c->partners = calloc(n + 1, sizeof(*c->partners));
+	if (c->partners == NULL) {
+		no_memory(c);
+		return;
+	}
+	c->partner_count = n;
+	for (size_t i = 0; i < n && !conf_failed(c->doc); i++)
+		read_partner(c, conf_array_object(root, "partners", i), i);
+}
+
+/* --- users -------------------------------------------------------------- */
+
+static int
+by_string(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static void
+read_users(struct gateway_conf *c, struct conf_obj *root)
+{
+	size_t n = array_of(root, "users", 0, GATEWAY_CONF_USERS_MAX);
+
+	c->users = calloc(n + 1, sizeof(*c->users));
+	if (c->users == NULL) {
+		no_memory(c);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *s = conf_array_string(root, "users", i);
+		struct jid j;
+		char key[64];
+		int rc;
+
+		if (conf_failed(c->doc))
+			return;
+		snprintf(key, sizeof(key), "users/%zu", i);
+		rc = jid_parse(&j, s, strlen(s));
+		if (rc < 0 || j.local == NULL || j.resource != NULL) {
+			conf_fail(root, key, "'%s' is not a user's address", s);
+			jid_finish(&j);
+			return;
+		}
+		if (!gateway_conf_hosts(c, j.ascii))
+			conf_fail(
+			    root, key, "'%s': %s is not hosted", s, j.ascii);
+		c->users[i] = strdup(j.bare);
+		jid_finish(&j);
+		if (c->users[i] == NULL) {
+			no_memory(c);
+			return;
+		}
+		c->user_count = i + 1;
+	}
+	qsort(c->users, c->user_count, sizeof(*c->users), by_string);
+}
+
+/* --- the rest ----------------------------------------------------------- */
+
+static void
+read_limits(struct gateway_conf *c, struct conf_obj *root)
+{
+	struct conf_obj *o = conf_object(root, "limits", false);
+	struct gateway_limits *l = &c->limits;
+
+	l->body_bytes = (size_t)conf_int(o, "body_bytes", 65536, 1024, 131072);
+	l->conversations =
+	    (size_t)conf_int(o, "conversations", 20000, 1, 1000000);
+	l->queue_messages =
+	    (size_t)conf_int(o, "queue_messages", 200, 1, 10000);
+	l->queue_bytes =
+	    (size_t)conf_int(o, "queue_bytes", 1048576, 262144, 67108864);
+	l->connection_limit =
+	    (uint32_t)conf_int(o, "ConnectionLimit", 1000, 1, UINT32_MAX);
+	l->partner_connection_limit =
+	    (uint32_t)conf_int(o, "PartnerConnectionLimit", 20, 1, UINT32_MAX);
+	l->stanza_bytes =
+	    (uint32_t)conf_int(o, "stanza_bytes", 262144, 10000, 1048576);
+	l->inward_window =
+	    (uint32_t)conf_int(o, "inward_window", 500, 1, 10000);
+	l->route_frames =
+	    (uint32_t)conf_int(o, "route_frames", 1000, 1, 100000);
+	l->route_bytes =
+	    (uint32_t)conf_int(o, "route_bytes", 4194304, 65536, 268435456);
+	conf_end_object(o);
+}
+
+static void
+read_timers(struct gateway_conf *c, struct conf_obj *root)
+{
+	struct conf_obj *o = conf_object(root, "timers", false);
+	struct gateway_timers *t = &c->timers;
+
+	t->idle_ms =
+	    1000 * (uint64_t)conf_int(o, "idle_seconds", 1800, 1, 86400);
+	/* Below the 32 s of SIP's own timer F, and above what a demo needs. */
+	t->outward_ms = (uint64_t)conf_int(o, "outward_ms", 28000, 500, 31000);
+	t->inward_ms = (uint64_t)conf_int(o, "inward_ms", 60000, 1000, 120000);
+	t->stream_establishment_ms =
+	    1000 *
+	    (uint64_t)conf_int(o, "StreamEstablishmentTimeout", 60, 1, 3600);
+	t->stream_inactivity_ms =
+	    1000 *
+	    (uint64_t)conf_int(o, "StreamInactivityTimeout", 600, 10, 86400);
+	conf_end_object(o);
+}
+
+/* The passphrase every node of a deployment shares. */
+static void
+read_secret(struct gateway_conf *c, struct conf_obj *root)
+{
+	const char *path = conf_string_opt(root, "dialback_secret_file");
+	char text[SECRET_FILE_MAX];
+	size_t len;
+	FILE *f;
+
+	if (path == NULL)
+		return;
+	f = fopen(path, "re");
+	if (f == NULL) {
+		conf_fail(root, "dialback_secret_file", "%s: %s", path,
+		    strerror(errno));
+		return;
+	}
+	len = fread(text, 1, sizeof(text), f);
+	fclose(f);
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+		len--;
+	if (len < SECRET_MIN || len > sizeof(c->dialback_secret)) {
+		conf_fail(root, "dialback_secret_file",
+		    "%s: the secret has %zu bytes, %d to %zu are possible",
+		    path, len, SECRET_MIN, sizeof(c->dialback_secret));
+		return;
+	}
+	memcpy(c->dialback_secret, text, len);
+	c->dialback_secret_len = len;
+}
+
+static void
+read_log(struct gateway_conf *c, struct conf_obj *root)
+{
+	static const char *const levels[] = { "error", "warn", "info",
+		"debug" };
+	struct conf_obj *o = conf_object(root, "log", false);
+	struct conf_obj *parts = conf_object(o, "components", false);
+	const char *name;
+	int level;
+
+	c->log.level = (enum log_level)choice(o, "level", levels, 4, LOG_INFO);
+	c->log.bodies = conf_bool(o, "bodies", false);
+	for (size_t i = 0; (name = conf_member(parts, i)) != NULL; i++) {
+		if (c->log.component_count == GATEWAY_CONF_LOG_MAX) {
+			conf_fail(o, "components", "more than %d entries",
+			    GATEWAY_CONF_LOG_MAX);
+			break;
+		}
+		level = conf_enum(parts, name, levels, 4, -1);
+		if (level < 0)
+			break;
+		c->log.components[c->log.component_count].name = name;
+		c->log.components[c->log.component_count].level =
+		    (enum log_level)level;
+		c->log.component_count++;
+	}
+	conf_end_object(parts);
+	conf_end_object(o);
+}
+
+/* --- domains ------------------------------------------------------------ */
+
+static int
+by_domain(const void *a, const void *b)
+{
+	const struct gateway_domain *x = a, *y = b;
+
+	return strcmp(x->domain, y->domain);
+}
+
+bool
+gateway_conf_hosts(const struct gateway_conf *c, const char *domain)
+{
+	for (size_t i = 0; i < c->hosted_count; i++)
+		if (strcmp(c->hosted[i], domain) == 0)
+			return true;
+	return false;
+}
+
+bool
+gateway_conf_is_own(const struct gateway_conf *c, const char *domain)
+{
+	if (gateway_conf_hosts(c, domain) || strcmp(c->node, domain) == 0 ||
+	    strcmp(c->sip.fqdn, domain) == 0 ||
+	    strcmp(c->sip.pool, domain) == 0)
+		return true;
+	for (size_t i = 0; i < c->sip.front_end_count; i++)
+		if (strcmp(c->sip.front_ends[i].name, domain) == 0)
+			return true;
+	for (size_t i = 0; i < c->edge_count; i++)
+		if (strcmp(c->edges[i].name, domain) == 0)
+			return true;
+	return false;
+}
+
+const struct gateway_partner *
+gateway_conf_partner(const struct gateway_conf *c, const char *domain)
+{
+	struct gateway_domain key = { .domain = domain };
+	const struct gateway_domain *d;
+
+	if (c->domain_count == 0)
+		return NULL;
+	d = bsearch(
+	    &key, c->domains, c->domain_count, sizeof(*c->domains), by_domain);
+	return d == NULL ? NULL : d->partner;
+}
+
+bool
+gateway_conf_permits(const struct gateway_conf *c, const char *user)
+{
+	return c->user_count > 0 && bsearch(&user, c->users, c->user_count,
+					sizeof(*c->users), by_string) != NULL;
+}
+
+static void
+add_domain(struct gateway_conf *c, struct conf_obj *root, size_t row,
+    const char *member, const char *domain)
+{
+	char key[96];
+
+	if (gateway_conf_is_own(c, domain)) {
+		snprintf(key, sizeof(key), "partners/%zu/%s", row, member);
+		conf_fail(root, key,
+		    "%s is a name of our own: a partner that carried it could "
+		    "speak for employees",
+		    domain);
+	}
+	c->domains[c->domain_count].domain = domain;
+	c->domains[c->domain_count].partner = &c->partners[row];
+	c->domain_count++;
+}
+
+static void
+index_domains(struct gateway_conf *c, struct conf_obj *root)
+{
+	size_t n = c->partner_count;
+
+	for (size_t i = 0; i < c->partner_count; i++)
+		n += c->partners[i].additional_count;
+	c->domains = calloc(n + 1, sizeof(*c->domains));
+	if (c->domains == NULL) {
+		no_memory(c);
+		return;
+	}
+	for (size_t i = 0; i < c->partner_count; i++) {
+		const struct gateway_partner *p = &c->partners[i];
+		char member[64];
+
+		add_domain(c, root, i, "Domain", p->domain);
+		for (size_t k = 0; k < p->additional_count; k++) {
+			snprintf(
+			    member, sizeof(member), "AdditionalDomains/%zu", k);
+			add_domain(c, root, i, member, p->additional[k]);
+		}
+	}
+	qsort(c->domains, c->domain_count, sizeof(*c->domains), by_domain);
+	for (size_t i = 1; i < c->domain_count; i++)
+		if (strcmp(c->domains[i - 1].domain, c->domains[i].domain) == 0)
+			conf_fail(root, "partners", "%s is listed twice",
+			    c->domains[i].domain);
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static void
+read_root(struct gateway_conf *c)
+{
+	struct conf_obj *root = conf_root(c->doc);
+
+	conf_domain(root, "node", c->node, true);
+	if (strlen(c->node) > BARRIER_NODE_MAX)
+		conf_fail(root, "node", "longer than %d characters",
+		    BARRIER_NODE_MAX);
+	read_edges(c, root);
+	read_channel(c, root);
+	read_sip(c, root);
+	c->store = conf_string(root, "store", NULL);
+	read_hosted(c, root);
+	read_partners(c, root);
+	read_users(c, root);
+	read_secret(c, root);
+	read_limits(c, root);
+	read_timers(c, root);
+	read_log(c, root);
+	if (!conf_failed(c->doc))
+		index_domains(c, root);
+	conf_end_object(root);
+}
+
+/* Takes over doc, also on error. */
+static int
+from_document(struct gateway_conf **out, struct conf *doc, char *error)
+{
+	struct gateway_conf *c;
+
+	if (doc == NULL) {
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE, "out of memory");
+		return ERR_NOMEM;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL) {
+		conf_finish(doc);
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE, "out of memory");
+		return ERR_NOMEM;
+	}
+	c->doc = doc;
+	c->warnings = calloc(WARNINGS_MAX, sizeof(*c->warnings));
+	if (!conf_failed(doc))
+		read_root(c);
+	if (conf_failed(doc)) {
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE, "%s", conf_error(doc));
+		gateway_conf_free(c);
+		return ERR_CONFIG;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+gateway_conf_load(struct gateway_conf **out, const char *path, char *error)
+{
+	return from_document(out, conf_load(path), error);
+}
+
+int
+gateway_conf_parse(struct gateway_conf **out, const char *name,
+    const char *text, size_t len, char *error)
+{
+	return from_document(out, conf_parse(name, text, len), error);
+}
+
+static void
+free_strings(char **v, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(v[i]);
+	free(v);
+}
+
+void
+gateway_conf_free(struct gateway_conf *c)
+{
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->partner_count; i++)
+		free_strings(
+		    c->partners[i].additional, c->partners[i].additional_count);
+	free(c->partners);
+	free_strings(c->users, c->user_count);
+	free_strings(c->warnings, c->warning_count);
+	free(c->hosted);
+	free(c->domains);
+	conf_finish(c->doc);
+	OPENSSL_cleanse(c->dialback_secret, sizeof(c->dialback_secret));
+	free(c);
+}
+
+void
+gateway_conf_apply_log(const struct gateway_conf *c)
+{
+	/* Names and levels were checked when they were read. */
+	(void)log_set_level(NULL, c->log.level);
+	for (size_t i = 0; i < c->log.component_count; i++)
+		(void)log_set_level(
+		    c->log.components[i].name, c->log.components[i].level);
+	log_set_bodies(c->log.bodies);
+}
+
+/* Whether a certificate names one of us, as its users will ask. */
+static int
+check_name(const struct tls_identity *id, const char *part,
+    const struct gateway_files *files, const char *name, char *error)
+{
+	struct cert_names names;
+	int rc;
+
+	rc = cert_names_read(&names, SSL_CTX_get0_certificate(id->server));
+	if (rc < 0) {
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE, "/%s/certificate: %s",
+		    part, err_str(rc));
+		return rc;
+	}
+	if (cert_names_match_dns(&names, &name, 1) < 0) {
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE,
+		    "/%s/certificate: %s does not name %s", part,
+		    files->certificate, name);
+		rc = ERR_CERT;
+	}
+	cert_names_finish(&names);
+	return rc;
+}
+
+static int
+load_identity(struct tls_identity *out, const char *part,
+    const struct gateway_files *files, int min, int max, char *error)
+{
+	struct tls_identity_files f = {
+		.certificate = files->certificate,
+		.key = files->key,
+		.trust = files->trust,
+		.peer = TLS_PEER_REQUIRED,
+		/* Server certificates come without clientAuth. */
+		.judge_as_server = true,
+		.min_version = min,
+		.max_version = max,
+	};
+	char why[GATEWAY_CONF_ERROR_SIZE / 2];
+	int rc;
+
+	rc = tls_identity_load(out, &f, why, sizeof(why));
+	if (rc < 0)
+		snprintf(error, GATEWAY_CONF_ERROR_SIZE, "/%s: %s", part, why);
+	return rc;
+}
+
+int
+gateway_conf_identities(struct tls_identity *channel, struct tls_identity *sip,
+    const struct gateway_conf *c, char *error)
+{
+	struct tls_identity a = { 0 }, b = { 0 };
+	int rc;
+
+	rc =
+	    load_identity(&a, "channel", &c->channel, TLS1_3_VERSION, 0, error);
+	if (rc < 0)
+		return rc;
+	rc = check_name(&a, "channel", &c->channel, c->node, error);
+	if (rc < 0)
+		goto fail;
+	rc = load_identity(
+	    &b, "sip", &c->sip.files, c->sip.tls_min, c->sip.tls_max, error);
+	if (rc < 0)
+		goto fail;
+	rc = check_name(&b, "sip", &c->sip.files, c->sip.fqdn, error);
+	if (rc < 0)
+		goto fail;
+	*channel = a;
+	*sip = b;
+	return 0;
+
+fail:
+	tls_identity_finish(&a);
+	tls_identity_finish(&b);
+	return rc;
+}

@@ -1,0 +1,171 @@
+/*
+ * gateway_conf - gateway.json, checked and in the form the program uses.
+ *
+ * Partner rows carry the parameter names, values and defaults of
+ * New-CsXmppAllowedPartner; their negotiation settings are checked by the
+ * matrix of "Negotiation settings for XMPP federated partners".  Default
+ * deny: a domain that is no partner and a user who is not listed do not exist.
+ *
+ * Strings belong to the configuration and live as long as it does.  All
+ * domains are in comparable form (common/jid.h).
+ *
+ * Errors   ERR_CONFIG with one line for an admin:
+ *          gateway.json: /partners/0: SASL needs TLS ...
+ */
+#ifndef GATEWAY_GATEWAY_CONF_H
+#define GATEWAY_GATEWAY_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "common/log.h"
+#include "common/tls_identity.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "proto/negotiation.h"
+
+struct conf;
+
+enum {
+	GATEWAY_CONF_EDGES_MAX = 16,
+	GATEWAY_CONF_LISTEN_MAX = 8,
+	GATEWAY_CONF_FRONT_ENDS_MAX = 32,
+	GATEWAY_CONF_HOSTED_MAX = 256,
+	GATEWAY_CONF_PARTNERS_MAX = 4096,
+	GATEWAY_CONF_USERS_MAX = 200000,
+	GATEWAY_CONF_LOG_MAX = 64,
+	GATEWAY_CONF_ERROR_SIZE = 1024
+};
+
+enum gateway_partner_type {
+	GATEWAY_FEDERATED,
+	GATEWAY_PUBLIC_VERIFIED,
+	GATEWAY_PUBLIC_UNVERIFIED
+};
+/* As the cmdlet spells it. */
+const char *gateway_partner_type_str(enum gateway_partner_type t);
+
+/* An edge or a front end. */
+struct gateway_host {
+	char name[256];
+	struct sockaddr_storage address;
+};
+
+struct gateway_files {
+	const char *certificate, *key, *trust;
+};
+
+struct gateway_partner {
+	char domain[256];
+	char **additional; /* comparable domains */
+	size_t additional_count;
+	const char *description; /* NULL when absent */
+	enum gateway_partner_type type;
+	enum negotiation tls, sasl;
+	bool dialback;
+	bool keep_alive;
+	char proxy_fqdn[256];      /* "" = by SRV */
+	uint32_t connection_limit; /* 0 = the gateway's */
+};
+
+struct gateway_sip_conf {
+	struct sockaddr_storage listen[GATEWAY_CONF_LISTEN_MAX];
+	size_t listen_count;
+	char fqdn[256];
+	struct gateway_files files;
+	int tls_min, tls_max; /* TLS1_2_VERSION ...; max 0 = no limit */
+	char pool[256];
+	struct gateway_host front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
+	size_t front_end_count;
+	enum sip_negotiate_reply negotiate_reply;
+	enum sip_contact_form contact;
+};
+
+struct gateway_limits {
+	size_t body_bytes;                  /* of one text, as UTF-8 */
+	size_t conversations;               /* pairs at a time */
+	size_t queue_messages;              /* waiting in one conversation */
+	size_t queue_bytes;                 /* the same in bytes */
+	uint32_t connection_limit;          /* ConnectionLimit */
+	uint32_t partner_connection_limit;  /* PartnerConnectionLimit */
+	uint32_t stanza_bytes;              /* one stanza at the edge */
+	uint32_t inward_window;             /* stanzas ahead of the count */
+	uint32_t route_frames, route_bytes; /* queue of a connecting route */
+};
+
+struct gateway_timers {
+	uint64_t idle_ms;    /* a chat without a message ends */
+	uint64_t outward_ms; /* Lync's message without a proof: 504 */
+	uint64_t inward_ms;  /* XMPP's message without an answer */
+	uint64_t stream_establishment_ms;
+	uint64_t stream_inactivity_ms;
+};
+
+struct gateway_log_conf {
+	enum log_level level;
+	struct {
+		const char *name;
+		enum log_level level;
+	} components[GATEWAY_CONF_LOG_MAX];
+	size_t component_count;
+	bool bodies;
+};
+
+struct gateway_conf {
+	struct conf *doc;
+	char node[256];
+	struct gateway_host edges[GATEWAY_CONF_EDGES_MAX];
+	size_t edge_count;
+	struct gateway_files channel;
+	struct gateway_sip_conf sip;
+	const char *store;
+	char (*hosted)[256];
+	size_t hosted_count;
+	struct gateway_partner *partners;
+	size_t partner_count;
+	char **users; /* prepared bare JIDs, sorted */
+	size_t user_count;
+	uint8_t dialback_secret[64];
+	size_t dialback_secret_len; /* 0 = made from the store's secret */
+	struct gateway_limits limits;
+	struct gateway_timers timers;
+	struct gateway_log_conf log;
+	/* What is allowed but unwise: lines for the log. */
+	char **warnings;
+	size_t warning_count;
+	/* Rows sorted by domain, for look-ups. */
+	struct gateway_domain {
+		const char *domain;
+		const struct gateway_partner *partner;
+	} * domains;
+	size_t domain_count;
+};
+
+/* Reads and checks the file.  On error *out is untouched and error
+ * (GATEWAY_CONF_ERROR_SIZE bytes) has the line. */
+int gateway_conf_load(struct gateway_conf **out, const char *path, char *error);
+/* The same from text; name is what messages call it. */
+int gateway_conf_parse(struct gateway_conf **out, const char *name,
+    const char *text, size_t len, char *error);
+void gateway_conf_free(struct gateway_conf *c);
+
+/* Makes logging follow the "log" part. */
+void gateway_conf_apply_log(const struct gateway_conf *c);
+
+/* Loads both identities, and sees that each certificate names this node.  The
+ * error begins with the member: "/sip: ...". */
+int gateway_conf_identities(struct tls_identity *channel,
+    struct tls_identity *sip, const struct gateway_conf *c, char *error);
+
+/* Look-ups by comparable domain or prepared bare JID; all exact. */
+bool gateway_conf_hosts(const struct gateway_conf *c, const char *domain);
+/* A name that nobody outside may carry: hosted domains, pool, front ends,
+ * edges and this node. */
+bool gateway_conf_is_own(const struct gateway_conf *c, const char *domain);
+/* NULL when the domain is no partner. */
+const struct gateway_partner *
+gateway_conf_partner(const struct gateway_conf *c, const char *domain);
+bool gateway_conf_permits(const struct gateway_conf *c, const char *user);
+
+#endif

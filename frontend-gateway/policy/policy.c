@@ -1,0 +1,221 @@
+/*
+ * The permitted users and the partner rows are the configuration's; what is
+ * kept here is the set of pairs in which the Lync user wrote: a map for the
+ * look-up and a list in the order of last use.
+ */
+#include "frontend-gateway/policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/list.h"
+#include "common/map.h"
+#include "frontend-gateway/gateway_conf.h"
+
+struct pair {
+	struct map_node node;
+	struct list by_use;
+	size_t key_len;
+	char key[]; /* user NUL contact */
+};
+
+struct policy {
+	const struct gateway_conf *conf;
+	struct map pairs;
+	struct list by_use; /* longest unused first */
+	size_t max;
+};
+
+int
+policy_new(
+    struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
+{
+	struct policy *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	rc = map_init(&p->pairs);
+	if (rc < 0) {
+		free(p);
+		return rc;
+	}
+	list_init(&p->by_use);
+	p->conf = conf;
+	p->max = pairs_max != 0 ? pairs_max : POLICY_PAIRS_MAX;
+	*out = p;
+	return 0;
+}
+
+static void
+drop(struct policy *p, struct pair *pair)
+{
+	map_remove(&p->pairs, &pair->node);
+	list_remove(&pair->by_use);
+	free(pair);
+}
+
+void
+policy_free(struct policy *p)
+{
+	if (p == NULL)
+		return;
+	LIST_FOREACH_SAFE (it, &p->by_use)
+		drop(p, list_entry(it, struct pair, by_use));
+	map_finish(&p->pairs);
+	free(p);
+}
+
+static struct pair *
+new_pair(const char *user, const char *contact)
+{
+	size_t ulen = strlen(user) + 1, clen = strlen(contact);
+	struct pair *pair = malloc(sizeof(*pair) + ulen + clen);
+
+	if (pair == NULL)
+		return NULL;
+	memset(&pair->node, 0, sizeof(pair->node));
+	list_init(&pair->by_use);
+	pair->key_len = ulen + clen;
+	memcpy(pair->key, user, ulen);
+	memcpy(pair->key + ulen, contact, clen);
+	return pair;
+}
+
+/* The pair as stored, moved to the end of the order; NULL when unknown. */
+static struct pair *
+use(struct policy *p, const struct pair *like)
+{
+	struct map_node *n = map_get(&p->pairs, like->key, like->key_len);
+	struct pair *pair;
+
+	if (n == NULL)
+		return NULL;
+	pair = map_entry(n, struct pair, node);
+	list_remove(&pair->by_use);
+	list_append(&p->by_use, &pair->by_use);
+	return pair;
+}
+
+void
+policy_remember(struct policy *p, const char *user, const char *contact)
+{
+	struct pair *pair = new_pair(user, contact);
+
+	if (pair == NULL)
+		return;
+	if (use(p, pair) != NULL ||
+	    map_put(&p->pairs, &pair->node, pair->key, pair->key_len) < 0) {
+		free(pair);
+		return;
+	}
+	list_append(&p->by_use, &pair->by_use);
+	if (p->pairs.count > p->max)
+		drop(p, list_entry(p->by_use.next, struct pair, by_use));
+}
+
+static bool
+remembers(struct policy *p, const char *user, const char *contact)
+{
+	struct pair *pair = new_pair(user, contact);
+	bool known;
+
+	if (pair == NULL)
+		return false;
+	known = use(p, pair) != NULL;
+	free(pair);
+	return known;
+}
+
+struct policy_inward
+policy_judge_inward(struct policy *p, const char *user, const char *contact,
+    const char *contact_domain)
+{
+	const struct gateway_partner *partner;
+
+	partner = gateway_conf_partner(p->conf, contact_domain);
+	if (partner == NULL)
+		return (struct policy_inward){ POLICY_DENIED,
+			"domain-not-a-partner" };
+	if (!gateway_conf_permits(p->conf, user))
+		return (struct policy_inward){ POLICY_DENIED,
+			"user-not-permitted" };
+	if (remembers(p, user, contact))
+		return (struct policy_inward){ POLICY_KNOWN, "known" };
+	switch (partner->type) {
+	case GATEWAY_FEDERATED:
+	case GATEWAY_PUBLIC_VERIFIED:
+		return (
+		    struct policy_inward){ POLICY_STRANGER, "partner-type" };
+	case GATEWAY_PUBLIC_UNVERIFIED:
+		break;
+	}
+	return (struct policy_inward){ POLICY_DENIED,
+		"partner-type-may-not-start" };
+}
+
+/* Whether a condition tells that a user exists, or what he thinks of the
+ * sender.  A pool that is away or a text that is too long tells neither. */
+static bool
+tells_of_user(enum condition c)
+{
+	switch (c) {
+	case COND_INTERNAL_SERVER_ERROR:
+	case COND_POLICY_VIOLATION:
+	case COND_REMOTE_SERVER_TIMEOUT:
+	case COND_RESOURCE_CONSTRAINT:
+	case COND_BAD_REQUEST:
+		return false;
+	case COND_CONFLICT:
+	case COND_FEATURE_NOT_IMPLEMENTED:
+	case COND_FORBIDDEN:
+	case COND_GONE:
+	case COND_ITEM_NOT_FOUND:
+	case COND_JID_MALFORMED:
+	case COND_NOT_ACCEPTABLE:
+	case COND_NOT_ALLOWED:
+	case COND_NOT_AUTHORIZED:
+	case COND_RECIPIENT_UNAVAILABLE:
+	case COND_REDIRECT:
+	case COND_REGISTRATION_REQUIRED:
+	case COND_REMOTE_SERVER_NOT_FOUND:
+	case COND_SERVICE_UNAVAILABLE:
+	case COND_SUBSCRIPTION_REQUIRED:
+	case COND_UNDEFINED_CONDITION:
+	case COND_UNEXPECTED_REQUEST:
+	case COND_COUNT:
+		break;
+	}
+	return true;
+}
+
+enum condition
+policy_disclose(enum policy_standing standing, enum condition c)
+{
+	switch (standing) {
+	case POLICY_KNOWN:
+		return c;
+	case POLICY_STRANGER:
+		return tells_of_user(c) ? COND_SERVICE_UNAVAILABLE : c;
+	case POLICY_DENIED:
+		break;
+	}
+	return COND_SERVICE_UNAVAILABLE;
+}
+
+struct policy_outward
+policy_judge_outward(const struct policy *p, const char *user,
+    const char *user_domain, const char *contact_domain)
+{
+	if (!gateway_conf_hosts(p->conf, user_domain))
+		return (struct policy_outward){ 403, 61010,
+			"Sender's domain is not hosted by this gateway" };
+	if (gateway_conf_partner(p->conf, contact_domain) == NULL)
+		return (struct policy_outward){ 404, 61011,
+			"Domain is not an allowed XMPP partner" };
+	if (!gateway_conf_permits(p->conf, user))
+		return (struct policy_outward){ 403, 61012,
+			"Sender is not permitted to use XMPP federation" };
+	return (struct policy_outward){ 0, 0, "" };
+}

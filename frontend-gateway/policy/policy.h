@@ -1,0 +1,67 @@
+/*
+ * policy - who may write to whom, and who may learn why not.
+ *
+ * Default deny.  A Lync user must be on the list of permitted users, the
+ * contact's domain a listed partner; what a partner's users may do of their
+ * own accord depends on its type ("Configure XMPP gateway policies"):
+ *
+ *                       Federated   PublicVerified   PublicUnverified
+ *   write first            yes           yes               no
+ *
+ * A contact the Lync user has written to may answer whatever the type.  Such
+ * pairs are remembered while the process lives, POLICY_PAIRS_MAX of them; the
+ * one not used for longest goes first.
+ *
+ * Users are prepared bare JIDs, domains in comparable form.
+ */
+#ifndef GATEWAY_POLICY_POLICY_H
+#define GATEWAY_POLICY_POLICY_H
+
+#include <stdbool.h>
+
+#include "proto/condition.h"
+
+struct policy;
+struct gateway_conf;
+
+enum { POLICY_PAIRS_MAX = 100000 };
+
+/* pairs_max 0 = POLICY_PAIRS_MAX.  conf is borrowed. */
+int policy_new(
+    struct policy **out, const struct gateway_conf *conf, size_t pairs_max);
+void policy_free(struct policy *p);
+
+/* What a contact stands for towards a Lync user. */
+enum policy_standing {
+	POLICY_DENIED,   /* may not write; must learn nothing */
+	POLICY_STRANGER, /* may write; must not learn who exists here */
+	POLICY_KNOWN     /* the Lync user has written to him */
+};
+
+struct policy_inward {
+	enum policy_standing standing;
+	const char *reason; /* for the log; static */
+};
+/* May contact (of domain) write to user? */
+struct policy_inward policy_judge_inward(struct policy *p, const char *user,
+    const char *contact, const char *contact_domain);
+
+/* What is answered for condition c to somebody of that standing.  Unknown,
+ * blocked and forbidden users look alike to all but the known, so that
+ * nobody can harvest the directory. */
+enum condition policy_disclose(enum policy_standing standing, enum condition c);
+
+struct policy_outward {
+	int status;           /* 0 = allowed; else the SIP status */
+	unsigned diagnostics; /* ms-diagnostics id, 61000-61999 */
+	const char *reason;   /* for an admin; static */
+};
+/* May user (of domain) write to a contact at contact_domain? */
+struct policy_outward policy_judge_outward(const struct policy *p,
+    const char *user, const char *user_domain, const char *contact_domain);
+
+/* The user has written to the contact.  Forgetting it for want of memory only
+ * costs the contact his standing. */
+void policy_remember(struct policy *p, const char *user, const char *contact);
+
+#endif

@@ -1,0 +1,394 @@
+/*
+ * The file holds one row: store id, epoch, secret, configuration generation.
+ *
+ * Opening: make the file unreadable to others if it is new, take the exclusive
+ * lock, see that it is ours (application id), of our version or empty, and
+ * whole (quick_check), lay down the schema when empty, raise the epoch.  Each
+ * step that fails leaves the file as it was found.
+ */
+#include "frontend-gateway/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <sqlite3.h>
+
+#include "common/err.h"
+#include "common/random.h"
+
+enum {
+	APPLICATION_ID = 0x53504757, /* "SPGW" in the file's header */
+	SCHEMA_VERSION = 1
+};
+
+struct store {
+	sqlite3 *db;
+	struct store_facts facts;
+};
+
+static const char schema[] =
+    "CREATE TABLE node ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"
+    " store_id TEXT NOT NULL CHECK (length(store_id) = 32),"
+    " epoch INTEGER NOT NULL CHECK (epoch >= 0),"
+    " secret BLOB NOT NULL CHECK (length(secret) = 32),"
+    " generation INTEGER NOT NULL CHECK (generation >= 0),"
+    " config_hash TEXT NOT NULL) STRICT;";
+
+/* Says what SQLite answered; damage gets the words an admin needs. */
+static int
+explain(sqlite3 *db, int rc, const char *path, char *why, size_t size)
+{
+	int primary = rc & 0xff;
+
+	if (primary == SQLITE_NOMEM) {
+		snprintf(why, size, "%s: out of memory", path);
+		return ERR_NOMEM;
+	}
+	if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB)
+		snprintf(why, size,
+		    "%s is damaged (%s): restore it from a backup or move "
+		    "it away",
+		    path, sqlite3_errstr(rc));
+	else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
+		snprintf(why, size, "%s is in use by another process", path);
+	else if (primary == SQLITE_READONLY)
+		snprintf(why, size, "%s cannot be written", path);
+	else
+		snprintf(why, size, "%s: %s", path,
+		    db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+	return ERR_STORE;
+}
+
+/* Runs a statement that yields one integer. */
+static int
+query_int(int64_t *out, sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		*out = sqlite3_column_int64(st, 0);
+		rc = SQLITE_OK;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* Whether the whole file hangs together. */
+static int
+quick_check(sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	const unsigned char *text;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		text = sqlite3_column_text(st, 0);
+		rc = text != NULL && strcmp((const char *)text, "ok") == 0
+			 ? SQLITE_OK
+			 : SQLITE_CORRUPT;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* Refuses what is not ours; *version 0 is an empty file. */
+static int
+inspect(int64_t *version, sqlite3 *db, const char *path, char *why, size_t size)
+{
+	int64_t app, tables;
+	int rc;
+
+	rc = query_int(&app, db, "PRAGMA application_id");
+	if (rc == SQLITE_OK)
+		rc = query_int(version, db, "PRAGMA user_version");
+	if (rc == SQLITE_OK)
+		rc = query_int(
+		    &tables, db, "SELECT count(*) FROM sqlite_schema");
+	if (rc != SQLITE_OK)
+		return explain(db, rc, path, why, size);
+	if (app == 0 && *version == 0 && tables == 0)
+		return 0;
+	if (app != APPLICATION_ID) {
+		snprintf(why, size, "%s is not a store of Sallyport", path);
+		return ERR_STORE;
+	}
+	if (*version > SCHEMA_VERSION) {
+		snprintf(why, size,
+		    "%s has schema version %" PRId64
+		    ", newer than this program's %d",
+		    path, *version, SCHEMA_VERSION);
+		return ERR_STORE;
+	}
+	if (*version < 1) {
+		snprintf(why, size,
+		    "%s is damaged (schema version %" PRId64
+		    "): restore it from a backup or move it away",
+		    path, *version);
+		return ERR_STORE;
+	}
+	rc = quick_check(db);
+	return rc == SQLITE_OK ? 0 : explain(db, rc, path, why, size);
+}
+
+/* Inside a transaction: schema and the one row. */
+static int
+create(sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	uint8_t secret[STORE_SECRET_LEN];
+	char id[STORE_ID_LEN + 1], pragma[96];
+	int rc;
+
+	rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	snprintf(pragma, sizeof(pragma),
+	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
+	    APPLICATION_ID, SCHEMA_VERSION);
+	rc = sqlite3_exec(db, pragma, NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	random_hex(id, STORE_ID_LEN / 2);
+	random_bytes(secret, sizeof(secret));
+	rc = sqlite3_prepare_v2(
+	    db, "INSERT INTO node VALUES (1, ?1, 0, ?2, 0, '')", -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_bind_text(st, 1, id, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_blob(
+		    st, 2, secret, sizeof(secret), SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Inside a transaction: counts the start and reads the row. */
+static int
+load(struct store_facts *out, sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	const unsigned char *id;
+	const void *secret;
+	int rc;
+
+	rc = sqlite3_exec(
+	    db, "UPDATE node SET epoch = epoch + 1", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_prepare_v2(
+	    db, "SELECT store_id, epoch, secret FROM node", -1, &st, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = sqlite3_step(st);
+	if (rc != SQLITE_ROW) {
+		sqlite3_finalize(st);
+		return rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
+	}
+	id = sqlite3_column_text(st, 0);
+	secret = sqlite3_column_blob(st, 2);
+	rc = SQLITE_CORRUPT;
+	if (id != NULL && sqlite3_column_bytes(st, 0) == STORE_ID_LEN &&
+	    secret != NULL && sqlite3_column_bytes(st, 2) == STORE_SECRET_LEN) {
+		memcpy(out->id, id, STORE_ID_LEN + 1);
+		out->epoch = (uint64_t)sqlite3_column_int64(st, 1);
+		memcpy(out->secret, secret, STORE_SECRET_LEN);
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* A new file is nobody else's to read: it holds the secret. */
+static int
+touch(const char *path, char *why, size_t size)
+{
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		snprintf(why, size, "%s: %s", path, strerror(errno));
+		return ERR_STORE;
+	}
+	close(fd);
+	return 0;
+}
+
+int
+store_open(struct store **out, const char *path, char *why, size_t size)
+{
+	static const char begin[] = "PRAGMA journal_mode = WAL;"
+				    "PRAGMA synchronous = FULL;"
+				    "PRAGMA trusted_schema = OFF;"
+				    "BEGIN IMMEDIATE";
+	struct store *s;
+	int64_t version;
+	int rc, sql;
+
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		snprintf(why, size, "%s: out of memory", path);
+		return ERR_NOMEM;
+	}
+	rc = touch(path, why, size);
+	if (rc < 0)
+		goto fail;
+	sql = sqlite3_open_v2(
+	    path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (sql != SQLITE_OK)
+		goto fail_sql;
+	/* The first look takes the lock and keeps it; nothing is written
+	 * before it, for this may be somebody else's file. */
+	sql = sqlite3_exec(
+	    s->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+	if (sql != SQLITE_OK)
+		goto fail_sql;
+	rc = inspect(&version, s->db, path, why, size);
+	if (rc < 0)
+		goto fail;
+	sql = sqlite3_exec(s->db, begin, NULL, NULL, NULL);
+	if (sql == SQLITE_OK && version == 0)
+		sql = create(s->db);
+	if (sql == SQLITE_OK)
+		sql = load(&s->facts, s->db);
+	if (sql == SQLITE_OK)
+		sql = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
+	if (sql != SQLITE_OK)
+		goto fail_sql;
+	*out = s;
+	return 0;
+
+fail_sql:
+	rc = explain(s->db, sql, path, why, size);
+fail:
+	store_close(s);
+	return rc;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	/* Only unfinalised statements could keep it open; there are none. */
+	sqlite3_close_v2(s->db);
+	free(s);
+}
+
+const struct store_facts *
+store_facts(const struct store *s)
+{
+	return &s->facts;
+}
+
+int
+store_generation(
+    uint64_t *out, struct store *s, const char *hash, char *why, size_t size)
+{
+	/* One statement, so one commit: both columns move together. */
+	static const char sql[] =
+	    "UPDATE node SET"
+	    " generation = generation + (config_hash <> ?1),"
+	    " config_hash = ?1 RETURNING generation";
+	sqlite3_stmt *st = NULL;
+	uint64_t counter = 0;
+	int rc;
+
+	rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, hash, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		counter = (uint64_t)sqlite3_column_int64(st, 0);
+		rc = sqlite3_step(st);
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+		sqlite3_finalize(st);
+		return explain(
+		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
+	}
+	if (rc != SQLITE_DONE) {
+		rc = explain(
+		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
+		sqlite3_finalize(st);
+		return rc;
+	}
+	sqlite3_finalize(st);
+	*out = counter;
+	return 0;
+}
+
+/* There is no file yet: could one be made? */
+static int
+check_absent(const char *path, char *why, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir;
+	int rc = 0;
+
+	if (slash == NULL)
+		dir = strdup(".");
+	else
+		dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (dir == NULL) {
+		snprintf(why, size, "%s: out of memory", path);
+		return ERR_NOMEM;
+	}
+	if (access(dir, W_OK | X_OK) != 0) {
+		snprintf(why, size, "%s cannot be made: folder: %s", path,
+		    strerror(errno));
+		rc = ERR_STORE;
+	}
+	free(dir);
+	return rc;
+}
+
+int
+store_check(const char *path, char *why, size_t size)
+{
+	sqlite3 *db = NULL;
+	struct stat st;
+	int64_t version;
+	int rc, sql;
+
+	if (stat(path, &st) != 0)
+		return check_absent(path, why, size);
+	if (access(path, R_OK | W_OK) != 0) {
+		snprintf(why, size, "%s: %s", path, strerror(errno));
+		return ERR_STORE;
+	}
+	sql = sqlite3_open_v2(
+	    path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (sql == SQLITE_OK)
+		sql = query_int(&version, db, "PRAGMA user_version");
+	if ((sql & 0xff) == SQLITE_BUSY)
+		rc = 0;
+	else if (sql != SQLITE_OK)
+		rc = explain(db, sql, path, why, size);
+	else
+		rc = inspect(&version, db, path, why, size);
+	sqlite3_close_v2(db);
+	return rc;
+}
