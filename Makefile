@@ -11,7 +11,12 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-ifeq ($(SANITIZE),1)
+ifeq ($(FUZZ),1)
+BUILD := build/fuzz
+CC := clang
+SAN_FLAGS := -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),1)
 BUILD := build/asan
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
@@ -33,7 +38,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DSALLYPORT_VERSION='"$(VERSION)"'
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARN) -fstack-protector-strong \
 	-fPIE $(SAN_FLAGS)
-ifneq ($(SANITIZE),1)
+ifeq ($(SANITIZE)$(FUZZ),)
 CPPFLAGS += -D_FORTIFY_SOURCE=2
 else
 CPPFLAGS += -DSALLYPORT_SANITIZED=1
@@ -110,10 +115,140 @@ unit-build: $(UNITS)
 unit: $(UNITS)
 	@set -e; for t in $(UNITS); do echo "== $$t"; timeout 120 ./$$t; done
 
+# --- demo --------------------------------------------------------------
+
+.PHONY: demo
+# KEEP=1 leaves it running and tells how to join.
+demo:
+	@deploy/install-deps demo
+	@$(MAKE) -s all
+	@KEEP=$(KEEP) SALLYPORT_BIN=$(BUILD)/bin deploy/demo
+
+# --- checks ------------------------------------------------------------
+# The tree proves itself by `make check`; each part runs by itself too.
+
+PYTHON := /usr/bin/python3
+PYTEST := $(PYTHON) -B -m pytest -q -p no:cacheprovider
+JOBS := -j$(shell nproc)
+
+.PHONY: check scenario asan torture bench
+check:
+	@deploy/install-deps check
+	@$(MAKE) -s $(JOBS) all unit-build
+	@$(MAKE) -s $(JOBS) SANITIZE=1 all unit-build
+	@$(MAKE) -s unit
+	@$(MAKE) -s SANITIZE=1 unit
+	@$(MAKE) -s SANITIZE=1 scenario
+	@$(MAKE) -s $(JOBS) lint
+
+# TESTS="-k restart" picks some.
+scenario: all
+	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) tests/scenario $(TESTS)
+
+asan:
+	@$(MAKE) -s $(JOBS) SANITIZE=1 all unit-build
+
+# The scenarios in which something is torn down, over and over.
+TORTURE_ROUNDS ?= 10
+torture: all
+	@set -e; for i in $$(seq $(TORTURE_ROUNDS)); do \
+		echo "== round $$i of $(TORTURE_ROUNDS)"; \
+		SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) tests/scenario \
+			-m torture $(TESTS); \
+	done
+
+BENCH_SECONDS ?= 10
+bench: all
+	@SALLYPORT_BIN=$(BUILD)/bin $(PYTHON) -B tests/bench/bench \
+		--seconds $(BENCH_SECONDS)
+
+ROOMS := common proto edge-proxy frontend-gateway tests
+SOURCES = $(sort $(shell find $(ROOMS) -name '*.[ch]'))
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(SRC_COMMON) $(SRC_PROTO) \
+	$(SRC_EDGE) $(SRC_GATEWAY) $(wildcard edge-proxy/main.c) \
+	$(wildcard frontend-gateway/main.c))
+
+.PHONY: lint lint-format tidy lint-cppcheck format
+lint: lint-format tidy lint-cppcheck
+lint-format:
+	@clang-format --dry-run -Werror $(SOURCES)
+tidy: $(TIDY)
+# After the object, so that a changed header counts.
+$(BUILD)/tidy/%.ok: $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo "TIDY $*.c"
+	@clang-tidy --quiet $*.c -- $(CPPFLAGS) $(PKG_CFLAGS) -std=c17 \
+		2>/dev/null
+	@touch $@
+lint-cppcheck:
+	@cppcheck --quiet $(JOBS) --std=c11 --error-exitcode=1 \
+		--enable=warning,performance,portability --inline-suppr \
+		--suppress=missingInclude --suppress=unknownMacro \
+		$(filter-out -D_GNU_SOURCE -DSALLYPORT_VERSION%,$(CPPFLAGS)) \
+		common proto edge-proxy frontend-gateway
+format:
+	@clang-format -i $(SOURCES)
+
+# --- fuzzing -----------------------------------------------------------
+# tests/fuzz/fuzz_<what>.c; seeds in tests/fuzz/corpus/<what>/, what is found
+# beyond them stays in build/fuzz.
+
+FUZZ_SECONDS ?= 20
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: fuzz fuzz-build fuzz-run
+fuzz:
+	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-build
+	@$(MAKE) -s FUZZ=1 fuzz-run
+fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
+$(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
+		$(LIB_GATEWAY) $(LIB_PROTO) $(LIB_COMMON)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
+		$(LIBS_GATEWAY)
+fuzz-run: fuzz-build
+	@set -e; for f in $(FUZZERS); do \
+		echo "== $$f, $(FUZZ_SECONDS) s"; \
+		mkdir -p $(BUILD)/corpus/$$f tests/fuzz/corpus/$$f; \
+		$(BUILD)/bin/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=5 -rss_limit_mb=1024 -verbosity=0 \
+			-print_final_stats=0 \
+			-artifact_prefix=$(BUILD)/found-$$f- \
+			$(BUILD)/corpus/$$f tests/fuzz/corpus/$$f; \
+	done
+
+# --- installation ------------------------------------------------------
+
+PREFIX ?= /usr/local
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+DAEMONS := sallyport-edge sallyport-gateway
+.PHONY: install deb
+install: all
+	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
+	@install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/sbin
+	@set -e; for d in $(DAEMONS); do \
+		sed 's#/usr/sbin/#$(PREFIX)/sbin/#' deploy/systemd/$$d.service \
+			>$(DESTDIR)$(UNITDIR)/$$d.service; \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$d.service; \
+	done
+	@install -m 644 edge-proxy/sallyport-edge.8 \
+		frontend-gateway/sallyport-gateway.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8
+	@install -m 644 deploy/sysusers.d/sallyport.conf \
+		$(DESTDIR)$(SYSUSERSDIR)
+	@install -m 644 deploy/examples/*.json \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
+
+deb: all
+	@deploy/build-deb $(VERSION) $(BUILD) build/deb
+
 .PHONY: clean
 clean:
 	rm -rf build
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(SRC_COMMON) $(SRC_PROTO) \
 	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_UNIT) $(SRC_UNIT_LIB) \
-	edge-proxy/main.c frontend-gateway/main.c)
+	edge-proxy/main.c frontend-gateway/main.c \
+	$(wildcard tests/fuzz/fuzz_*.c))
