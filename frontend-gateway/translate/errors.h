@@ -1,0 +1,104 @@
+/*
+ * errors - SIP statuses and stanza errors as each side's people are told
+ * (RFC 7247 7; RFC 4320 for 408, which becomes 504).
+ *
+ * Towards SIP there is never a 503, which would take the gateway out of use,
+ * nor a 401 or 407, which would ask for credentials.  Each failure carries an
+ * ms-diagnostics id from the range for applications' errors (61000 to 61999)
+ * and a reason for the administrator ([MS-OCER]).  Pure.
+ */
+#ifndef FRONTEND_GATEWAY_TRANSLATE_ERRORS_H
+#define FRONTEND_GATEWAY_TRANSLATE_ERRORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proto/condition.h"
+
+/* --- to SIP ------------------------------------------------------------- */
+
+struct errors_sip {
+	int status;
+	unsigned diagnostics; /* ms-diagnostics id */
+	const char *reason;   /* its reason; static */
+	unsigned retry_after; /* seconds; 0 = no Retry-After */
+};
+
+/* The status for a message whose stanza failed.  condition is its name (NULL
+ * or unknown: undefined-condition); text may be NULL. */
+void
+errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
+
+/* X(constant, status, diagnostics, reason): what the gateway itself refuses. */
+#define ERRORS_CAUSES(X)                                                       \
+	X(ERRORS_DIALOG_UNKNOWN, 481, 61001, "Dialog unknown after restart")   \
+	X(ERRORS_ADDRESS_MALFORMED, 400, 61010, "SIP address is malformed")    \
+	X(ERRORS_ADDRESS_UNKNOWN, 404, 61011,                                  \
+	    "Address cannot belong to an XMPP user")                           \
+	X(ERRORS_ADDRESS_SCHEME, 416, 61012, "URI scheme has no XMPP side")    \
+	X(ERRORS_ADDRESS_INCOMPLETE, 484, 61013, "SIP address has no user")    \
+	X(ERRORS_ADDRESS_TOO_LONG, 414, 61014, "SIP address is too long")      \
+	X(ERRORS_PARTNER_UNKNOWN, 404, 61020,                                  \
+	    "Domain is not among the allowed XMPP partners")                   \
+	X(ERRORS_USER_NOT_PERMITTED, 403, 61021,                               \
+	    "User is not permitted to talk to XMPP partners")                  \
+	X(ERRORS_USER_FOREIGN, 403, 61022,                                     \
+	    "Sender is not in a domain that this gateway serves")              \
+	X(ERRORS_BODY_MALFORMED, 400, 61030, "Message body is malformed")      \
+	X(ERRORS_BODY_TOO_LARGE, 413, 61031, "Message body is too large")      \
+	X(ERRORS_BODY_TYPE, 415, 61032, "Message body is of a type not taken") \
+	X(ERRORS_CONFERENCE, 415, 61040, "Group chat is not supported")        \
+	X(ERRORS_MEDIA, 488, 61041, "Only instant messages are supported")     \
+	X(ERRORS_OVERLOAD, 480, 61050, "Too many messages wait for delivery")  \
+	X(ERRORS_NO_EDGE, 504, 61051, "No edge server is connected")           \
+	X(ERRORS_DEADLINE, 504, 61052,                                         \
+	    "XMPP server did not confirm the message in time")                 \
+	X(ERRORS_INTERNAL, 500, 61090, "Gateway failed")
+
+enum errors_cause {
+#define X(name, status, diagnostics, reason) name,
+	ERRORS_CAUSES(X)
+#undef X
+	    ERRORS_CAUSE_COUNT
+};
+
+void errors_refusal(struct errors_sip *out, enum errors_cause cause);
+/* For a status that address_from_sip() or body_from_sip() gave. */
+enum errors_cause errors_address_cause(int status);
+enum errors_cause errors_body_cause(int status);
+
+/* --- from SIP ----------------------------------------------------------- */
+
+/* The end of an INVITE or MESSAGE of ours for one stanza. */
+struct errors_answer {
+	int status;           /* final; 408 for no answer in time */
+	unsigned warning;     /* code of a Warning field, or 0 */
+	unsigned diagnostics; /* id of an ms-diagnostics field, or 0 */
+	bool transport;       /* the connection broke: status is ours */
+	bool in_dialog;       /* the request was sent in a dialog */
+	bool retried;         /* this stanza was sent anew once already */
+	bool notification;    /* typing and the like: failure is nobody's */
+	bool stranger;        /* the sender has no right to know why */
+};
+
+enum errors_next {
+	ERRORS_TAKEN,              /* delivered */
+	ERRORS_NOTHING,            /* failed, nobody is told */
+	ERRORS_RETRY_INVITE,       /* dialog lost: send it in a new INVITE */
+	ERRORS_RETRY_CONVERSATION, /* the same with a new Ms-Conversation-ID */
+	ERRORS_REPORT,             /* failed: the stanza error is in *out */
+};
+
+struct errors_stanza {
+	enum condition condition;
+	const char *type; /* "cancel" ... */
+	const char *text; /* English, static; NULL = none */
+	bool moved;       /* gone: the Contact's JID is the new address */
+	bool alarm;       /* the pool demands credentials: tell the operator */
+};
+
+/* *out is written only with ERRORS_REPORT. */
+enum errors_next
+errors_from_sip(struct errors_stanza *out, const struct errors_answer *in);
+
+#endif
