@@ -4,6 +4,7 @@
  *
  * Names that are not of the right ASN.1 type, hold a NUL or are no valid
  * domain are skipped: an odd entry cannot match anything, nor hurt others.
+ * So are IP addresses and wildcards right below the root ("*.example").
  */
 #ifndef COMMON_CERT_NAMES_H
 #define COMMON_CERT_NAMES_H
@@ -29,6 +30,8 @@ struct cert_names {
 };
 enum { CERT_NAMES_MAX = 256 };
 
+/* 0 with no names when there is no subjectAltName.  ERR_CERT when it cannot
+ * be decoded or is there twice, ERR_NOMEM; *out is then empty. */
 int cert_names_read(struct cert_names *out, X509 *cert);
 void cert_names_finish(struct cert_names *names);
 

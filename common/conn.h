@@ -6,8 +6,10 @@
  * Borrows  loop, clock, the event table (all outlive it); a reference to the
  *          TLS context is taken.
  * Ends     on_end fires exactly once for every conn that was handed out, after
- *          the last libuv close callback; the conn is freed when it returns.  No other event
- *          follows a conn_close() or conn_abort() of ours.
+ *          the last libuv close callback, so never from within a call of the
+ *          owner's; the conn is freed when it returns.  No other event
+ *          follows a conn_close() or conn_abort() of ours.  Both are safe in
+ *          any state and from any callback.
  * Errors   0 or a negative code (common/err.h).
  *
  * Bytes from the peer reach on_data decrypted.  With STARTTLS (RFC 6120 5)
@@ -16,8 +18,9 @@
  * injected behind the upgrade and ends the connection.
  *
  * Writing never blocks and never fails for want of space below write_max.
- * Above write_high on_backlog tells the owner to stop reading upstream; below
- * write_low on_drained tells it to go on.
+ * Above write_high on_backlog tells the owner to stop reading upstream (it may
+ * be called from within conn_write()); below write_low on_drained tells it to
+ * go on.  What is written in one turn of the loop leaves together at its end.
  */
 #ifndef COMMON_CONN_H
 #define COMMON_CONN_H
@@ -55,11 +58,13 @@ const char *conn_end_str(enum conn_end why);
 struct conn_events {
 	/* Outgoing only: TCP is up.  May be NULL. */
 	void (*on_connected)(struct conn *c, void *arg);
-	/* The TLS handshake is done; conn_ssl() has the details. */
+	/* The TLS handshake is done; conn_ssl() has the details.  In TLS 1.3
+	 * a client learns only afterwards, by CONN_END_TLS, that the server
+	 * does not accept its certificate. */
 	void (*on_secured)(struct conn *c, void *arg);
 	/* data is valid only during the call. */
-	void (*on_data)(struct conn *c, const uint8_t *data, size_t len,
-	    void *arg);
+	void (*on_data)(
+	    struct conn *c, const uint8_t *data, size_t len, void *arg);
 	void (*on_backlog)(struct conn *c, void *arg); /* may be NULL */
 	void (*on_drained)(struct conn *c, void *arg); /* may be NULL */
 	/* rc: the code behind why, 0 when there is none.  detail: a text for
@@ -73,25 +78,29 @@ struct conn_opts {
 	struct clock *clock;
 	const struct conn_events *events; /* borrowed, static */
 	void *arg;
-	size_t write_high;          /* bytes; 0 = 256 KiB */
-	size_t write_low;           /* bytes; 0 = 64 KiB */
-	size_t write_max;           /* bytes; hard limit, 0 = 4 MiB */
-	uint64_t connect_ms;        /* 0 = 10 s */
-	uint64_t handshake_ms;      /* 0 = 20 s */
-	uint64_t linger_ms;         /* for conn_close(); 0 = 5 s */
+	size_t write_high;           /* bytes; 0 = 256 KiB */
+	size_t write_low;            /* bytes; 0 = 64 KiB */
+	size_t write_max;            /* bytes; hard limit, 0 = 4 MiB */
+	uint64_t connect_ms;         /* 0 = 10 s */
+	uint64_t handshake_ms;       /* 0 = 20 s */
+	uint64_t linger_ms;          /* for conn_close(); 0 = 5 s */
 	const struct sockaddr *bind; /* outgoing: local address, or NULL */
 };
 
 /* Accepts the connection pending on listener.  opts is copied. */
-int conn_accept(struct conn **out, uv_stream_t *listener,
-    const struct conn_opts *opts);
-/* Starts connecting to addr. */
+int conn_accept(
+    struct conn **out, uv_stream_t *listener, const struct conn_opts *opts);
+/* Starts connecting to addr.  All that can go wrong with the network is
+ * reported by on_end, also what the kernel refuses at once; an error returned
+ * means that there is no conn. */
 int conn_connect(struct conn **out, const struct sockaddr *addr,
     const struct conn_opts *opts);
 
-/* Begin TLS as server or client.  A reference to ctx is taken.  leftover is
+/* Begin TLS as server or client on a conn that is up.  0, ERR_BAD_STATE,
+ * ERR_CLOSED, ERR_NOMEM, ERR_TLS.  A reference to ctx is taken.  leftover is
  * the number of bytes of the on_data chunk in progress that the caller has
- * not consumed: other than 0 ends the connection (CONN_END_PLAINTEXT).
+ * not consumed: other than 0 ends the connection (CONN_END_PLAINTEXT) and is
+ * answered ERR_PROTOCOL.
  * sni may be NULL; alpn is the wire form (length-prefixed) or NULL.
  * The peer's certificate is requested; whether it must be there and be
  * trusted is the context's matter (common/tls_identity.h). */
@@ -100,7 +109,7 @@ int conn_start_tls_client(struct conn *c, SSL_CTX *ctx, size_t leftover,
     const char *sni, const uint8_t *alpn, size_t alpn_len);
 
 /* Queues a copy.  ERR_FULL past write_max (the conn then ends with
- * CONN_END_WRITE_FULL), ERR_CLOSED after a close. */
+ * CONN_END_WRITE_FULL), ERR_CLOSED after a close, ERR_NOMEM (the conn ends). */
 int conn_write(struct conn *c, const void *data, size_t len);
 /* Bytes queued and not yet taken by the kernel. */
 size_t conn_queued(const struct conn *c);

@@ -33,6 +33,10 @@ struct tls_identity_opts {
 	bool judge_as_server;
 	int min_version; /* TLS1_2_VERSION ... */
 	int max_version; /* 0 = no limit */
+	/* Adds to RFC 9325's cipher suites for TLS 1.2 those with AES-CBC,
+	 * which is all that Windows before Server 2016 shares with us under
+	 * an RSA certificate. */
+	bool allow_cbc;
 };
 
 struct tls_identity {
@@ -41,17 +45,20 @@ struct tls_identity {
 };
 
 /* On error *out is zeroed and why (size bytes) says what is wrong in words for
- * an admin: "key does not match the certificate".  ERR_CERT, ERR_NOMEM. */
+ * an admin: "key does not match the certificate".  ERR_CERT, ERR_NOMEM.
+ * Dates are not looked at: an expired certificate is the peer's to refuse. */
 int tls_identity_init(struct tls_identity *out,
     const struct tls_identity_opts *opts, char *why, size_t size);
 void tls_identity_finish(struct tls_identity *id);
 
-/* The same from files.  Messages name the file. */
+/* The same from files.  Messages name the file; one that cannot be read is
+ * ERR_IO. */
 struct tls_identity_files {
 	const char *certificate, *key, *trust; /* paths */
 	enum tls_peer peer;
 	bool judge_as_server;
 	int min_version, max_version;
+	bool allow_cbc;
 };
 int tls_identity_load(struct tls_identity *out,
     const struct tls_identity_files *files, char *why, size_t size);
