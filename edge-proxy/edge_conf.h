@@ -87,8 +87,8 @@ void edge_conf_free(struct edge_conf *c);
 
 /* Looks at every file the configuration names: certificates load, keys match,
  * trust holds certificates, anchors can be read, the user exists. */
-int edge_conf_check(const struct edge_conf *c, const char *name, char *why,
-    size_t size);
+int edge_conf_check(
+    const struct edge_conf *c, const char *name, char *why, size_t size);
 
 /* Sets levels and bodies of common/log.h as configured. */
 void edge_conf_apply_log(const struct edge_conf *c);

@@ -76,8 +76,8 @@ struct keeper_link_opts {
 	void *arg;
 };
 
-int keeper_link_open(struct keeper_link **out,
-    const struct keeper_link_opts *opts);
+int
+keeper_link_open(struct keeper_link **out, const struct keeper_link_opts *opts);
 /* Queues a message; count must be what the table says.  fd (or -1) is taken
  * over in any case.  ERR_FULL, ERR_TOO_LONG, ERR_NOMEM, ERR_CLOSED. */
 int keeper_link_send(struct keeper_link *l, enum keeper_message type,

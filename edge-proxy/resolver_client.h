@@ -21,10 +21,10 @@ struct resolver_query;
 enum dns_type { DNS_A = 1, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52 };
 
 enum dns_status {
-	DNS_OK,      /* records, maybe none of that type (count 0) */
+	DNS_OK, /* records, maybe none of that type (count 0) */
 	DNS_NXDOMAIN,
-	DNS_FAILED,  /* SERVFAIL, timeout, resolver gone */
-	DNS_BOGUS    /* validation failed: do not connect */
+	DNS_FAILED, /* SERVFAIL, timeout, resolver gone */
+	DNS_BOGUS   /* validation failed: do not connect */
 };
 
 struct dns_srv {
@@ -55,12 +55,16 @@ struct dns_answer {
 typedef void resolver_answer_fn(const struct dns_answer *a, void *arg);
 
 /* fd: our end of the socket pair (taken over). */
-int resolver_client_open(struct resolver_client **out, uv_loop_t *loop,
-    struct clock *clock, int fd);
+int resolver_client_open(
+    struct resolver_client **out, uv_loop_t *loop, struct clock *clock, int fd);
+/* A new line to a new resolver process (taken over): what is unanswered is
+ * asked again there, within its time limit. */
+int resolver_client_attach(struct resolver_client *rc, int fd);
 /* Outstanding queries are answered DNS_FAILED first. */
 void resolver_client_close(struct resolver_client *rc);
 
-/* name in A-labels.  The handle is good for resolver_cancel() until the
+/* name in A-labels.  ERR_MALFORMED, ERR_FULL (too many outstanding),
+ * ERR_CLOSED, ERR_NOMEM; fn is not called then.  The handle is good for resolver_cancel() until the
  * answer. */
 int resolver_query(struct resolver_query **out, struct resolver_client *rc,
     const char *name, enum dns_type type, uint64_t limit_ms,

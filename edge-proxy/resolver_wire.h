@@ -44,12 +44,12 @@ struct resolver_records {
 };
 
 /* ERR_MALFORMED when the name is no host name of visible ASCII or too long. */
-int resolver_wire_put_question(struct buf *out,
-    const struct resolver_question *q);
-int resolver_wire_get_question(struct resolver_question *q,
-    const uint8_t *data, size_t len);
-int resolver_wire_put_answer(struct buf *out, uint32_t id,
-    const struct dns_answer *a);
+int
+resolver_wire_put_question(struct buf *out, const struct resolver_question *q);
+int resolver_wire_get_question(
+    struct resolver_question *q, const uint8_t *data, size_t len);
+int resolver_wire_put_answer(
+    struct buf *out, uint32_t id, const struct dns_answer *a);
 /* The answer's record pointers lead into records. */
 int resolver_wire_get_answer(uint32_t *id, struct dns_answer *a,
     struct resolver_records *records, const uint8_t *data, size_t len);

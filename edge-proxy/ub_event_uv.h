@@ -15,8 +15,8 @@
 struct clock;
 struct ub_event_base;
 
-int ub_event_uv_new(struct ub_event_base **out, uv_loop_t *loop,
-    struct clock *clock);
+int ub_event_uv_new(
+    struct ub_event_base **out, uv_loop_t *loop, struct clock *clock);
 void ub_event_uv_free(struct ub_event_base *base);
 
 #endif
