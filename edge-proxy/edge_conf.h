@@ -25,7 +25,7 @@ enum {
 	EDGE_CONF_SERVERS_MAX = 8,
 	EDGE_CONF_ANCHORS_MAX = 16,
 	EDGE_CONF_COMPONENTS_MAX = 64,
-	EDGE_CONF_FILE_MAX = 1024 * 1024
+	EDGE_CONF_FILE_MAX = 4 * 1024 * 1024
 };
 
 struct edge_conf_files {
@@ -84,6 +84,12 @@ int edge_conf_parse(struct edge_conf **out, const char *name, const char *text,
 int edge_conf_load(struct edge_conf **out, const char *path, char **text,
     char *why, size_t size);
 void edge_conf_free(struct edge_conf *c);
+
+/* The whole of a file, at most EDGE_CONF_FILE_MAX bytes and NUL-terminated, to
+ * be free()d.  ERR_FULL, ERR_NOMEM or libuv's code. */
+int edge_conf_read_file(char **out, size_t *len, const char *path);
+/* A trust anchor is a path, or else the text of a record. */
+bool edge_conf_anchor_is_file(const char *anchor);
 
 /* Looks at every file the configuration names: certificates load, keys match,
  * trust holds certificates, anchors can be read, the user exists. */

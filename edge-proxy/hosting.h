@@ -61,16 +61,35 @@ const struct partner *hosting_partner(const struct hosting *h,
     const char *hosted_ascii, const char *partner_ascii);
 /* Settings of the gateway that owns the hosted domain; never NULL (defaults
  * when nobody owns it). */
-const struct hosting_settings *hosting_settings(const struct hosting *h,
-    const char *hosted_ascii);
+const struct hosting_settings *
+hosting_settings(const struct hosting *h, const char *hosted_ascii);
 /* Node name of the gateway that owns the hosted domain, or NULL. */
 const char *hosting_owner(const struct hosting *h, const char *hosted_ascii);
 
+/* Dialback secrets (hex) of the gateway that owns the hosted domain; false when
+ * it gave none.  *previous is NULL when there is no older one. */
+bool hosting_dialback(const struct hosting *h, const char *hosted_ascii,
+    const char **current, const char **previous);
+/* Whether a gateway that is not absent owns a domain: there is somebody to
+ * receive for. */
+bool hosting_open(const struct hosting *h);
+
 /* Takes the config frame of a node.  Writes the confirm frame to send back
  * into confirm.  A generation whose number was seen with another hash, or a
- * number lower than the one in force from the same store, is refused. */
+ * number lower than the one in force from the same store, is refused.
+ * 0, ERR_CONFIG (refused, nothing changed, confirm says why), ERR_NOMEM
+ * (nothing changed, nothing to send). */
 int hosting_apply(struct hosting *h, const char *node, const char *store,
     uint64_t epoch, const struct frame *config, struct buf *confirm);
+/* How many of its domains the node lost to a higher epoch; that can change
+ * whenever another node's configuration does. */
+size_t hosting_fenced(const struct hosting *h, const char *node);
+/* The confirm frame for what is in force of the node.  ERR_NOT_FOUND, ERR_NOMEM.
+ */
+int
+hosting_confirm(const struct hosting *h, const char *node, struct buf *confirm);
+/* An absent node keeps its domains only as long as no other node claims them. */
+void hosting_set_absent(struct hosting *h, const char *node, bool absent);
 /* The node is gone for good; its domains are served no longer. */
 void hosting_drop(struct hosting *h, const char *node);
 

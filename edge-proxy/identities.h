@@ -15,12 +15,15 @@ struct identities;
 
 int identities_new(struct identities **out);
 void identities_free(struct identities *ids);
-/* Adds one; the identity and its contexts are taken over. */
+/* Adds one; the identity and its contexts are taken over (*id is zeroed).
+ * ERR_CERT, ERR_FULL, ERR_NOMEM: it is still the caller's. */
 int identities_add(struct identities *ids, struct tls_identity *id);
+/* Takes over the content of by, which is freed; what ids held goes. */
+void identities_replace(struct identities *ids, struct identities *by);
 /* The identity whose certificate names the domain (comparable form), else the
  * first one added; NULL only when there is none at all.  *named tells whether
  * the certificate does name the domain. */
-const struct tls_identity *identities_pick(const struct identities *ids,
-    const char *ascii, bool *named);
+const struct tls_identity *
+identities_pick(const struct identities *ids, const char *ascii, bool *named);
 
 #endif
