@@ -1,0 +1,229 @@
+"""An XMPP server's streams, byte by byte, for what no honest server does.
+
+RawStream dials an edge as the initiating server; RawServer is dialled by it.
+Both speak over blocking sockets in the caller's (or one own) thread: a test
+reads like the conversation it holds.
+"""
+
+import base64
+import re
+import socket
+import ssl
+import threading
+import time
+
+from .journal import Journal
+
+STREAM = ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' "
+          "xmlns:stream='http://etherx.jabber.org/streams' "
+          "from='{local}' to='{remote}' {more}version='1.0'>")
+STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+
+
+class Ended(AssertionError):
+    """The other side closed the connection."""
+
+
+class Wire:
+    """Bytes both ways, and waiting for what must come."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.seen = ""          # all that came in since the last take
+        self.closed = False
+
+    def send(self, text):
+        self.sock.sendall(text if isinstance(text, bytes) else text.encode())
+
+    def read(self, timeout=5):
+        """Some more text; Ended when there is no more, TimeoutError."""
+        self.sock.settimeout(timeout)
+        try:
+            data = self.sock.recv(65536)
+        except (ConnectionError, ssl.SSLError) as e:
+            if isinstance(e, ssl.SSLWantReadError):
+                return
+            data = b""
+        if not data:
+            self.closed = True
+            raise Ended(f"closed; seen before: {self.seen[-400:]}")
+        self.seen += data.decode("utf-8", "replace")
+
+    def until(self, pattern, timeout=10):
+        """Takes everything up to and with the first match; the match."""
+        end = time.monotonic() + timeout
+        while True:
+            found = re.search(pattern, self.seen, re.S)
+            if found:
+                self.seen = self.seen[found.end():]
+                return found
+            left = end - time.monotonic()
+            if left <= 0:
+                raise AssertionError(f"no {pattern} in {timeout:g} s; "
+                                     f"seen: {self.seen[-600:]}")
+            try:
+                self.read(left)
+            except TimeoutError:
+                pass
+
+    def drain(self, timeout=10):
+        """Everything until the other side ends; fails if it does not."""
+        end = time.monotonic() + timeout
+        try:
+            while time.monotonic() < end:
+                try:
+                    self.read(end - time.monotonic())
+                except TimeoutError:
+                    break
+        except Ended:
+            return self.seen
+        raise AssertionError(f"still open after {timeout:g} s; "
+                             f"seen: {self.seen[-600:]}")
+
+    def close(self):
+        self.closed = True
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.sock.close()
+
+
+class RawStream(Wire):
+    """The initiating side of one s2s stream."""
+
+    def __init__(self, address, port, local, remote):
+        super().__init__(socket.create_connection((address, port), 10))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.local = local
+        self.remote = remote
+
+    def open(self, more=""):
+        """Sends a header; returns the features that come back."""
+        self.send(STREAM.format(local=self.local, remote=self.remote,
+                                more=more))
+        self.until(r"<stream:stream[^>]*>")
+        return self.until(r"<stream:features\s*/>|"
+                          r"<stream:features.*?</stream:features>")[0]
+
+    def starttls(self, ca, leaf=None):
+        self.send(STARTTLS)
+        self.until(r"<proceed[^>]*/>")
+        self.wrap(ca, leaf)
+
+    def wrap(self, ca, leaf=None):
+        context = ssl.create_default_context(cafile=ca)
+        if leaf is not None:
+            context.load_cert_chain(leaf.certificate, leaf.key)
+        self.sock.settimeout(10)
+        self.sock = context.wrap_socket(self.sock,
+                                        server_hostname=self.remote)
+        self.seen = ""
+
+    def external(self, authzid=None):
+        """Asks for EXTERNAL; returns success or the failure's condition."""
+        who = authzid if authzid is not None else self.local
+        data = base64.b64encode(who.encode()).decode() or "="
+        self.send(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>{data}</auth>")
+        found = self.until(r"<success[^>]*/>|<failure[^>]*>\s*<([a-z-]+)")
+        return found[1] or "success"
+
+    def authenticate(self, ca, leaf):
+        """The whole way to an open, authenticated stream."""
+        self.open()
+        self.starttls(ca, leaf)
+        features = self.open()
+        assert "EXTERNAL" in features, features
+        assert self.external() == "success"
+        self.open()
+        return self
+
+    def message(self, sender, to, body, id="m1"):
+        self.send(f"<message from='{sender}' to='{to}' id='{id}' "
+                  f"type='chat'><body>{body}</body></message>")
+
+
+class RawServer:
+    """The receiving side: authenticates the edge by EXTERNAL, then hands
+    each stanza to a test's function.
+
+    on_stanza(text, wire) runs in a thread of the connection; the journal has
+    stream, stanza (text, wire) and ended.
+    """
+
+    def __init__(self, run, domain, leaf, ca, address, port,
+                 on_stanza=None):
+        self.run = run
+        self.domain = domain
+        self.address = address
+        self.port = port
+        self.on_stanza = on_stanza
+        self.journal = Journal(domain)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(leaf.certificate, leaf.key)
+        self.context.load_verify_locations(ca)
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.wires = []
+        self.listener = None
+
+    def start(self):
+        self.listener = socket.create_server((self.address, self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+        self.run.on_close(self.stop)
+        return self
+
+    def stop(self):
+        if self.listener is not None:
+            # shutdown wakes the thread in accept(); close alone does not.
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+            self.listener = None
+        for wire in list(self.wires):
+            wire.close()
+
+    def _accept(self):
+        listener = self.listener
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(sock,),
+                             daemon=True).start()
+
+    def _header(self, wire, features):
+        wire.until(r"<stream:stream[^>]*>", 60)
+        wire.send(STREAM.format(local=self.domain, remote="contoso.example",
+                                more="id='s1' ")
+                  + f"<stream:features>{features}</stream:features>")
+
+    def _serve(self, sock):
+        wire = Wire(sock)
+        self.wires.append(wire)
+        try:
+            self._header(wire, STARTTLS.replace("/>", "><required/>"
+                                                "</starttls>"))
+            wire.until(r"<starttls[^>]*(/>|>\s*</starttls>)")
+            wire.send(PROCEED)
+            sock.settimeout(10)
+            wire.sock = self.context.wrap_socket(sock, server_side=True)
+            wire.seen = ""
+            self._header(wire, f"<mechanisms xmlns='{SASL}'>"
+                         "<mechanism>EXTERNAL</mechanism></mechanisms>")
+            wire.until(r"<auth[^>]*>[^<]*</auth>")
+            wire.send(f"<success xmlns='{SASL}'/>")
+            self._header(wire, "")
+            self.journal.add("stream", wire=wire)
+            while True:
+                text = wire.until(
+                    r"<(message|presence|iq)\b[^>]*?"
+                    r"(?:/>|(?<!/)>.*?</\1>)", 3600)[0]
+                self.journal.add("stanza", text=text, wire=wire)
+                if self.on_stanza is not None:
+                    self.on_stanza(text, wire)
+        except (Ended, OSError, AssertionError) as e:
+            self.journal.add("ended", reason=str(e), wire=wire)
+        finally:
+            wire.close()
