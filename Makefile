@@ -121,8 +121,7 @@ unit: $(UNITS)
 # KEEP=1 leaves it running and tells how to join.
 demo:
 	@deploy/install-deps demo
-	@$(MAKE) -s all
-	@KEEP=$(KEEP) SALLYPORT_BIN=$(BUILD)/bin deploy/demo
+	@KEEP=$(KEEP) deploy/demo
 
 # --- checks ------------------------------------------------------------
 # The tree proves itself by `make check`; each part runs by itself too.

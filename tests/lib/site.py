@@ -23,9 +23,19 @@ COMPANY = "contoso.example"
 
 
 class Site:
-    def __init__(self, name="site", keep=False, run=None, wide=True,
+    """Everything is made at once, certificates and all, but not started:
+    a test may still change what the daemons will be told."""
+
+    def __init__(self, name="site", wide=True,
                  users=("anna", "carl", "dora", "olaf")):
-        self.run = run or Run(name, keep)
+        self.run = Run(name)
+        try:
+            self._make(wide, users)
+        except BaseException:
+            self.run.close()
+            raise
+
+    def _make(self, wide, users):
         run = self.run
         self.public = Authority(run, "public-ca")
         self.internal = Authority(run, "internal-ca", eku="both")

@@ -22,8 +22,8 @@ class Partner:
         self.site = site
         self.leaf = site.public.leaf(RAW)
         self.address = site.run.address(25)
-        self.server = RawServer(site.run, RAW, self.leaf,
-                                site.public.certificate, self.address, 25269)
+        self.server = RawServer(site.run, RAW, self.leaf, self.address,
+                                25269)
         self.back = None
 
     def start(self):
