@@ -70,15 +70,34 @@ fail(struct conf *c, const char *path, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* path/key, or path/key/i when i >= 0.  Too long a path is cut: it only
- * serves to find the place. */
+/* Appends s to the path in out.  Too long a path is cut: it only serves to
+ * find the place. */
 static void
-join(char out[PATH_MAX_BYTES], const char *path, const char *key, ssize_t i)
+extend(char out[static PATH_MAX_BYTES], const char *s)
 {
-	int n = snprintf(out, PATH_MAX_BYTES, "%s/%s", path, key);
+	size_t at = strlen(out), len = strlen(s);
 
-	if (i >= 0 && n < PATH_MAX_BYTES)
-		snprintf(out + n, PATH_MAX_BYTES - (size_t)n, "/%zd", i);
+	if (len > PATH_MAX_BYTES - 1 - at)
+		len = PATH_MAX_BYTES - 1 - at;
+	memcpy(out + at, s, len);
+	out[at + len] = '\0';
+}
+
+/* path/key, or path/key/i when i >= 0. */
+static void
+join(char out[static PATH_MAX_BYTES], const char *path, const char *key,
+    ssize_t i)
+{
+	char number[24];
+
+	out[0] = '\0';
+	extend(out, path);
+	extend(out, "/");
+	extend(out, key);
+	if (i >= 0) {
+		snprintf(number, sizeof(number), "/%zd", i);
+		extend(out, number);
+	}
 }
 
 void

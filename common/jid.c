@@ -210,24 +210,66 @@ idn_code(int rc)
 	return ERR_JID;
 }
 
-/* Needs IDNA: something outside ASCII, or an A-label to be checked.  work
- * holds the domain, NUL-terminated. */
+/* The A-labels libidn2 makes of name; free with idn2_free(). */
 static int
-idna_to_ascii(char out[static DOMAIN_MAX + 1], const char *work)
+lookup(char **ascii, const char *name)
 {
-	uint8_t *ascii = NULL;
+	uint8_t *made = NULL;
 	int rc;
 
 	/* Not with IDN2_USE_STD3_ASCII_RULES: it would drop characters. */
-	rc = idn2_lookup_u8((const uint8_t *)work, &ascii,
+	rc = idn2_lookup_u8((const uint8_t *)name, &made,
 	    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
 	if (rc != IDN2_OK)
 		return idn_code(rc);
-	rc = ERR_TOO_LONG;
-	if (strlen((char *)ascii) <= DOMAIN_MAX) {
-		strcpy(out, (char *)ascii);
-		rc = 0;
-	}
+	*ascii = (char *)made;
+	return 0;
+}
+
+/* Whether looking name up gives ascii. */
+static int
+leads_to(const char *name, const char *ascii)
+{
+	char *made;
+	int rc = lookup(&made, name);
+
+	if (rc < 0)
+		return rc;
+	rc = strcmp(made, ascii) == 0 ? 0 : ERR_JID;
+	idn2_free(made);
+	return rc;
+}
+
+/* Some A-labels that libidn2 lets pass decode to text it would encode
+ * otherwise.  Such a name is refused, or it could be taken for another. */
+static int
+check_stable(const char *ascii)
+{
+	char *unicode;
+	int rc = leads_to(ascii, ascii);
+
+	if (rc < 0)
+		return rc;
+	rc = idn2_to_unicode_8z8z(ascii, &unicode, 0);
+	if (rc != IDN2_OK)
+		return idn_code(rc);
+	rc = leads_to(unicode, ascii);
+	idn2_free(unicode);
+	return rc;
+}
+
+/* For a domain with something outside ASCII, or with an A-label. */
+static int
+idna_to_ascii(char out[static DOMAIN_MAX + 1], const char *name)
+{
+	char *ascii;
+	int rc = lookup(&ascii, name);
+
+	if (rc < 0)
+		return rc;
+	rc = strlen(ascii) > DOMAIN_MAX ? ERR_TOO_LONG : check_stable(ascii);
+	if (rc == 0)
+		strcpy(out, ascii);
 	idn2_free(ascii);
 	return rc;
 }

@@ -10,13 +10,12 @@ and NFKC agree on every string of kept characters.
 
 Left out besides, although the single character agrees:
 - U+03A3, whose lower case depends on what follows it;
-- characters whose use depends on context (RFC 8264 appendix A.7 of RFC 5892).
+- characters whose use depends on context (RFC 5892 appendix A).
 
     python3 common/jid_profile.py > common/jid_profile.inc
 """
-import stringprep
+import ctypes
 import unicodedata
-from unicodedata import ucd_3_2_0
 
 CONTEXT = {0xB7, 0x375, 0x5F3, 0x5F4, 0x30FB, 0x200C, 0x200D,
            *range(0x660, 0x66A), *range(0x6F0, 0x6FA)}
@@ -26,23 +25,21 @@ DISALLOWED_BY_NAME = {0x640, 0x7FA, 0x302E, 0x302F, *range(0x3031, 0x3036),
 # Default_Ignorable_Code_Point among letters and marks.
 IGNORABLE = {0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C,
              0x180D, 0x180E, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10)}
-NODEPREP_EXTRA = set('"&\'/:<>@')
+
+libidn = ctypes.CDLL('libidn.so.12')
+NO_UNASSIGNED = 4
+profile = ctypes.c_void_p.in_dll(libidn, 'stringprep_xmpp_nodeprep')
+profile = ctypes.addressof(profile)
+libidn.stringprep.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int,
+                              ctypes.c_void_p]
 
 
 def nodeprep(c):
-    if stringprep.in_table_a1(c):
+    """As libidn does it, which is what runs (None = refused)."""
+    work = ctypes.create_string_buffer(c.encode(), 1024)
+    if libidn.stringprep(work, len(work), NO_UNASSIGNED, profile) != 0:
         return None
-    mapped = ('' if stringprep.in_table_b1(c)
-              else stringprep.map_table_b2(c))
-    mapped = ucd_3_2_0.normalize('NFKC', mapped)
-    for m in mapped:
-        if (m in NODEPREP_EXTRA or stringprep.in_table_c11_c12(m)
-                or stringprep.in_table_c21_c22(m) or stringprep.in_table_c3(m)
-                or stringprep.in_table_c4(m) or stringprep.in_table_c5(m)
-                or stringprep.in_table_c6(m) or stringprep.in_table_c7(m)
-                or stringprep.in_table_c8(m) or stringprep.in_table_c9(m)):
-            return None
-    return mapped
+    return work.value.decode()
 
 
 def in_identifier_class(c):

@@ -273,6 +273,8 @@ put_items(struct out *o, bool first, const char *fmt, struct args *args)
 	char text[VALUE_MAX];
 	bool readable = true;
 
+	while (*fmt == ' ')
+		fmt++;
 	while (*fmt != '\0' && readable) {
 		struct out value = { text, 0, sizeof(text) };
 		size_t start = o->len;
