@@ -1,0 +1,762 @@
+/*
+ * s2s_out - one outbound XMPP server stream.
+ *
+ *   connect ─► header ─► features ─► proceed ─► tls ─► tls-header ─►
+ *   tls-features ─► sasl ─► auth-header ─► auth-features ─► open ─► goodbye
+ *                                    (closed is reached from everywhere)
+ *
+ * The normal path reads off the states.  What a partner says before TLS decides
+ * nothing: its features are read only to know that it is our turn.  The
+ * certificate is judged the moment the handshake is done; one that does not
+ * prove the wanted domain ends the stream before the new header is sent.
+ *
+ * How it can fail: the connection ends (on_end sorts by state what that means),
+ * the partner sends a stream error or a failure, a step takes too long, or the
+ * bytes are not a stream.  Each has one s2s_out_why, from which the owner
+ * derives whether another target is worth trying and what senders are told.
+ */
+#include "edge-proxy/s2s_out.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/conn.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/xml.h"
+#include "edge-proxy/hosting.h"
+#include "edge-proxy/identities.h"
+#include "edge-proxy/peer_identity.h"
+#include "edge-proxy/sasl_external.h"
+#include "edge-proxy/stream_wire.h"
+#include "edge-proxy/stream_xml.h"
+#include "edge-proxy/xml_stream.h"
+
+enum {
+	CONNECT_MS = 8000,
+	STEP_MS = 10000,
+	GOODBYE_MS = 5000,
+	KEEP_ALIVE_MS = 300000
+};
+
+enum out_state {
+	OUT_CONNECT,
+	OUT_HEADER,
+	OUT_FEATURES,
+	OUT_PROCEED,
+	OUT_TLS,
+	OUT_TLS_HEADER,
+	OUT_TLS_FEATURES,
+	OUT_SASL,
+	OUT_AUTH_HEADER,
+	OUT_AUTH_FEATURES,
+	OUT_OPEN,
+	OUT_GOODBYE,
+	OUT_CLOSED,
+	OUT_COUNT
+};
+
+#define BIT(n) (1u << (n))
+
+static const struct {
+	const char *name;
+	unsigned next;
+	unsigned limit_ms; /* time allowed here; 0 = no limit of its own */
+} states[OUT_COUNT] = {
+	/* the connection has its own limit for connecting */
+	[OUT_CONNECT] = { "connect", BIT(OUT_HEADER) | BIT(OUT_CLOSED), 0 },
+	[OUT_HEADER] = { "header", BIT(OUT_FEATURES) | BIT(OUT_CLOSED),
+	    STEP_MS },
+	[OUT_FEATURES] = { "features", BIT(OUT_PROCEED) | BIT(OUT_CLOSED),
+	    STEP_MS },
+	[OUT_PROCEED] = { "proceed", BIT(OUT_TLS) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_TLS] = { "tls", BIT(OUT_TLS_HEADER) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_TLS_HEADER] = { "tls-header",
+	    BIT(OUT_TLS_FEATURES) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_TLS_FEATURES] = { "tls-features", BIT(OUT_SASL) | BIT(OUT_CLOSED),
+	    STEP_MS },
+	[OUT_SASL] = { "sasl", BIT(OUT_AUTH_HEADER) | BIT(OUT_CLOSED),
+	    STEP_MS },
+	[OUT_AUTH_HEADER] = { "auth-header",
+	    BIT(OUT_AUTH_FEATURES) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_AUTH_FEATURES] = { "auth-features",
+	    BIT(OUT_OPEN) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_OPEN] = { "open", BIT(OUT_GOODBYE) | BIT(OUT_CLOSED), 0 },
+	[OUT_GOODBYE] = { "goodbye", BIT(OUT_CLOSED), GOODBYE_MS },
+	[OUT_CLOSED] = { "closed", 0, 0 },
+};
+
+struct s2s_out {
+	uv_loop_t *loop;
+	struct clock *clock;
+	const struct hosting *hosting;
+	const struct identities *identities;
+	const struct s2s_out_events *events;
+	void *arg;
+	struct log log;
+	struct conn *conn;
+	struct xml_stream *xml;
+	enum out_state state;
+	struct clock_timer limit; /* of the state */
+	struct clock_timer idle;
+	struct clock_timer keep_alive;
+	struct clock_timer expiry; /* of the partner's certificate */
+
+	bool tls_wanted; /* start it when the parser has returned */
+	bool challenged;
+	bool was_up;
+	struct s2s_out_end end;
+	bool ended; /* end is settled: the first reason counts */
+
+	char id[STREAM_ID_SIZE];
+	char local[256], remote[256];
+	struct stream_pair pair;
+	char peer[STREAM_PEER_SIZE];
+	const char *tls, *cipher, *auth;
+	unsigned proofs;
+	char reason[200];
+};
+
+/* The only place that writes s->state. */
+static void
+set_state(struct s2s_out *s, enum out_state to)
+{
+	assert(states[s->state].next & BIT(to));
+	log_debug(&s->log, "state", "from=%s to=%s", states[s->state].name,
+	    states[to].name);
+	s->state = to;
+	clock_timer_stop(&s->limit);
+	if (states[to].limit_ms != 0)
+		clock_timer_start(&s->limit, states[to].limit_ms);
+}
+
+/* --- the end ------------------------------------------------------------- */
+
+static void
+remember_end(struct s2s_out *s, enum s2s_out_why why, const char *text)
+{
+	if (s->ended)
+		return;
+	s->ended = true;
+	s->end.why = why;
+	s->end.was_up = s->was_up;
+	snprintf(s->reason, sizeof(s->reason), "%s", text);
+}
+
+static void
+leave_open(struct s2s_out *s)
+{
+	clock_timer_stop(&s->idle);
+	clock_timer_stop(&s->keep_alive);
+	clock_timer_stop(&s->expiry);
+}
+
+/* Tells the owner once that an open stream takes no more.  It may hand the
+ * stream on or close it again from there; both are harmless. */
+static void
+tell_down(struct s2s_out *s, enum out_state was)
+{
+	if (was == OUT_OPEN && s->events->on_down != NULL)
+		s->events->on_down(s, s->arg);
+}
+
+/* Ends the stream: with a stream error of ours, a closing tag, or neither where
+ * no stream exists that could carry them. */
+static void
+finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
+    const char *text)
+{
+	enum out_state was = s->state;
+	bool in_stream = was == OUT_HEADER || was == OUT_FEATURES ||
+			 was == OUT_PROCEED || was >= OUT_TLS_HEADER;
+	struct buf out;
+
+	if (was == OUT_CLOSED)
+		return;
+	remember_end(s, why, text);
+	set_state(s, OUT_CLOSED);
+	leave_open(s);
+	if (!in_stream) {
+		conn_abort(s->conn, CONN_END_LOCAL);
+	} else {
+		buf_init(&out, 0);
+		if (e != STREAM_ERR_NONE)
+			stream_xml_error(&out, e, text);
+		if (was != OUT_GOODBYE)
+			stream_xml_goodbye(&out);
+		stream_wire_flush(s->conn, &out);
+		conn_close(s->conn, CONN_END_LOCAL);
+	}
+	tell_down(s, was);
+}
+
+/* The partner's certificate is not the one we want: TLS ends, and with it all;
+ * nothing is said to a stranger. */
+static void
+reject_certificate(struct s2s_out *s, const char *why)
+{
+	log_warn(
+	    &s->log, "certificate-refused", "remote=%s why=%s", s->remote, why);
+	remember_end(s, S2S_OUT_TLS, why);
+	set_state(s, OUT_CLOSED);
+	conn_close(s->conn, CONN_END_LOCAL);
+}
+
+void
+s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text)
+{
+	if (text == NULL)
+		text =
+		    e != STREAM_ERR_NONE ? stream_error_str(e) : "closed by us";
+	if (e != STREAM_ERR_NONE || s->state != OUT_OPEN) {
+		if (s->state != OUT_GOODBYE || e != STREAM_ERR_NONE)
+			finish(s, S2S_OUT_LOCAL, e, text);
+		return;
+	}
+	remember_end(s, S2S_OUT_LOCAL, text);
+	stream_wire_send(s->conn, stream_xml_goodbye);
+	leave_open(s);
+	set_state(s, OUT_GOODBYE);
+	tell_down(s, OUT_OPEN);
+}
+
+static void
+on_limit(struct clock_timer *t, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)t;
+	finish(s, S2S_OUT_LOST,
+	    s->state == OUT_GOODBYE ? STREAM_ERR_NONE
+				    : STREAM_ERR_CONNECTION_TIMEOUT,
+	    "partner did not answer in time");
+}
+
+static void
+on_idle(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	s2s_out_close(arg, STREAM_ERR_NONE, "idle");
+}
+
+static void
+on_expiry(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	s2s_out_close(arg, STREAM_ERR_RESET, "certificate has expired");
+}
+
+/* RFC 6120 4.6.1: a space between stanzas. */
+static void
+on_keep_alive(struct clock_timer *t, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	conn_write(s->conn, " ", 1);
+	clock_timer_start(t, KEEP_ALIVE_MS);
+}
+
+/* --- negotiation --------------------------------------------------------- */
+
+static void
+send_header(struct s2s_out *s)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	stream_xml_header(&out,
+	    &(struct stream_xml_header){ .from = s->local, .to = s->remote },
+	    false);
+	stream_wire_flush(s->conn, &out);
+}
+
+/* Something was written: the stream is not idle. */
+static void
+touch(struct s2s_out *s)
+{
+	const struct partner *p =
+	    hosting_partner(s->hosting, s->local, s->remote);
+	uint64_t ms =
+	    hosting_settings(s->hosting, s->local)->stream_inactivity_ms;
+
+	if (ms > 0)
+		clock_timer_start(&s->idle, ms);
+	if (p != NULL && p->keep_alive)
+		clock_timer_start(&s->keep_alive, KEEP_ALIVE_MS);
+}
+
+static void
+on_header(struct xml_stream *xs, const struct stream_header *h, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)xs;
+	if (h->version == NULL || strncmp(h->version, "1.", 2) != 0) {
+		/* no features, no STARTTLS, no SASL */
+		finish(s, S2S_OUT_PROTOCOL, STREAM_ERR_UNSUPPORTED_VERSION,
+		    "partner does not speak XMPP 1.0");
+		return;
+	}
+	if (s->state == OUT_HEADER)
+		set_state(s, OUT_FEATURES);
+	else if (s->state == OUT_TLS_HEADER)
+		set_state(s, OUT_TLS_FEATURES);
+	else if (s->state == OUT_AUTH_HEADER)
+		set_state(s, OUT_AUTH_FEATURES);
+}
+
+static bool
+offers_external(const struct xml_elem *features)
+{
+	const struct xml_elem *list =
+	    xml_child(features, XML_NS_SASL, "mechanisms");
+	const struct xml_elem *m;
+	bool found = false;
+
+	if (list == NULL)
+		return false;
+	for (m = xml_child(list, XML_NS_SASL, "mechanism"); m != NULL && !found;
+	     m = xml_next(list, m, XML_NS_SASL, "mechanism")) {
+		struct buf text;
+		const char *name;
+
+		buf_init(&text, 64);
+		xml_text(m, &text);
+		name = buf_cstr(&text);
+		found = name != NULL && strcmp(name, "EXTERNAL") == 0;
+		buf_finish(&text);
+	}
+	return found;
+}
+
+static void
+send_auth(struct s2s_out *s, bool response)
+{
+	struct buf out, initial;
+	const char *base64 = NULL;
+
+	buf_init(&initial, 0);
+	buf_init(&out, 0);
+	if (sasl_external_initial(&initial, s->local) == 0)
+		base64 = buf_cstr(&initial);
+	if (base64 == NULL)
+		finish(s, S2S_OUT_LOST, STREAM_ERR_INTERNAL_SERVER_ERROR,
+		    "out of memory");
+	else if (response)
+		stream_xml_response(&out, base64);
+	else
+		stream_xml_auth(&out, "EXTERNAL", base64);
+	stream_wire_flush(s->conn, &out);
+	buf_finish(&initial);
+}
+
+static void
+open_stream(struct s2s_out *s)
+{
+	set_state(s, OUT_OPEN);
+	s->was_up = true;
+	touch(s);
+	log_info(&s->log, "stream-up",
+	    "local=%s remote=%s auth=%s tls=%s "
+	    "cipher=%s",
+	    s->local, s->remote, s->auth, s->tls, s->cipher);
+	s->events->on_up(s, s->arg);
+}
+
+static void
+take_features(struct s2s_out *s, const struct xml_elem *e)
+{
+	if (s->state == OUT_FEATURES) {
+		if (xml_child(e, XML_NS_TLS, "starttls") == NULL)
+			log_warn(&s->log, "starttls-not-offered", "remote=%s",
+			    s->remote);
+		stream_wire_send(s->conn, stream_xml_starttls);
+		set_state(s, OUT_PROCEED);
+	} else if (s->state == OUT_TLS_FEATURES) {
+		if (!offers_external(e)) {
+			finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+			    "partner did not accept our certificate: it does "
+			    "not offer EXTERNAL");
+			return;
+		}
+		send_auth(s, false);
+		set_state(s, OUT_SASL);
+	} else if (s->state == OUT_AUTH_FEATURES) {
+		open_stream(s);
+	}
+}
+
+static void
+take_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	if (s->state != OUT_PROCEED) {
+		finish(s, S2S_OUT_PROTOCOL, STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
+		    "unexpected TLS element");
+	} else if (strcmp(e->name, "proceed") == 0) {
+		set_state(s, OUT_TLS);
+		s->tls_wanted = true;
+		xml_stream_stop(s->xml);
+	} else {
+		finish(s, S2S_OUT_TLS, STREAM_ERR_NONE,
+		    "partner refused STARTTLS");
+	}
+}
+
+static void
+fail_auth(struct s2s_out *s, const struct xml_elem *e)
+{
+	const struct xml_elem *c = NULL,
+			      *next = xml_child(e, XML_NS_SASL, NULL);
+	char text[120];
+
+	while (next != NULL && strcmp(next->name, "text") == 0)
+		next = xml_next(e, next, XML_NS_SASL, NULL);
+	c = next;
+	snprintf(text, sizeof(text), "authentication failed: %.60s",
+	    c != NULL ? c->name : "not-authorized");
+	finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE, text);
+}
+
+static void
+take_sasl(struct s2s_out *s, const struct xml_elem *e)
+{
+	struct xml_stream_limits limits = xml_stream_limits_open(
+	    hosting_settings(s->hosting, s->local)->stanza_max);
+
+	if (s->state != OUT_SASL) {
+		finish(s, S2S_OUT_PROTOCOL, STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
+		    "unexpected SASL element");
+	} else if (strcmp(e->name, "success") == 0) {
+		s->auth = "external";
+		set_state(s, OUT_AUTH_HEADER);
+		xml_stream_restart(s->xml, &limits);
+		send_header(s);
+	} else if (strcmp(e->name, "challenge") == 0 && !s->challenged) {
+		s->challenged = true;
+		send_auth(s, true);
+	} else {
+		fail_auth(s, e);
+	}
+}
+
+static void
+take_error(struct s2s_out *s, const struct xml_elem *e)
+{
+	const struct xml_elem *c = xml_child(e, XML_NS_STREAM_ERRORS, NULL);
+	char text[120];
+
+	s->end.error = c != NULL ? stream_error_parse(c->name)
+				 : STREAM_ERR_UNDEFINED_CONDITION;
+	snprintf(text, sizeof(text), "partner sent %s",
+	    stream_error_str(s->end.error));
+	log_warn(&s->log, "stream-error-received", "condition=%s",
+	    c != NULL ? c->name : "");
+	finish(s, S2S_OUT_ERROR, STREAM_ERR_NONE, text);
+}
+
+static void
+on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)xs;
+	if (s->state == OUT_CLOSED)
+		return;
+	if (xml_is(e, XML_NS_STREAMS, "error"))
+		take_error(s, e);
+	else if (xml_is(e, XML_NS_STREAMS, "features"))
+		take_features(s, e);
+	else if (strcmp(e->ns, XML_NS_TLS) == 0)
+		take_tls(s, e);
+	else if (strcmp(e->ns, XML_NS_SASL) == 0)
+		take_sasl(s, e);
+	else /* nobody may send us stanzas on a stream that we opened */
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+}
+
+static void
+on_goodbye(struct xml_stream *xs, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)xs;
+	finish(
+	    s, S2S_OUT_PEER_CLOSED, STREAM_ERR_NONE, "closed by the partner");
+}
+
+static const struct xml_stream_events xml_events = { on_header, on_element,
+	on_goodbye };
+
+/* --- the connection ------------------------------------------------------ */
+
+static void
+on_connected(struct conn *c, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)c;
+	if (s->state != OUT_CONNECT)
+		return;
+	set_state(s, OUT_HEADER);
+	send_header(s);
+}
+
+static void
+begin_tls(struct s2s_out *s, size_t leftover)
+{
+	bool named;
+	const struct tls_identity *id =
+	    identities_pick(s->identities, s->local, &named);
+	bool literal = s->remote[0] == '[' ||
+		       strspn(s->remote, "0123456789.") == strlen(s->remote);
+
+	s->tls_wanted = false;
+	if (id == NULL) {
+		finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE, "no certificate");
+		return;
+	}
+	if (leftover > 0)
+		remember_end(s, S2S_OUT_TLS, "plaintext behind STARTTLS");
+	if (conn_start_tls_client(s->conn, id->client, leftover,
+		literal ? NULL : s->remote, NULL, 0) < 0)
+		finish(s, S2S_OUT_TLS, STREAM_ERR_NONE, "TLS not started");
+}
+
+static void
+on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
+{
+	struct s2s_out *s = arg;
+	size_t used;
+
+	(void)c;
+	if (s->state == OUT_CLOSED)
+		return;
+	if (xml_stream_feed(s->xml, data, len, &used) < 0)
+		finish(s, S2S_OUT_PROTOCOL, xml_stream_error(s->xml),
+		    xml_stream_error_text(s->xml));
+	if (s->tls_wanted && s->state == OUT_TLS)
+		begin_tls(s, len - used);
+}
+
+static void
+on_secured(struct conn *c, void *arg)
+{
+	struct s2s_out *s = arg;
+	struct xml_stream_limits limits = xml_stream_limits_strict();
+	struct peer_identity identity;
+	const char *why;
+	int64_t now = clock_wall_ms(s->clock);
+
+	if (s->state != OUT_TLS)
+		return;
+	s->tls = SSL_get_version(conn_ssl(c));
+	s->cipher = SSL_get_cipher_name(conn_ssl(c));
+	if (peer_identity_read(&identity, conn_ssl(c)) < 0) {
+		reject_certificate(s, "certificate could not be read");
+		return;
+	}
+	why = peer_identity_why_not(&identity, s->remote);
+	if (why != NULL) {
+		reject_certificate(s, why);
+	} else {
+		if (identity.until_ms > now && identity.until_ms != INT64_MAX)
+			clock_timer_start(
+			    &s->expiry, (uint64_t)(identity.until_ms - now));
+		set_state(s, OUT_TLS_HEADER);
+		xml_stream_restart(s->xml, &limits);
+		send_header(s);
+	}
+	peer_identity_finish(&identity);
+}
+
+static void
+on_drained(struct conn *c, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)c;
+	if (s->state == OUT_OPEN)
+		s->events->on_drained(s, s->arg);
+}
+
+/* What the end of the connection means where the stream stood. */
+static enum s2s_out_why
+sort_end(const struct s2s_out *s, enum conn_end why)
+{
+	if (s->state == OUT_CONNECT)
+		return S2S_OUT_CONNECT;
+	if (s->state == OUT_TLS)
+		return S2S_OUT_TLS;
+	/* With TLS 1.3 the refusal of our certificate comes late. */
+	if (why == CONN_END_TLS && s->state < OUT_OPEN)
+		return S2S_OUT_AUTH;
+	return S2S_OUT_LOST;
+}
+
+static void
+destroy(struct s2s_out *s)
+{
+	clock_timer_stop(&s->limit);
+	leave_open(s);
+	if (s->xml != NULL)
+		xml_stream_close(s->xml);
+	free(s);
+}
+
+static void
+on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
+{
+	struct s2s_out *s = arg;
+	struct stream_info info;
+	enum out_state was = s->state;
+	char text[sizeof(s->reason)];
+
+	(void)c;
+	(void)rc;
+	snprintf(text, sizeof(text), "%s%s%s", conn_end_str(why),
+	    detail[0] != '\0' ? ": " : "", detail);
+	remember_end(s, sort_end(s, why), text);
+	s->conn = NULL;
+	if (was != OUT_CLOSED) {
+		set_state(s, OUT_CLOSED);
+		leave_open(s);
+		tell_down(s, was);
+	}
+	log_info(&s->log, "stream-end",
+	    "local=%s remote=%s was_up=%d reason=%s", s->local, s->remote,
+	    s->was_up, s->reason);
+	s2s_out_info(s, &info);
+	s->events->on_end(s, &s->end, &info, s->arg);
+	destroy(s);
+}
+
+static const struct conn_events conn_events = {
+	.on_connected = on_connected,
+	.on_secured = on_secured,
+	.on_data = on_data,
+	.on_drained = on_drained,
+	.on_end = on_end,
+};
+
+int
+s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
+{
+	struct xml_stream_limits limits = xml_stream_limits_strict();
+	struct s2s_out *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->loop = opts->loop;
+	s->clock = opts->clock;
+	s->hosting = opts->hosting;
+	s->identities = opts->identities;
+	s->events = opts->events;
+	s->arg = opts->arg;
+	s->tls = s->cipher = s->auth = "";
+	snprintf(s->id, sizeof(s->id), "%s", opts->id);
+	snprintf(s->local, sizeof(s->local), "%s", opts->local);
+	snprintf(s->remote, sizeof(s->remote), "%s", opts->remote);
+	s->pair = (struct stream_pair){ s->local, s->remote };
+	log_init(&s->log, "s2s_out");
+	clock_timer_init(&s->limit, s->clock, on_limit, s);
+	clock_timer_init(&s->idle, s->clock, on_idle, s);
+	clock_timer_init(&s->keep_alive, s->clock, on_keep_alive, s);
+	clock_timer_init(&s->expiry, s->clock, on_expiry, s);
+	rc = xml_stream_open(&s->xml, &limits, &xml_events, s);
+	if (rc < 0)
+		goto fail;
+	rc = conn_connect(&s->conn, opts->addr,
+	    &(struct conn_opts){
+		.loop = s->loop,
+		.clock = s->clock,
+		.events = &conn_events,
+		.arg = s,
+		.connect_ms = CONNECT_MS,
+		.bind = opts->bind,
+	    });
+	if (rc < 0)
+		goto fail;
+	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));
+	log_object(&s->log, "stream=%s peer=%s", s->id, s->peer);
+	*out = s;
+	return 0;
+
+fail:
+	destroy(s);
+	return rc;
+}
+
+/* --- the owner's side ---------------------------------------------------- */
+
+int
+s2s_out_write(struct s2s_out *s, const void *xml, size_t len)
+{
+	if (s->state != OUT_OPEN)
+		return ERR_BAD_STATE;
+	touch(s);
+	return conn_write(s->conn, xml, len);
+}
+
+bool
+s2s_out_is_up(const struct s2s_out *s)
+{
+	return s->state == OUT_OPEN;
+}
+
+bool
+s2s_out_backlogged(const struct s2s_out *s)
+{
+	return s->state == OUT_OPEN && conn_backlogged(s->conn);
+}
+
+bool
+s2s_out_all_acknowledged(const struct s2s_out *s)
+{
+	return s->conn != NULL && conn_all_acknowledged(s->conn);
+}
+
+void
+s2s_out_add_proof(struct s2s_out *s, unsigned proof)
+{
+	s->proofs |= BIT(proof);
+}
+
+void
+s2s_out_info(const struct s2s_out *s, struct stream_info *out)
+{
+	*out = (struct stream_info){
+		.id = s->id,
+		.direction = STREAM_OUT,
+		.pairs = &s->pair,
+		.pair_count = 1,
+		.peer = s->peer,
+		.auth = s->auth,
+		.tls = s->tls,
+		.cipher = s->cipher,
+		.proofs = s->proofs,
+		.reason = s->ended ? s->reason : NULL,
+		.condition = s->end.error != STREAM_ERR_NONE
+				 ? stream_error_str(s->end.error)
+				 : NULL,
+	};
+}
+
+const char *
+s2s_out_id(const struct s2s_out *s)
+{
+	return s->id;
+}
+
+void
+s2s_out_set_owner(
+    struct s2s_out *s, const struct s2s_out_events *events, void *arg)
+{
+	s->events = events;
+	s->arg = arg;
+}

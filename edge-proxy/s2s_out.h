@@ -1,0 +1,100 @@
+/*
+ * s2s_out - one outbound XMPP server stream to one address: connect, STARTTLS,
+ * prove that the partner is who we want, SASL EXTERNAL, open (RFC 6120,
+ * RFC 7590, XEP-0178).
+ *
+ * STARTTLS is asked for even when it is not offered; nothing goes on in the
+ * clear.  No stanza, and no word about who we are beyond the header, is sent
+ * before the partner's certificate has proved the wanted domain.
+ *
+ * Owns     the connection, the XML parser, its timers.
+ * Borrows  loop, clock, hosting, identities, the event table.
+ * Ends     on_end fires exactly once for every stream that was handed out;
+ *          the stream is freed when it returns.
+ * Errors   0 or a negative code.
+ */
+#ifndef EDGE_S2S_OUT_H
+#define EDGE_S2S_OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "edge-proxy/stream_error.h"
+#include "edge-proxy/stream_info.h"
+
+struct s2s_out;
+struct clock;
+struct hosting;
+struct identities;
+
+enum s2s_out_why {
+	S2S_OUT_CONNECT,     /* TCP did not come up */
+	S2S_OUT_TLS,         /* no TLS, or a certificate of somebody else */
+	S2S_OUT_AUTH,        /* the partner did not accept us */
+	S2S_OUT_ERROR,       /* the partner sent a stream error */
+	S2S_OUT_PROTOCOL,    /* the partner does not speak XMPP as it should */
+	S2S_OUT_LOST,        /* connection lost, partner silent */
+	S2S_OUT_PEER_CLOSED, /* the partner said goodbye */
+	S2S_OUT_LOCAL        /* s2s_out_close() */
+};
+
+struct s2s_out_end {
+	enum s2s_out_why why;
+	enum stream_error error; /* with S2S_OUT_ERROR: what the partner sent */
+	bool was_up;
+};
+
+struct s2s_out_events {
+	/* Authenticated both ways: stanzas may be written. */
+	void (*on_up)(struct s2s_out *s, void *arg);
+	/* The backlog has gone: there is room again. */
+	void (*on_drained)(struct s2s_out *s, void *arg);
+	/* The stream takes no more: it is closing or its connection has gone.
+	 * Fires once for a stream that was up, before on_end.  May be NULL. */
+	void (*on_down)(struct s2s_out *s, void *arg);
+	/* s is gone afterwards. */
+	void (*on_end)(struct s2s_out *s, const struct s2s_out_end *end,
+	    const struct stream_info *info, void *arg);
+};
+
+struct s2s_out_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	const struct hosting *hosting;
+	const struct identities *identities;
+	const char *id;    /* name for the channel; copied */
+	const char *local; /* comparable forms; copied */
+	const char *remote;
+	const struct sockaddr *addr;         /* of the target; copied */
+	const struct sockaddr *bind;         /* our address, or NULL; copied */
+	const struct s2s_out_events *events; /* borrowed, static */
+	void *arg;
+};
+
+/* On error *out is untouched and no event fires. */
+int s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts);
+/* STREAM_ERR_NONE: goodbye in good order; else with that stream error.  Safe in
+ * any state and from any callback; the first reason counts. */
+void s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text);
+
+/* One or more whole stanzas of the pair.  ERR_BAD_STATE when not up; other
+ * codes mean that the stream is ending. */
+int s2s_out_write(struct s2s_out *s, const void *xml, size_t len);
+bool s2s_out_is_up(const struct s2s_out *s);
+/* More should wait for on_drained. */
+bool s2s_out_backlogged(const struct s2s_out *s);
+/* The partner's TCP has acknowledged all that was written. */
+bool s2s_out_all_acknowledged(const struct s2s_out *s);
+
+/* Notes a proof that the partner has been seen to give (enum proof). */
+void s2s_out_add_proof(struct s2s_out *s, unsigned proof);
+void s2s_out_info(const struct s2s_out *s, struct stream_info *out);
+const char *s2s_out_id(const struct s2s_out *s);
+
+/* The owner may hand a stream on (connector to route): later events go there. */
+void s2s_out_set_owner(
+    struct s2s_out *s, const struct s2s_out_events *events, void *arg);
+
+#endif

@@ -1,0 +1,885 @@
+/*
+ * xml_stream - see the header.
+ *
+ * The normal path: bytes pass a check of the very first ones (expat would take
+ * UTF-16 and a byte order mark), go to expat, and its events build a tree from
+ * depth 1 on; the end of a first-level element hands the tree out and empties
+ * the arena.
+ *
+ * Bytes are counted outside expat, which gathers a whole tag before it says
+ * anything: base is the offset at which the first-level element in progress
+ * began, and received - base may not pass the limit.
+ *
+ * Reparse deferral is off, because it would hold a complete stanza back until
+ * more bytes come.  Instead, while a long tag is incomplete, bytes without a
+ * '>' are held here: they cannot complete it.  A peer that sends '>' inside
+ * attribute values, a few bytes at a time, makes the parser read the tag again
+ * and again; what that costs is counted against a budget.
+ *
+ * Stopping, pausing and restarting suspend expat, so that nothing behind the
+ * element in hand is seen.  The parser is replaced after it has returned.
+ */
+#include "edge-proxy/xml_stream.h"
+
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define XML_DTD 1 /* expat.h hides the protections otherwise */
+#include <expat.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/utf8.h"
+#include "common/xml.h"
+
+enum {
+	SEPARATOR = 1,     /* never in input, raw or as reference */
+	HOLD_FROM = 1024,  /* bytes of an incomplete tag */
+	DEPTH_LIMIT = 128, /* of the array; limits stay below */
+	SPACE_MAX = 1024,  /* white space skipped at a restart */
+	URI_LIMIT = 1024,  /* of a buffer, as above */
+	ARENA_EXTRA = 65536,
+	ARENA_ELEMENT = 160, /* an element with short names */
+	ARENA_FACTOR = 4     /* tree bytes for each byte of XML */
+};
+#define REREAD_BUDGET ((uint64_t)64 << 20)
+
+enum xml_state {
+	XS_RUNNING,
+	XS_STOPPED, /* by xml_stream_stop() */
+	XS_ENDED,   /* closing tag seen */
+	XS_FAILED
+};
+
+struct xml_stream {
+	XML_Parser parser;
+	struct xml_arena *arena;
+	struct xml_stream_limits limits;
+	const struct xml_stream_events *events;
+	void *arg;
+
+	enum xml_state state;
+	enum stream_error error;
+	const char *error_text;
+
+	/* requests made by events, carried out when expat has returned */
+	bool restart;
+	bool paused;
+	bool dead;
+	bool suspended; /* expat holds bytes for a resume */
+	unsigned busy;  /* depth of feed/resume calls */
+
+	/* the first bytes of a stream */
+	unsigned first_bytes; /* 0: none, 1: '<', 2: checked */
+	bool skip_space;
+	size_t skipped;
+
+	/* offsets in bytes since the parser was made */
+	uint64_t received;
+	uint64_t fed;
+	uint64_t base;
+	uint64_t stop_at; /* end of the element that stopped us */
+	size_t element_size;
+	struct buf held;  /* cannot complete the tag in progress */
+	struct buf later; /* fed while paused */
+	uint64_t reread;
+
+	/* the tree */
+	struct xml_elem *current;
+	unsigned depth; /* open elements, the stream's own included */
+	unsigned children[DEPTH_LIMIT];
+	unsigned elements;
+	unsigned ns_declared;
+	bool default_ns_wrong;
+	bool dialback;
+};
+
+struct xml_stream_limits
+xml_stream_limits_strict(void)
+{
+	return (struct xml_stream_limits){
+		.header_max = 8192,
+		.element_max = 8192,
+		.depth_max = 8,
+		.attrs_max = 16,
+		.ns_max = 16,
+		.children_max = 32,
+		.elements_max = 32,
+		.name_max = 128,
+		.uri_max = 256,
+	};
+}
+
+struct xml_stream_limits
+xml_stream_limits_open(size_t stanza_max)
+{
+	return (struct xml_stream_limits){
+		.header_max = 8192,
+		.element_max = stanza_max,
+		.depth_max = 64,
+		.attrs_max = 64,
+		.ns_max = 16,
+		.children_max = 1024,
+		.elements_max = 8192,
+		.name_max = 256,
+		.uri_max = 1024,
+	};
+}
+
+/* --- refusing ------------------------------------------------------------ */
+
+static void
+refuse(struct xml_stream *xs, enum stream_error e, const char *text)
+{
+	if (xs->state == XS_FAILED)
+		return;
+	xs->state = XS_FAILED;
+	xs->error = e;
+	xs->error_text = text;
+	if (xs->busy > 0)
+		XML_StopParser(xs->parser, XML_FALSE);
+}
+
+/* What expat itself objects to. */
+static void
+refuse_expat(struct xml_stream *xs)
+{
+	enum XML_Error code = XML_GetErrorCode(xs->parser);
+	enum stream_error e = STREAM_ERR_NOT_WELL_FORMED;
+
+	if (code == XML_ERROR_UNDEFINED_ENTITY ||
+	    code == XML_ERROR_RECURSIVE_ENTITY_REF ||
+	    code == XML_ERROR_ASYNC_ENTITY ||
+	    code == XML_ERROR_BINARY_ENTITY_REF ||
+	    code == XML_ERROR_ATTRIBUTE_EXTERNAL_ENTITY_REF ||
+	    code == XML_ERROR_EXTERNAL_ENTITY_HANDLING)
+		e = STREAM_ERR_RESTRICTED_XML;
+	else if (code == XML_ERROR_UNKNOWN_ENCODING ||
+		 code == XML_ERROR_INCORRECT_ENCODING)
+		e = STREAM_ERR_UNSUPPORTED_ENCODING;
+	else if (code == XML_ERROR_NO_MEMORY)
+		e = STREAM_ERR_RESOURCE_CONSTRAINT;
+	else if (code == XML_ERROR_AMPLIFICATION_LIMIT_BREACH)
+		e = STREAM_ERR_POLICY_VIOLATION;
+	refuse(xs, e, XML_ErrorString(code));
+}
+
+static void
+too_much(struct xml_stream *xs, const char *text)
+{
+	refuse(xs, STREAM_ERR_POLICY_VIOLATION, text);
+}
+
+/* --- expat's events ------------------------------------------------------ */
+
+/* Offset behind the token whose event is being handled. */
+static uint64_t
+event_end(const struct xml_stream *xs)
+{
+	return (uint64_t)XML_GetCurrentByteIndex(xs->parser) +
+	       (uint64_t)XML_GetCurrentByteCount(xs->parser);
+}
+
+/* A name as expat gives it, "uri SEP local", taken apart. */
+struct name {
+	char ns[URI_LIMIT + 1];
+	const char *local;
+};
+
+static int
+split_name(struct xml_stream *xs, struct name *out, const char *full)
+{
+	const char *sep = strchr(full, SEPARATOR);
+	size_t len = sep == NULL ? 0 : (size_t)(sep - full);
+
+	out->local = sep == NULL ? full : sep + 1;
+	if (strlen(out->local) > xs->limits.name_max) {
+		too_much(xs, "name too long");
+		return ERR_TOO_LONG;
+	}
+	if (len > xs->limits.uri_max || len > URI_LIMIT) {
+		too_much(xs, "namespace name too long");
+		return ERR_TOO_LONG;
+	}
+	memcpy(out->ns, full, len);
+	out->ns[len] = '\0';
+	return 0;
+}
+
+static bool
+is_stream_tag(const char *name)
+{
+	size_t n = strlen(XML_NS_STREAMS);
+
+	return strncmp(name, XML_NS_STREAMS, n) == 0 && name[n] == SEPARATOR;
+}
+
+/* RFC 6120 4.8.1 and 4.8.2; the root is judged before its attributes. */
+static void
+start_stream(struct xml_stream *xs, const char *name, const char **attrs)
+{
+	struct stream_header h = { .dialback = xs->dialback };
+	unsigned count = 0;
+
+	if (event_end(xs) > xs->limits.header_max) {
+		too_much(xs, "stream header too long");
+		return;
+	}
+	if (!is_stream_tag(name)) {
+		const char *sep = strchr(name, SEPARATOR);
+
+		sep = sep == NULL ? name : sep + 1;
+		refuse(xs,
+		    strcmp(sep, "stream") == 0 ? STREAM_ERR_INVALID_NAMESPACE
+					       : STREAM_ERR_BAD_FORMAT,
+		    "not a stream header");
+		return;
+	}
+	if (strcmp(strchr(name, SEPARATOR) + 1, "stream") != 0) {
+		refuse(xs, STREAM_ERR_BAD_FORMAT, "not a stream header");
+		return;
+	}
+	if (xs->default_ns_wrong) {
+		refuse(xs, STREAM_ERR_INVALID_NAMESPACE,
+		    "content namespace is not jabber:server");
+		return;
+	}
+	for (size_t i = 0; attrs[i] != NULL; i += 2) {
+		if (++count > xs->limits.attrs_max) {
+			too_much(xs, "too many attributes");
+			return;
+		}
+		if (strcmp(attrs[i], "to") == 0)
+			h.to = attrs[i + 1];
+		else if (strcmp(attrs[i], "from") == 0)
+			h.from = attrs[i + 1];
+		else if (strcmp(attrs[i], "id") == 0)
+			h.id = attrs[i + 1];
+		else if (strcmp(attrs[i], "version") == 0)
+			h.version = attrs[i + 1];
+		else if (strcmp(attrs[i], XML_NS_XML "\x01lang") == 0)
+			h.lang = attrs[i + 1];
+	}
+	xs->base = event_end(xs);
+	xs->depth = 1;
+	xs->events->on_header(xs, &h, xs->arg);
+}
+
+/* The bounds an element must keep to be added to the tree. */
+static bool
+within_bounds(struct xml_stream *xs)
+{
+	if (xs->depth > xs->limits.depth_max || xs->depth >= DEPTH_LIMIT)
+		too_much(xs, "elements nested too deep");
+	else if (xs->depth > 1 &&
+		 ++xs->children[xs->depth - 1] > xs->limits.children_max)
+		too_much(xs, "too many child elements");
+	else if (++xs->elements > xs->limits.elements_max)
+		too_much(xs, "too many elements");
+	else
+		return true;
+	return false;
+}
+
+static void
+add_attributes(struct xml_stream *xs, struct xml_elem *e, const char **attrs)
+{
+	struct name n;
+	unsigned count = 0;
+
+	for (size_t i = 0; attrs[i] != NULL; i += 2) {
+		if (++count > xs->limits.attrs_max) {
+			too_much(xs, "too many attributes");
+			return;
+		}
+		if (split_name(xs, &n, attrs[i]) < 0)
+			return;
+		if (xml_set_attr(xs->arena, e, n.ns, n.local, attrs[i + 1]) <
+		    0) {
+			too_much(xs, "element too large");
+			return;
+		}
+	}
+}
+
+static void
+start_element(struct xml_stream *xs, const char *name, const char **attrs)
+{
+	struct xml_elem *e;
+	struct name n;
+
+	if (xs->depth == 1) {
+		xs->base = (uint64_t)XML_GetCurrentByteIndex(xs->parser);
+		xs->reread = 0;
+		xs->elements = 0;
+	}
+	if (!within_bounds(xs) || split_name(xs, &n, name) < 0)
+		return;
+	e = xml_elem_new(xs->arena, xs->current, n.ns, n.local);
+	if (e == NULL) {
+		too_much(xs, "element too large");
+		return;
+	}
+	add_attributes(xs, e, attrs);
+	xs->current = e;
+	xs->children[xs->depth] = 0;
+	xs->depth++;
+}
+
+static void XMLCALL
+on_start(void *arg, const char *name, const char **attrs)
+{
+	struct xml_stream *xs = arg;
+
+	if (xs->state != XS_RUNNING)
+		return;
+	if (xs->ns_declared > xs->limits.ns_max)
+		too_much(xs, "too many namespace declarations");
+	else if (xs->depth == 0)
+		start_stream(xs, name, attrs);
+	else
+		start_element(xs, name, attrs);
+	xs->ns_declared = 0;
+}
+
+/* A first-level element is whole. */
+static void
+finish_element(struct xml_stream *xs, const struct xml_elem *e)
+{
+	uint64_t end = event_end(xs);
+
+	xs->element_size = (size_t)(end - xs->base);
+	xs->base = end;
+	if (xs->element_size > xs->limits.element_max) {
+		too_much(xs, "element too large");
+		return;
+	}
+	xs->stop_at = end;
+	xs->events->on_element(xs, e, xs->arg);
+	xml_arena_reset(xs->arena);
+}
+
+static void XMLCALL
+on_end(void *arg, const char *name)
+{
+	struct xml_stream *xs = arg;
+	struct xml_elem *e = xs->current;
+
+	(void)name;
+	if (xs->state != XS_RUNNING)
+		return;
+	xs->depth--;
+	if (xs->depth == 0) {
+		xs->state = XS_ENDED;
+		XML_StopParser(xs->parser, XML_FALSE);
+		xs->events->on_goodbye(xs, xs->arg);
+		return;
+	}
+	xs->current = e->parent;
+	if (xs->depth == 1)
+		finish_element(xs, e);
+}
+
+static bool
+is_space(const char *s, int len)
+{
+	for (int i = 0; i < len; i++) {
+		if (strchr(" \t\r\n", s[i]) == NULL || s[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
+static void XMLCALL
+on_text(void *arg, const char *s, int len)
+{
+	struct xml_stream *xs = arg;
+
+	if (xs->state != XS_RUNNING)
+		return;
+	if (xs->depth == 1) {
+		if (!is_space(s, len))
+			refuse(
+			    xs, STREAM_ERR_BAD_FORMAT, "text between elements");
+		xs->base = event_end(xs);
+		return;
+	}
+	if (xml_add_text(xs->arena, xs->current, s, (size_t)len) < 0)
+		too_much(xs, "element too large");
+}
+
+static void XMLCALL
+on_namespace(void *arg, const char *prefix, const char *uri)
+{
+	struct xml_stream *xs = arg;
+
+	xs->ns_declared++;
+	if (xs->depth > 0)
+		return;
+	if (prefix == NULL && uri != NULL && strcmp(uri, XML_NS_SERVER) != 0 &&
+	    strcmp(uri, XML_NS_STREAMS) != 0)
+		xs->default_ns_wrong = true;
+	if (uri != NULL && strcmp(uri, XML_NS_DIALBACK) == 0)
+		xs->dialback = true;
+}
+
+static void XMLCALL
+on_declaration(
+    void *arg, const char *version, const char *encoding, int standalone)
+{
+	struct xml_stream *xs = arg;
+
+	(void)standalone;
+	if (version == NULL || strcmp(version, "1.0") != 0)
+		refuse(xs, STREAM_ERR_BAD_FORMAT, "not XML 1.0");
+	else if (encoding != NULL && strcasecmp(encoding, "UTF-8") != 0)
+		refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING, "not UTF-8");
+}
+
+static void XMLCALL
+on_comment(void *arg, const char *text)
+{
+	(void)text;
+	refuse(arg, STREAM_ERR_RESTRICTED_XML, "comment");
+}
+
+static void XMLCALL
+on_instruction(void *arg, const char *target, const char *text)
+{
+	(void)target;
+	(void)text;
+	refuse(arg, STREAM_ERR_RESTRICTED_XML, "processing instruction");
+}
+
+static void XMLCALL
+on_doctype(void *arg, const char *name, const char *system_id,
+    const char *public_id, int internal)
+{
+	(void)name;
+	(void)system_id;
+	(void)public_id;
+	(void)internal;
+	refuse(arg, STREAM_ERR_RESTRICTED_XML, "document type");
+}
+
+/* --- the parser ---------------------------------------------------------- */
+
+static XML_Parser
+make_parser(struct xml_stream *xs)
+{
+	XML_Parser p = XML_ParserCreateNS("UTF-8", SEPARATOR);
+
+	if (p == NULL)
+		return NULL;
+	XML_SetUserData(p, xs);
+	XML_SetElementHandler(p, on_start, on_end);
+	XML_SetCharacterDataHandler(p, on_text);
+	XML_SetStartNamespaceDeclHandler(p, on_namespace);
+	XML_SetXmlDeclHandler(p, on_declaration);
+	XML_SetCommentHandler(p, on_comment);
+	XML_SetProcessingInstructionHandler(p, on_instruction);
+	XML_SetStartDoctypeDeclHandler(p, on_doctype);
+	XML_SetReparseDeferralEnabled(p, XML_FALSE);
+	XML_SetBillionLaughsAttackProtectionMaximumAmplification(p, 10.0f);
+	return p;
+}
+
+/* Everything that belongs to one stream life. */
+static void
+begin(struct xml_stream *xs)
+{
+	xs->state = XS_RUNNING;
+	xs->restart = false;
+	xs->suspended = false;
+	xs->first_bytes = 0;
+	xs->skipped = 0;
+	xs->received = xs->fed = xs->base = xs->reread = 0;
+	buf_clear(&xs->held);
+	buf_clear(&xs->later);
+	xs->current = NULL;
+	xs->depth = 0;
+	xs->ns_declared = 0;
+	xs->default_ns_wrong = false;
+	xs->dialback = false;
+}
+
+static size_t
+arena_limit(const struct xml_stream_limits *l)
+{
+	return ARENA_FACTOR * l->element_max +
+	       ARENA_ELEMENT * (size_t)l->elements_max + ARENA_EXTRA;
+}
+
+/* A new parser and arena in place of the old ones.  Not from within expat. */
+static void
+renew(struct xml_stream *xs)
+{
+	struct xml_arena *arena;
+	XML_Parser p = make_parser(xs);
+
+	begin(xs);
+	if (p == NULL || xml_arena_open(&arena, arena_limit(&xs->limits)) < 0) {
+		if (p != NULL)
+			XML_ParserFree(p);
+		xs->state = XS_FAILED;
+		xs->error = STREAM_ERR_RESOURCE_CONSTRAINT;
+		xs->error_text = "out of memory";
+		return;
+	}
+	XML_ParserFree(xs->parser);
+	xml_arena_close(xs->arena);
+	xs->parser = p;
+	xs->arena = arena;
+	xs->skip_space = true;
+}
+
+int
+xml_stream_open(struct xml_stream **out, const struct xml_stream_limits *limits,
+    const struct xml_stream_events *events, void *arg)
+{
+	struct xml_stream *xs = calloc(1, sizeof(*xs));
+
+	if (xs == NULL)
+		return ERR_NOMEM;
+	xs->limits = *limits;
+	xs->events = events;
+	xs->arg = arg;
+	xs->error_text = "";
+	buf_init(&xs->held, 0);
+	buf_init(&xs->later, 0);
+	if (xml_arena_open(&xs->arena, arena_limit(limits)) < 0)
+		goto fail;
+	xs->parser = make_parser(xs);
+	if (xs->parser == NULL)
+		goto fail;
+	begin(xs);
+	*out = xs;
+	return 0;
+
+fail:
+	if (xs->arena != NULL)
+		xml_arena_close(xs->arena);
+	free(xs);
+	return ERR_NOMEM;
+}
+
+static void
+destroy(struct xml_stream *xs)
+{
+	XML_ParserFree(xs->parser);
+	xml_arena_close(xs->arena);
+	buf_finish(&xs->held);
+	buf_finish(&xs->later);
+	free(xs);
+}
+
+void
+xml_stream_close(struct xml_stream *xs)
+{
+	if (xs->busy > 0) {
+		xs->dead = true;
+		if (xs->state == XS_RUNNING)
+			xs->state = XS_ENDED;
+		XML_StopParser(xs->parser, XML_FALSE);
+		return;
+	}
+	destroy(xs);
+}
+
+/* --- feeding ------------------------------------------------------------- */
+
+/* RFC 6120 11.6: neither UTF-16 nor a byte order mark may reach expat, which
+ * would take them.  Looks at bytes until two others than space were seen. */
+static void
+check_first_bytes(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len && xs->first_bytes < 2; i++) {
+		uint8_t c = p[i];
+
+		if (xs->first_bytes == 1) {
+			if (c == 0)
+				refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING,
+				    "UTF-16");
+			xs->first_bytes = 2;
+		} else if (c == '<') {
+			xs->first_bytes = 1;
+		} else if (c == 0xef || (c > 0x20 && c < 0x7f)) {
+			refuse(xs, STREAM_ERR_NOT_WELL_FORMED,
+			    "stream does not begin with a tag");
+			return;
+		} else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
+			refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING,
+			    "stream does not begin with a tag in UTF-8");
+			return;
+		}
+	}
+}
+
+/* White space that was still on its way when the stream was restarted. */
+static size_t
+skip_space(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && is_space((const char *)p + n, 1))
+		n++;
+	xs->skipped += n;
+	if (xs->skipped > SPACE_MAX)
+		too_much(xs, "white space before the stream header");
+	if (n < len)
+		xs->skip_space = false;
+	return n;
+}
+
+static void
+after_parse(struct xml_stream *xs, enum XML_Status status)
+{
+	if (status == XML_STATUS_SUSPENDED)
+		xs->suspended = true;
+	else if (status == XML_STATUS_ERROR && xs->state == XS_RUNNING &&
+		 !xs->dead)
+		refuse_expat(xs);
+}
+
+static size_t
+pending(const struct xml_stream *xs)
+{
+	uint64_t at = (uint64_t)XML_GetCurrentByteIndex(xs->parser);
+
+	return xs->fed > at ? (size_t)(xs->fed - at) : 0;
+}
+
+static void
+parse(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	size_t left = xs->fed == 0 ? 0 : pending(xs);
+
+	if (left > 0) {
+		xs->reread += left + len;
+		if (xs->reread > REREAD_BUDGET) {
+			too_much(xs, "one tag in too many pieces");
+			return;
+		}
+	}
+	xs->fed += len;
+	/* A chunk is far below INT_MAX: what comes from the network is read in
+	 * pieces, and what is held is bounded by the limits. */
+	after_parse(
+	    xs, XML_Parse(xs->parser, (const char *)p, (int)len, XML_FALSE));
+}
+
+/* Feeds, or holds what cannot complete the tag in progress. */
+static void
+take(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	bool waiting =
+	    xs->held.len > 0 || (xs->fed > 0 && pending(xs) > HOLD_FROM);
+
+	if (!waiting) {
+		parse(xs, p, len);
+		return;
+	}
+	if (buf_add(&xs->held, p, len) < 0) {
+		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		return;
+	}
+	if (memchr(p, '>', len) != NULL) {
+		parse(xs, xs->held.data, xs->held.len);
+		buf_clear(&xs->held);
+	}
+}
+
+/* What has arrived of the element in progress may not pass the limit. */
+static void
+check_size(struct xml_stream *xs)
+{
+	size_t max =
+	    xs->depth == 0 ? xs->limits.header_max : xs->limits.element_max;
+
+	if (xs->state != XS_RUNNING || xs->suspended)
+		return;
+	if (xs->received - xs->base > max)
+		too_much(xs, xs->depth == 0 ? "stream header too long"
+					    : "element too large");
+}
+
+static int
+outcome(const struct xml_stream *xs)
+{
+	return xs->state == XS_FAILED ? ERR_PROTOCOL : 0;
+}
+
+/* Ends a feed or resume; xs may be gone afterwards. */
+static int
+leave(struct xml_stream *xs)
+{
+	int rc = outcome(xs);
+
+	xs->busy--;
+	if (xs->dead && xs->busy == 0) {
+		destroy(xs);
+		return 0;
+	}
+	return rc;
+}
+
+/* One stretch of bytes up to an event that stops or restarts.  Returns how many
+ * were consumed. */
+static size_t
+feed_some(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	uint64_t before;
+
+	if (xs->skip_space) {
+		size_t n = skip_space(xs, p, len);
+
+		if (n > 0)
+			return n;
+	}
+	check_first_bytes(xs, p, len);
+	if (xs->state != XS_RUNNING)
+		return len;
+	before = xs->received;
+	xs->received += len;
+	take(xs, p, len);
+	if (!xs->dead && (xs->restart || xs->state == XS_STOPPED))
+		return (size_t)(xs->stop_at - before);
+	check_size(xs);
+	return len;
+}
+
+/* Lets expat go on with what it has kept, unless a pause forbids it. */
+static void
+drain(struct xml_stream *xs)
+{
+	while (xs->suspended && !xs->paused && !xs->dead && !xs->restart &&
+	       xs->state == XS_RUNNING) {
+		xs->suspended = false;
+		after_parse(xs, XML_ResumeParser(xs->parser));
+	}
+}
+
+/* Returns how many bytes were consumed. */
+static size_t
+feed_all(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	size_t off = 0;
+
+	while (
+	    off < len && xs->state == XS_RUNNING && !xs->dead && !xs->paused) {
+		off += feed_some(xs, p + off, len - off);
+		if (xs->restart && !xs->dead)
+			renew(xs);
+		drain(xs);
+	}
+	return off;
+}
+
+static int
+keep_for_later(struct xml_stream *xs, const uint8_t *p, size_t len)
+{
+	if (xs->state == XS_RUNNING && buf_add(&xs->later, p, len) < 0)
+		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+	return outcome(xs);
+}
+
+int
+xml_stream_feed(
+    struct xml_stream *xs, const void *data, size_t len, size_t *consumed)
+{
+	size_t n;
+
+	assert(xs->busy == 0);
+	*consumed = len;
+	if (xs->paused)
+		return keep_for_later(xs, data, len);
+	xs->busy++;
+	n = feed_all(xs, data, len);
+	if (xs->state == XS_STOPPED)
+		*consumed = n;
+	else if (xs->paused && n < len)
+		keep_for_later(xs, (const uint8_t *)data + n, len - n);
+	return leave(xs);
+}
+
+void
+xml_stream_stop(struct xml_stream *xs)
+{
+	assert(xs->busy > 0 && xs->depth == 1);
+	if (xs->state != XS_RUNNING)
+		return;
+	xs->state = XS_STOPPED;
+	XML_StopParser(xs->parser, XML_TRUE);
+}
+
+void
+xml_stream_restart(
+    struct xml_stream *xs, const struct xml_stream_limits *limits)
+{
+	if (limits != NULL)
+		xs->limits = *limits;
+	if (xs->busy == 0) {
+		renew(xs);
+		return;
+	}
+	assert(!xs->suspended && xs->depth == 1);
+	if (xs->state != XS_RUNNING)
+		return;
+	xs->restart = true;
+	XML_StopParser(xs->parser, XML_TRUE);
+}
+
+void
+xml_stream_pause(struct xml_stream *xs)
+{
+	if (xs->paused || xs->state != XS_RUNNING)
+		return;
+	xs->paused = true;
+	if (xs->busy > 0)
+		XML_StopParser(xs->parser, XML_TRUE);
+}
+
+int
+xml_stream_resume(struct xml_stream *xs)
+{
+	struct buf later;
+	size_t n;
+
+	if (!xs->paused)
+		return outcome(xs);
+	xs->paused = false;
+	if (xs->busy > 0) /* from within an event: the call around it goes on */
+		return outcome(xs);
+	xs->busy++;
+	drain(xs);
+	if (!xs->paused && !xs->dead)
+		check_size(xs);
+	later = xs->later;
+	buf_init(&xs->later, 0);
+	n = feed_all(xs, later.data, later.len);
+	if (xs->paused && n < later.len)
+		keep_for_later(xs, later.data + n, later.len - n);
+	buf_finish(&later);
+	return leave(xs);
+}
+
+enum stream_error
+xml_stream_error(const struct xml_stream *xs)
+{
+	return xs->error;
+}
+
+const char *
+xml_stream_error_text(const struct xml_stream *xs)
+{
+	return xs->error_text;
+}
+
+size_t
+xml_stream_element_size(const struct xml_stream *xs)
+{
+	return xs->element_size;
+}
