@@ -81,7 +81,7 @@ struct channel_events {
 struct channel_opts {
 	enum channel_role role;
 	const char *node;          /* our name; copied */
-	const char *boot;          /* our boot id; copied */
+	const char *boot;          /* id of this process, up to 40; copied */
 	const char *store;         /* dialling side; copied, may be NULL */
 	uint64_t epoch;            /* dialling side */
 	struct clock *clock;       /* borrowed */

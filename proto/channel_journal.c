@@ -8,7 +8,12 @@
 #include "common/err.h"
 #include "proto/frame_table.h"
 
-enum { LENGTH_SIZE = 4, HEAD_SIZE = 6, SEQ_SIZE = 14, SEQ_VALUE = 12 };
+enum {
+	LENGTH_SIZE = 4,
+	HEAD_SIZE = 6, /* length, version, type */
+	SEQ_SIZE = CHANNEL_JOURNAL_GROWS,
+	SEQ_VALUE = HEAD_SIZE + 6
+};
 
 static void
 put_be(uint8_t *p, uint64_t v, size_t size)
@@ -26,8 +31,8 @@ entry_of(struct list *link)
 }
 
 int
-channel_journal_init(struct channel_journal *j, size_t frames_max,
-    size_t bytes_max)
+channel_journal_init(
+    struct channel_journal *j, size_t frames_max, size_t bytes_max)
 {
 	int rc;
 
@@ -128,9 +133,22 @@ channel_journal_rewind(struct channel_journal *j)
 	j->sent_bytes = 0;
 }
 
+void
+channel_journal_renumber(struct channel_journal *j)
+{
+	struct journal_entry *e;
+
+	LIST_FOREACH (it, &j->entries) {
+		e = entry_of(it);
+		assert(!e->out);
+		map_remove(&j->seqs, &e->by_seq);
+		e->seq = 0;
+	}
+}
+
 struct journal_entry *
-channel_journal_next(struct channel_journal *j, uint64_t seq_max,
-    uint64_t bytes_max)
+channel_journal_next(
+    struct channel_journal *j, uint64_t seq_max, uint64_t bytes_max)
 {
 	struct journal_entry *e;
 
@@ -156,7 +174,7 @@ channel_journal_sent(struct channel_journal *j, struct journal_entry *e)
 		rc = map_put(&j->seqs, &e->by_seq, &e->seq, sizeof(e->seq));
 		assert(rc == 0);
 	}
-	e->out = true;
+	e->out = e->was_out = true;
 	j->sent_bytes += e->len;
 	j->next = e->link.next;
 }
@@ -206,5 +224,5 @@ bool
 channel_journal_has_room(const struct channel_journal *j)
 {
 	return j->frames <= j->frames_max - (j->frames_max + 3) / 4 &&
-	    j->bytes <= j->bytes_max - j->bytes_max / 4;
+	       j->bytes <= j->bytes_max - j->bytes_max / 4;
 }
