@@ -34,6 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "common/chunks.h"
 #include "common/clock.h"
@@ -516,10 +517,28 @@ take_ciphertext(struct conn *c, const uint8_t *data, size_t len)
 	}
 }
 
+/* libuv reports the end of file for a hang-up behind a short read, also when
+ * the peer has in truth reset the connection: the socket knows. */
+static int
+end_code(const struct conn *c, int rc)
+{
+	socklen_t len = sizeof(int);
+	uv_os_fd_t fd;
+	int error = 0;
+
+	if (rc != UV_EOF || uv_fileno((const uv_handle_t *)&c->tcp, &fd) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 ||
+	    error == 0)
+		return rc;
+	return uv_translate_sys_error(error);
+}
+
 /* End of file or an error. */
 static void
-take_end(struct conn *c, int rc)
+take_end(struct conn *c, int code)
 {
+	int rc = end_code(c, code);
+
 	c->peer_ended = true;
 	switch (c->state) {
 	case PLAIN:
