@@ -56,8 +56,8 @@ enum sip_method {
 const char *sip_method_name(enum sip_method m);
 enum sip_method sip_method_of(const char *name);
 
-/* One header line: name and value without surrounding white space, folds
- * turned into spaces, otherwise as received. */
+/* One header line: name (a compact form is given in full) and value without
+ * surrounding white space, folds turned into spaces, otherwise as received. */
 struct sip_header {
 	const char *name;
 	const char *value;
@@ -151,7 +151,7 @@ int sip_param_get(
     char *out, size_t size, const char *params, size_t len, const char *name);
 /* A sip: or sips: URI whose escapes, user, host and port are sound; no
  * control, no blank.  Other schemes pass when their characters are sound.
- * ERR_MALFORMED; ERR_UNSUPPORTED for text without a scheme. */
+ * ERR_MALFORMED. */
 int sip_uri_check(const char *uri, size_t len);
 /* "alice" of sip:alice@host, as written; ERR_NOT_FOUND without user. */
 int sip_uri_user(const char **user, size_t *len, const char *uri);

@@ -1,0 +1,179 @@
+/*
+ * Lines are split at LF, a CR before it is dropped; a last line without an
+ * end is taken as it is.  Only v=, m= and a=accept-types are looked at, the
+ * rest must merely have the form "x=".
+ */
+#include "frontend-gateway/sip/sip_sdp.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+enum { LINES_MAX = 2000 };
+
+/* The next blank-separated word of a line; its length in *len. */
+static const char *
+next_word(const char **at, const char *end, size_t *len)
+{
+	const char *p = *at;
+	const char *word;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	word = p;
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	*at = p;
+	*len = (size_t)(p - word);
+	return word;
+}
+
+static bool
+word_is(const char *word, size_t len, const char *text)
+{
+	return len == strlen(text) && strncasecmp(word, text, len) == 0;
+}
+
+/* The value of an m= line. */
+static int
+read_media(struct sip_sdp *sdp, bool *ours, const char *p, const char *end)
+{
+	enum sip_sdp_kind kind = SIP_SDP_OTHER;
+	const char *media, *port, *protocol;
+	size_t media_len, port_len, protocol_len;
+
+	media = next_word(&p, end, &media_len);
+	port = next_word(&p, end, &port_len);
+	protocol = next_word(&p, end, &protocol_len);
+	if (media_len == 0 || port_len == 0 || protocol_len == 0)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < port_len; i++)
+		if (isdigit((unsigned char)port[i]) == 0 && port[i] != '/')
+			return ERR_MALFORMED;
+	if (word_is(protocol, protocol_len, "sip")) {
+		if (word_is(media, media_len, "message"))
+			kind = SIP_SDP_MESSAGE;
+		else if (word_is(media, media_len, "x-ms-message"))
+			kind = SIP_SDP_X_MESSAGE;
+	}
+	sdp->media++;
+	*ours = false;
+	if (kind == SIP_SDP_OTHER) {
+		if (!word_is(port, port_len, "0"))
+			sdp->others++;
+	} else if (sdp->kind == SIP_SDP_OTHER) {
+		sdp->kind = kind;
+		*ours = true;
+	}
+	return 0;
+}
+
+/* The list behind "accept-types:". */
+static int
+read_accept_types(struct sip_sdp *sdp, const char *p, const char *end)
+{
+	size_t used = 0, len;
+	const char *word;
+
+	sdp->accepts_plain = false;
+	sdp->accept_types[0] = '\0';
+	for (;;) {
+		word = next_word(&p, end, &len);
+		if (len == 0)
+			return 0;
+		if (used + len + 2 > sizeof(sdp->accept_types))
+			return ERR_TOO_LONG;
+		if (word_is(word, len, "text/plain") ||
+		    word_is(word, len, "text/*") || word_is(word, len, "*"))
+			sdp->accepts_plain = true;
+		if (used > 0)
+			sdp->accept_types[used++] = ' ';
+		for (size_t i = 0; i < len; i++)
+			sdp->accept_types[used++] =
+			    (char)tolower((unsigned char)word[i]);
+		sdp->accept_types[used] = '\0';
+	}
+}
+
+int
+sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len)
+{
+	static const char accept[] = "a=accept-types:";
+	struct sip_sdp sdp = { .kind = SIP_SDP_OTHER, .accepts_plain = true };
+	const char *p = (const char *)text, *end = p + len;
+	const char *line, *stop;
+	bool in_ours = false;
+	size_t lines = 0, n;
+	int rc = 0;
+
+	if (len > SIP_SDP_MAX)
+		return ERR_TOO_LONG;
+	if (len < 3 || memchr(text, '\0', len) != NULL ||
+	    strncmp(p, "v=0", 3) != 0)
+		return ERR_MALFORMED;
+	while (p < end) {
+		line = p;
+		stop = memchr(p, '\n', (size_t)(end - p));
+		p = stop != NULL ? stop + 1 : end;
+		if (stop == NULL)
+			stop = end;
+		if (stop > line && stop[-1] == '\r')
+			stop--;
+		n = (size_t)(stop - line);
+		if (n == 0)
+			continue;
+		if (++lines > LINES_MAX)
+			return ERR_TOO_LONG;
+		if (n < 2 || line[1] != '=' ||
+		    isalpha((unsigned char)line[0]) == 0)
+			return ERR_MALFORMED;
+		if (line[0] == 'm')
+			rc = read_media(&sdp, &in_ours, line + 2, stop);
+		else if (in_ours && n >= sizeof(accept) - 1 &&
+			 strncasecmp(line, accept, sizeof(accept) - 1) == 0)
+			rc = read_accept_types(
+			    &sdp, line + sizeof(accept) - 1, stop);
+		if (rc < 0)
+			return rc;
+	}
+	if (sdp.media == 0)
+		return ERR_MALFORMED;
+	*out = sdp;
+	return 0;
+}
+
+static int
+write_sdp(struct buf *out, const char *media, const char *host, unsigned port,
+    const char *format, const char *accept_types)
+{
+	const char *version = strchr(host, ':') != NULL ? "IP6" : "IP4";
+
+	return buf_addf(out,
+	    "v=0\r\n"
+	    "o=- 0 0 IN %s %s\r\n"
+	    "s=session\r\n"
+	    "c=IN %s %s\r\n"
+	    "t=0 0\r\n"
+	    "m=%s %u sip %s\r\n"
+	    "a=accept-types:%s\r\n",
+	    version, host, version, host, media, port, format, accept_types);
+}
+
+int
+sip_sdp_offer(
+    struct buf *out, const char *host, unsigned port, const char *accept_types)
+{
+	return write_sdp(out, "message", host, port, "null", accept_types);
+}
+
+int
+sip_sdp_answer(struct buf *out, const struct sip_sdp *offer, const char *host,
+    unsigned port, const char *uri, const char *accept_types)
+{
+	return write_sdp(out,
+	    offer->kind == SIP_SDP_X_MESSAGE ? "x-ms-message" : "message", host,
+	    port, uri != NULL ? uri : "null", accept_types);
+}
