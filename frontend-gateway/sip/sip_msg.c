@@ -485,6 +485,7 @@ read_cseq(struct sip_msg *m)
 static void
 read_via(struct sip_msg *m, osip_message_t *o)
 {
+	static char branch_name[] = "branch"; /* libosip2 knows no const */
 	const char *at = sip_msg_header(m, "Via", 0);
 	osip_generic_param_t *branch = NULL;
 	osip_via_t *via;
@@ -502,7 +503,7 @@ read_via(struct sip_msg *m, osip_message_t *o)
 		set_defect(m, 400, "Via");
 		return;
 	}
-	if (osip_via_param_get_byname(via, "branch", &branch) == 0 &&
+	if (osip_via_param_get_byname(via, branch_name, &branch) == 0 &&
 	    branch != NULL && branch->gvalue != NULL)
 		m->branch = keep(m, branch->gvalue, strlen(branch->gvalue));
 	n = strlen(via->host);
