@@ -27,16 +27,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <uv.h>
 
 #include "frontend-gateway/sip/sip_dialog.h"
 #include "frontend-gateway/sip/sip_msg.h"
+#include "frontend-gateway/sip/sip_transaction.h"
+#include "frontend-gateway/sip/sip_transport.h"
 
 struct clock;
 struct tls_identity;
 struct sip_ua;
-struct sip_server_txn;
 struct sip_ua_call;
 
 /* How a dialog ended, when not by sip_ua_bye(). */
@@ -77,35 +77,9 @@ struct sip_ua_events {
 	void (*on_closed)(struct sip_ua *ua, void *arg);
 };
 
-/* What to answer a NEGOTIATE (compression) with. */
-enum sip_negotiate_reply {
-	SIP_NEGOTIATE_405,
-	SIP_NEGOTIATE_488,
-	SIP_NEGOTIATE_501,
-	SIP_NEGOTIATE_200_NONE /* 200 with "Compression: None" */
-};
-
 enum sip_contact_form {
 	SIP_CONTACT_GATEWAY, /* <sip:bo@gw.example:5061;transport=tls> */
 	SIP_CONTACT_GRUU     /* <sip:bo@partner.example;opaque=...;gruu> */
-};
-
-struct sip_front_end {
-	const char *name; /* FQDN, as in its certificate */
-	struct sockaddr_storage address;
-};
-
-/* Milliseconds; 0 = the default in brackets. */
-struct sip_timers {
-	uint32_t t1;             /* [500] */
-	uint32_t t2;             /* [4000] */
-	uint32_t request;        /* timers B and F [32000] */
-	uint32_t invite;         /* INVITE after a provisional [90000] */
-	uint32_t acknowledge;    /* timers H and M, 2xx without ACK [32000] */
-	uint32_t linger;         /* J: a final answer is remembered [5000] */
-	uint32_t trying_invite;  /* 100 to an unanswered INVITE [200] */
-	uint32_t trying_request; /* 100 to others, RFC 4320 [3500] */
-	uint32_t keep_alive;     /* CRLFCRLF on an idle connection [120000] */
 };
 
 struct sip_ua_opts {
