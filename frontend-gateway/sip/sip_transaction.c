@@ -324,6 +324,8 @@ end_client(struct sip_client_txn *c)
 	free_client(c);
 }
 
+static void send_cancel(struct sip_client_txn *c);
+
 /* Timer B, F, M, or the end of the patience after CANCEL. */
 static void
 on_client_limit(struct clock_timer *timer, void *arg)
@@ -331,6 +333,14 @@ on_client_limit(struct clock_timer *timer, void *arg)
 	struct sip_client_txn *c = arg;
 
 	(void)timer;
+	if (c->t.kind == CLIENT_INVITE && c->t.state == PROCEEDING &&
+	    !c->cancelled) {
+		/* It still rings over there. */
+		c->cancel = true;
+		send_cancel(c);
+		report(c, SIP_CLIENT_TIMEOUT, NULL);
+		return;
+	}
 	if (c->t.state != ACCEPTED)
 		report(c, SIP_CLIENT_TIMEOUT, NULL);
 	end_client(c);

@@ -77,7 +77,9 @@ enum sip_client_event {
 	SIP_CLIENT_PROVISIONAL,
 	SIP_CLIENT_FINAL,     /* first final answer; a non-2xx is ACKed */
 	SIP_CLIENT_AGAIN,     /* INVITE: one more 2xx, repeated or of a fork */
-	SIP_CLIENT_TIMEOUT,   /* no final answer in time */
+	SIP_CLIENT_TIMEOUT,   /* no final answer in time; an INVITE that was
+	                         proceeding is cancelled and may still get
+	                         FINAL, or TIMEOUT again */
 	SIP_CLIENT_TRANSPORT, /* its connection broke */
 	SIP_CLIENT_ENDED      /* last event; t is gone when it returns */
 };

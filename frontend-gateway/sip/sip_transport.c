@@ -49,6 +49,7 @@ struct link {
 	bool outgoing;
 	bool proven;
 	bool lost;
+	bool broken; /* a write failed; on_end is on its way */
 	uint64_t id;
 	uint64_t since_ms;
 	uint64_t heard_ms, said_ms;
@@ -171,6 +172,8 @@ release(struct sip_transport *t)
 	free_transport(t);
 }
 
+/* A failure is told to the owner later, in on_end: never from within a call of
+ * the owner's. */
 static int
 link_write(struct link *l, const void *data, size_t len)
 {
@@ -178,11 +181,19 @@ link_write(struct link *l, const void *data, size_t len)
 
 	if (rc < 0) {
 		log_warn(&l->log, "write-failed", "error=%s", err_str(rc));
-		drop(l);
+		l->broken = true;
+		conn_abort(l->conn, CONN_END_IO);
 		return rc;
 	}
 	l->said_ms = clock_now_ms(l->t->opts.clock);
 	return 0;
+}
+
+/* Whether it may carry messages. */
+static bool
+is_usable(const struct link *l)
+{
+	return l->proven && !l->broken;
 }
 
 /* Nothing was said or heard for a while: let middle boxes know that the
@@ -326,7 +337,7 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 		return;
 	l->heard_ms = clock_now_ms(l->t->opts.clock);
 	rc = sip_frame_feed(&l->frame, data, len);
-	while (rc == 0 && !l->lost) {
+	while (rc == 0 && !l->lost && !l->broken) {
 		rc = sip_frame_next(&l->frame, &item);
 		if (rc < 0 || item.kind == SIP_FRAME_NONE)
 			break;
@@ -588,7 +599,7 @@ sip_transport_send(struct sip_transport *t, uint64_t *conn,
 	t->turn++;
 	LIST_FOREACH (it, &t->links) {
 		l = list_entry(it, struct link, node);
-		if (!l->proven)
+		if (!is_usable(l))
 			continue;
 		score = suits(l, front_end);
 		/* Equals take turns. */
@@ -605,10 +616,9 @@ sip_transport_send(struct sip_transport *t, uint64_t *conn,
 	}
 	if (best == NULL)
 		return ERR_CLOSED;
-	/* The number first: a failing write tells the owner that this very
-	 * connection went down. */
-	*conn = best->id;
 	rc = link_write(best, data, len);
+	if (rc == 0)
+		*conn = best->id;
 	return rc;
 }
 
@@ -620,7 +630,7 @@ sip_transport_send_on(
 
 	LIST_FOREACH (it, &t->links) {
 		l = list_entry(it, struct link, node);
-		if (!l->proven || peer_index(t, l->peer) != (conn & 0xff))
+		if (!is_usable(l) || peer_index(t, l->peer) != (conn & 0xff))
 			continue;
 		if (l->id == conn) {
 			best = l;

@@ -14,8 +14,9 @@
  *
  * Owns     sockets, transactions, dialogs.
  * Borrows  loop, clock, TLS identity, event table: all outlive it.
- * Ends     sip_ua_close() drops everything without a word to the peers;
- *          on_closed comes once, when the last socket is gone.
+ * Ends     sip_ua_close() drops everything without a word to the peers: calls
+ *          end with SIP_OUTCOME_TRANSPORT, requests are withdrawn, dialogs
+ *          end; on_closed comes once, when the last socket is gone.
  * Errors   0 or a negative code.  A failed call has no effect and causes no
  *          callback.
  *
@@ -43,6 +44,7 @@ struct sip_ua_call;
 #define SIP_DIALOG_ENDS(X)                                                     \
 	X(SIP_DIALOG_END_BYE, "the peer said BYE")                             \
 	X(SIP_DIALOG_END_NO_ACK, "the peer did not acknowledge the 200")       \
+	X(SIP_DIALOG_END_FAILED, "the call came to nothing")                   \
 	X(SIP_DIALOG_END_CLOSED, "the gateway stops")
 
 enum sip_dialog_end {
@@ -56,12 +58,15 @@ const char *sip_dialog_end_str(enum sip_dialog_end why);
 struct sip_ua_events {
 	/* A request of one of opts.methods; in a dialog when d is not NULL.
 	 * req lives until st is answered.  Answer with sip_ua_respond() or
-	 * sip_ua_accept(), now or later.  A re-INVITE comes here, too. */
+	 * sip_ua_accept(), now or later.  A re-INVITE comes here, too.
+	 * st is NULL for BENOTIFY, which has no answer.
+	 * d may be one that an INVITE of ours is only about to make, when a
+	 * request overtakes the 200: its user is the question's; it is the
+	 * result's dialog later, or ends with SIP_DIALOG_END_FAILED. */
 	void (*on_request)(struct sip_ua *ua, struct sip_server_txn *st,
 	    const struct sip_msg *req, struct sip_dialog *d, void *arg);
-	/* The INVITE was cancelled and answered 487, or (any request) there is
-	 * no connection left to answer on, or ua closes: do not answer st,
-	 * it is gone when this returns. */
+	/* The INVITE was cancelled (487 goes out by itself), or ua closes: do
+	 * not answer st, it is gone when this returns. */
 	void (*on_withdrawn)(
 	    struct sip_ua *ua, struct sip_server_txn *st, void *arg);
 	/* The ACK of a dialog accepted by us is in.  Requests within the
@@ -172,7 +177,8 @@ struct sip_result {
 	bool final; /* false: provisional, more will come */
 	int status; /* of the response; 408 on timeout, 503 on transport */
 	const struct sip_msg *response; /* NULL unless RESPONSE */
-	/* 2xx to an INVITE: the new dialog, ACK sent.  NULL otherwise. */
+	/* 2xx to an INVITE: the new dialog, ACK sent.  NULL otherwise.  (A 2xx
+	 * that lacks what a dialog needs is told as status 502.) */
 	struct sip_dialog *dialog;
 };
 

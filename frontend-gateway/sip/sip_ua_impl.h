@@ -1,0 +1,123 @@
+/*
+ * sip_ua_impl - what the files of the user agent share; for them alone.
+ *
+ *   sip_ua.c      life, texts, dialogs of the table, the way down and up
+ *   sip_ua_in.c   requests of the pool and our answers
+ *   sip_ua_out.c  requests of ours and the pool's answers
+ */
+#ifndef FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
+#define FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_ua.h"
+
+#define SIP_UA_PRODUCT "Sallyport/" SALLYPORT_VERSION
+
+enum {
+	/* ms-diagnostics: 61000 to 61999 are ours, expected failures. */
+	SIP_UA_DIAG_DIALOG = 61001,
+	SIP_UA_DIAG_METHOD = 61004,
+	SIP_UA_DIAG_EXTENSION = 61005,
+	SIP_UA_DIAG_MERGED = 61006,
+	SIP_UA_DIAG_ORDER = 61007,
+	SIP_UA_DIAG_ENCODING = 61008
+};
+
+struct sip_ua {
+	struct sip_ua_opts opts;
+	struct sip_timers timers;
+	struct log log;
+	char *fqdn;
+	char *sent_by; /* "fqdn:port" */
+	char *allow;   /* value of Allow */
+	unsigned methods;
+	struct sip_transport *transport;
+	struct sip_txns *txns;
+	struct map dialogs;
+	struct list dialog_list;
+	size_t dialog_count;
+	struct list calls;
+	uint64_t requests_in, requests_out;
+	bool closing;
+};
+
+/* A dialog with what the user agent does for it. */
+struct ua_dialog {
+	struct sip_dialog d;
+	struct sip_ua *ua;
+	struct list node;    /* ua->dialog_list */
+	struct list of_call; /* early ones: the INVITE's */
+	char *contact;       /* ours, whole value */
+	bool shown;          /* somebody above knows it */
+	bool left;           /* ... and has left it: BYE follows the ACK */
+	/* A 2xx of ours to an INVITE, until its ACK is in. */
+	bool waiting;
+	struct buf answer;
+	uint64_t conn;
+	uint32_t cseq;
+	uint32_t interval;
+	uint64_t give_up_ms;
+	struct clock_timer repeat;
+};
+
+struct sip_ua_call {
+	struct sip_ua *ua;
+	struct list node;
+	struct sip_client_txn *txn;
+	enum sip_method method;
+	sip_ua_result_fn *fn; /* NULL once nobody is interested */
+	void *arg;
+	bool dropped;
+	/* INVITE: */
+	void *user;
+	char *from, *uri, *contact;
+	struct list early;
+	size_t early_count;
+	struct buf ack; /* to the 2xx that was taken */
+	char *ack_tag;  /* its To tag */
+};
+
+/* --- sip_ua.c ------------------------------------------------------------- */
+
+/* Appends our Contact for that address. */
+int sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri);
+/* "z9hG4bK" and 32 digits. */
+enum { SIP_UA_BRANCH_SIZE = 40 };
+void sip_ua_branch(char *out);
+/* The front end that the dialog's route names, or NULL; out holds size. */
+const char *
+sip_ua_front_end(char *out, size_t size, const struct sip_dialog *d);
+
+/* A dialog in no table yet; *out->d is to be initialised next. */
+int sip_ua_dialog_new(
+    struct ua_dialog **out, struct sip_ua *ua, const char *contact);
+int sip_ua_dialog_add(struct ua_dialog *ud);
+struct ua_dialog *sip_ua_dialog_find(struct sip_ua *ua, const char *call_id,
+    const char *local_tag, const char *remote_tag);
+/* Takes it out of the table and frees it; nobody is told. */
+void sip_ua_dialog_free(struct ua_dialog *ud);
+/* Tells the owner, if there is one, and frees. */
+void sip_ua_dialog_over(struct ua_dialog *ud, enum sip_dialog_end why);
+
+/* --- sip_ua_in.c ------------------------------------------------------------ */
+
+void sip_ua_in_request(struct sip_ua *ua, struct sip_server_txn *st);
+void sip_ua_in_cancel(struct sip_ua *ua, struct sip_server_txn *st);
+void sip_ua_in_ack(struct sip_ua *ua, const struct sip_msg *ack);
+void sip_ua_in_benotify(struct sip_ua *ua, const struct sip_msg *m);
+void sip_ua_in_repeat(struct ua_dialog *ud);
+/* Withdraws all that is open. */
+void sip_ua_in_close(struct sip_ua *ua);
+
+/* --- sip_ua_out.c ----------------------------------------------------------- */
+
+/* Sends BYE and forgets the answer. */
+void sip_ua_out_bye(struct ua_dialog *ud);
+void sip_ua_out_close(struct sip_ua *ua);
+
+#endif
