@@ -80,9 +80,8 @@ class Daemon:
 class Edge(Daemon):
     program = "sallyport-edge"
 
-    def __init__(self, run, public, internal, dns, host=30, node="edge1",
-                 domains=("contoso.example",), gateways=("gw1",),
-                 company="contoso.example", listen6=False):
+    def __init__(self, run, public, internal, dns, leaves, host=30,
+                 node="edge1", gateways=("gw1",), company="contoso.example"):
         super().__init__(run, node)
         self.node = f"{node}.{company}"
         self.address = run.address(host)
@@ -91,9 +90,8 @@ class Edge(Daemon):
         self.inner_port = run.port(self.inner_address, 23456)
         inner = self.files(internal.leaf(self.node), "internal")
         certificates = []
-        for domain in domains:
-            cert, key = self.files(
-                public.leaf(domain, extra=("--srv", domain)), domain)
+        for i, leaf in enumerate(leaves):
+            cert, key = self.files(leaf, f"external-{i}")
             certificates.append({"certificate": cert, "key": key})
         self.config = {
             "node": self.node,

@@ -44,6 +44,10 @@ class Dns:
         self.records.append(f"{service}._tcp.{domain}. 60 IN SRV "
                             f"{priority} {weight} {port} {target}.")
 
+    def forget_srv(self, domain, service="_xmpp-server"):
+        start = f"{service}._tcp.{domain}. "
+        self.records = [r for r in self.records if not r.startswith(start)]
+
     def start(self):
         zones = "\n".join(f'    local-zone: "{z}." static'
                           for z in self.zones)

@@ -27,7 +27,10 @@ class Site:
     a test may still change what the daemons will be told."""
 
     def __init__(self, name="site", wide=True,
-                 users=("anna", "carl", "dora", "olaf")):
+                 users=("anna", "carl", "dora", "olaf"),
+                 external_eku="server", external_srv_id=True):
+        self.external_eku = external_eku
+        self.external_srv_id = external_srv_id
         self.run = Run(name)
         try:
             self._make(wide, users)
@@ -46,7 +49,9 @@ class Site:
         self.wide = wide
         self.users = users
         self.hosts()
-        self.edge = Edge(run, self.public, self.internal, self.dns)
+        extra = ("--srv", COMPANY) if self.external_srv_id else ()
+        leaf = self.public.leaf(COMPANY, extra=extra, eku=self.external_eku)
+        self.edge = Edge(run, self.public, self.internal, self.dns, [leaf])
         self.pool = Kamailio(run, self.internal, users=users)
         self.gateway = Gateway(
             run, self.internal, [self.edge], [self.pool],
