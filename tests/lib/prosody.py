@@ -20,7 +20,7 @@ s2s_ports = {{ {s2s} }}
 c2s_direct_tls_ports = {{ }}
 s2s_direct_tls_ports = {{ }}
 log = {{ {{
-    levels = {{ min = "debug" }}; to = "console"; timestamps = "%H:%M:%S";
+    levels = {{ min = "{level}" }}; to = "console"; timestamps = "%H:%M:%S";
 }} }}
 modules_enabled = {{
     "roster"; "saslauth"; "tls"; "disco"; "ping"; "version"; {modules}
@@ -82,6 +82,7 @@ class Prosody:
         self.components = []
         self.component_port = None
         self.modules = []
+        self.log_level = "debug"
         self.process = None
 
     def host(self, name, leaf=None, secure=True, disabled=()):
@@ -112,7 +113,7 @@ class Prosody:
         run.folder(f"{self.name}/data", USER)
         ca = run.copy(self.authority.certificate, f"{self.name}/ca.pem", USER)
         text = GLOBAL.format(
-            folder=folder, ca=ca, dns=self.dns.server, plugins=folder,
+            folder=folder, ca=ca, level=self.log_level, dns=self.dns.server, plugins=folder,
             interfaces=lua_list(self.interfaces), c2s=self.c2s, s2s=self.s2s,
             modules=lua_list(self.modules))
         if self.components:
@@ -141,7 +142,9 @@ class Prosody:
         self.process.start()
         for address in self.interfaces:
             self.process.await_port(address, self.s2s)
-        self.process.await_port(self.address, self.c2s)
+        for port in (self.c2s, self.component_port):
+            if port is not None:
+                self.process.await_port(self.address, port)
         return self
 
     def stop(self):
