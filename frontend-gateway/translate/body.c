@@ -1,0 +1,516 @@
+/* From SIP: look at what the body claims to be, find the plain text in it,
+ * convert its charset to UTF-8, then make the text fit for XML.
+ *
+ * A body of several parts (RFC 2046 5.1) is searched depth first for the first
+ * text/plain part.  Its delimiters are checked to the end, so that a body cut
+ * short on its way is refused and not shown by half. */
+#include "frontend-gateway/translate/body.h"
+
+#include <errno.h>
+#include <iconv.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/utf8.h"
+
+enum {
+	BAD_REQUEST = 400,
+	TOO_LARGE = 413,
+	UNSUPPORTED = 415,
+	SERVER_ERROR = 500,
+
+	DEPTH_MAX = 4, /* multipart within multipart */
+	PARTS_MAX = 32,
+	BOUNDARY_MAX = 70, /* RFC 2046 5.1.1 */
+	PART_HEAD_MAX = 4096,
+	VALUE_MAX = 128, /* of a parameter we look at */
+};
+
+struct span {
+	const char *at;
+	size_t len;
+};
+
+/* --- header fields ------------------------------------------------------ */
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static struct span
+trim(struct span s)
+{
+	while (s.len > 0 && is_space(s.at[0])) {
+		s.at++;
+		s.len--;
+	}
+	while (s.len > 0 && is_space(s.at[s.len - 1]))
+		s.len--;
+	return s;
+}
+
+static bool
+equals(struct span s, const char *text)
+{
+	return s.len == strlen(text) && strncasecmp(s.at, text, s.len) == 0;
+}
+
+/* Cuts the text up to the next ';' outside quotes off *rest. */
+static struct span
+next_param(struct span *rest)
+{
+	struct span item = { rest->at, 0 };
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; i < rest->len && (quoted || rest->at[i] != ';'); i++) {
+		if (quoted && rest->at[i] == '\\')
+			i++;
+		else if (rest->at[i] == '"')
+			quoted = !quoted;
+	}
+	if (i > rest->len)
+		i = rest->len;
+	item.len = i;
+	if (i < rest->len)
+		i++;
+	rest->at += i;
+	rest->len -= i;
+	return trim(item);
+}
+
+/* Copies a value, token or quoted string.  False when it does not fit. */
+static bool
+copy_value(char out[static VALUE_MAX], struct span value)
+{
+	bool quoted = value.len >= 2 && value.at[0] == '"' &&
+		      value.at[value.len - 1] == '"';
+	size_t at = 0;
+
+	if (quoted) {
+		value.at++;
+		value.len -= 2;
+	}
+	for (size_t i = 0; i < value.len; i++) {
+		if (quoted && value.at[i] == '\\' && i + 1 < value.len)
+			i++;
+		if (at == VALUE_MAX - 1 || value.at[i] == '\0')
+			return false;
+		out[at++] = value.at[i];
+	}
+	out[at] = '\0';
+	return at > 0;
+}
+
+/* Finds a parameter of a field "type/subtype;a=b;c=d".  0, ERR_NOT_FOUND, or
+ * ERR_MALFORMED when its value cannot be one. */
+static int
+get_param(char out[static VALUE_MAX], struct span field, const char *name)
+{
+	next_param(&field);
+	while (field.len > 0) {
+		struct span item = next_param(&field), value;
+		const char *sign = memchr(item.at, '=', item.len);
+
+		if (sign == NULL)
+			continue;
+		value.at = sign + 1;
+		value.len = item.len - (size_t)(sign + 1 - item.at);
+		item.len = (size_t)(sign - item.at);
+		if (equals(trim(item), name))
+			return copy_value(out, trim(value)) ? 0 : ERR_MALFORMED;
+	}
+	return ERR_NOT_FOUND;
+}
+
+/* --- charsets ----------------------------------------------------------- */
+
+/* The charsets taken, and what iconv(3) calls them; NULL needs none. */
+static const char *const charsets[][2] = {
+	{ "utf-8", NULL },
+	{ "utf8", NULL },
+	{ "us-ascii", "ASCII" },
+	{ "ascii", "ASCII" },
+	{ "iso-8859-1", "ISO-8859-1" },
+	{ "latin1", "ISO-8859-1" },
+	{ "iso-8859-2", "ISO-8859-2" },
+	{ "iso-8859-15", "ISO-8859-15" },
+	{ "windows-1250", "CP1250" },
+	{ "windows-1251", "CP1251" },
+	{ "windows-1252", "CP1252" },
+	{ "windows-1253", "CP1253" },
+	{ "windows-1254", "CP1254" },
+	{ "windows-1255", "CP1255" },
+	{ "windows-1256", "CP1256" },
+	{ "windows-1257", "CP1257" },
+	{ "windows-1258", "CP1258" },
+	{ "utf-16", "UTF-16" },
+	{ "utf-16le", "UTF-16LE" },
+	{ "utf-16be", "UTF-16BE" },
+};
+
+/* Converts in through an open descriptor.  0, 400 or 500. */
+static int
+convert_through(iconv_t cd, struct buf *out, struct span in)
+{
+	char piece[4096];
+	/* iconv(3) does not write through its input. */
+	union {
+		const char *in;
+		char *arg;
+	} from = { .in = in.at };
+	size_t left = in.len, n = 0;
+
+	for (bool flushed = false; !flushed && n != (size_t)-1;) {
+		char *to = piece;
+		size_t room = sizeof(piece);
+
+		/* At the end, what it holds back to see whether an accent
+		 * follows. */
+		flushed = left == 0;
+		n = flushed ? iconv(cd, NULL, NULL, &to, &room)
+			    : iconv(cd, &from.arg, &left, &to, &room);
+		if (n == (size_t)-1 && errno == E2BIG)
+			n = 0;
+		buf_add(out, piece, sizeof(piece) - room);
+	}
+	if (buf_failed(out))
+		return SERVER_ERROR;
+	return n == (size_t)-1 ? BAD_REQUEST : 0;
+}
+
+/* UTF-16 without a byte order mark is little endian, as Windows means it; the
+ * mark itself is dropped with that of UTF-8, later. */
+static const char *
+utf16_order(struct span in)
+{
+	if (in.len >= 2 && (uint8_t)in.at[0] == 0xfe &&
+	    (uint8_t)in.at[1] == 0xff)
+		return "UTF-16BE";
+	return "UTF-16LE";
+}
+
+static int
+convert(struct buf *out, const char *charset, struct span in)
+{
+	iconv_t cd;
+	int status;
+
+	if (strcmp(charset, "UTF-16") == 0)
+		charset = utf16_order(in);
+	cd = iconv_open("UTF-8", charset);
+	if (cd == (iconv_t)-1)
+		return errno == ENOMEM ? SERVER_ERROR : UNSUPPORTED;
+	status = convert_through(cd, out, in);
+	iconv_close(cd);
+	return status;
+}
+
+/* --- text --------------------------------------------------------------- */
+
+/* Appends UTF-8 text with LF line ends, U+FFFD for each character XML lacks,
+ * and without one line end at its end.  0, 400, 413 or 500. */
+static int
+add_text(struct buf *out, struct span in)
+{
+	static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
+	static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
+	size_t before = out->len, i = 0, n;
+
+	if (in.len >= 3 && memcmp(in.at, mark, 3) == 0)
+		i = 3;
+	for (; i < in.len; i += n) {
+		uint32_t cp;
+
+		n = utf8_decode((const uint8_t *)in.at + i, in.len - i, &cp);
+		if (n == 0)
+			return BAD_REQUEST;
+		if (cp == '\r') {
+			if (i + 1 < in.len && in.at[i + 1] == '\n')
+				n = 2;
+			buf_add_char(out, '\n');
+		} else if (!utf8_xml_char(cp)) {
+			buf_add(out, replacement, sizeof(replacement));
+		} else {
+			buf_add(out, in.at + i, n);
+		}
+	}
+	if (buf_failed(out))
+		return SERVER_ERROR;
+	if (out->len > before && out->data[out->len - 1] == '\n')
+		out->len--;
+	return out->len - before > BODY_TEXT_MAX ? TOO_LARGE : 0;
+}
+
+static bool
+is_blank(const struct buf *b, size_t from)
+{
+	for (size_t i = from; i < b->len; i++)
+		if (!is_space((char)b->data[i]))
+			return false;
+	return true;
+}
+
+/* Appends a text/plain body; type is its Content-Type. */
+static int
+add_plain(struct buf *out, struct span type, struct span in)
+{
+	struct buf converted = { 0 };
+	char charset[VALUE_MAX] = "utf-8";
+	int rc = get_param(charset, type, "charset"), status = UNSUPPORTED;
+
+	if (rc == ERR_MALFORMED)
+		return BAD_REQUEST;
+	for (size_t i = 0; i < sizeof(charsets) / sizeof(*charsets); i++) {
+		if (strcasecmp(charset, charsets[i][0]) != 0)
+			continue;
+		if (charsets[i][1] == NULL)
+			return add_text(out, in);
+		status = convert(&converted, charsets[i][1], in);
+		if (status == 0)
+			status = add_text(
+			    out, (struct span){ (const char *)converted.data,
+				     converted.len });
+		break;
+	}
+	buf_finish(&converted);
+	return status;
+}
+
+/* --- several parts ------------------------------------------------------ */
+
+static int
+add_content(struct buf *out, struct span type, struct span in, int depth);
+
+/* Cuts the line at *rest off, without its line end. */
+static struct span
+next_line(struct span *rest)
+{
+	const char *end = memchr(rest->at, '\n', rest->len);
+	struct span line = { rest->at, rest->len };
+
+	if (end == NULL) {
+		rest->at += rest->len;
+		rest->len = 0;
+		return line;
+	}
+	line.len = (size_t)(end - rest->at);
+	rest->at = end + 1;
+	rest->len -= line.len + 1;
+	if (line.len > 0 && line.at[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+enum delimiter { NO_DELIMITER, DELIMITER, LAST_DELIMITER };
+
+static enum delimiter
+delimiter_of(struct span line, const char *boundary)
+{
+	size_t n = strlen(boundary);
+
+	if (line.len < 2 + n || memcmp(line.at, "--", 2) != 0 ||
+	    memcmp(line.at + 2, boundary, n) != 0)
+		return NO_DELIMITER;
+	line.at += 2 + n;
+	line.len -= 2 + n;
+	line = trim(line);
+	if (equals(line, "--"))
+		return LAST_DELIMITER;
+	return line.len == 0 ? DELIMITER : NO_DELIMITER;
+}
+
+/* What a part's head says; spans into the unfolded copy in text. */
+struct part_head {
+	char text[PART_HEAD_MAX];
+	size_t len;
+	struct span type, encoding;
+};
+
+static void
+read_field(struct part_head *h, struct span line)
+{
+	const char *colon = memchr(line.at, ':', line.len);
+	struct span name, value;
+
+	if (colon == NULL)
+		return;
+	name.at = line.at;
+	name.len = (size_t)(colon - line.at);
+	value.at = colon + 1;
+	value.len = line.len - name.len - 1;
+	if (equals(trim(name), "Content-Type"))
+		h->type = trim(value);
+	else if (equals(trim(name), "Content-Transfer-Encoding"))
+		h->encoding = trim(value);
+}
+
+/* Reads the head of a part off *rest, which then is its content.  0 or 400. */
+static int
+read_head(struct part_head *h, struct span *rest)
+{
+	size_t start = 0;
+
+	*h = (struct part_head){ .type = { "text/plain", 10 } };
+	for (;;) {
+		struct span line;
+		bool folded;
+
+		if (rest->len == 0)
+			break;
+		line = next_line(rest);
+		folded =
+		    line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
+		if (!folded) {
+			read_field(h,
+			    (struct span){ h->text + start, h->len - start });
+			start = h->len;
+		}
+		if (line.len == 0)
+			return 0;
+		if (line.len > sizeof(h->text) - h->len)
+			return BAD_REQUEST;
+		memcpy(h->text + h->len, line.at, line.len);
+		h->len += line.len;
+	}
+	read_field(h, (struct span){ h->text + start, h->len - start });
+	return 0;
+}
+
+/* Appends the text of one part.  415 when it holds none that we take. */
+static int
+add_part(struct buf *out, struct span part, int depth)
+{
+	struct part_head h;
+	int status = read_head(&h, &part);
+
+	if (status != 0)
+		return status;
+	if (h.encoding.len > 0 && !equals(h.encoding, "7bit") &&
+	    !equals(h.encoding, "8bit") && !equals(h.encoding, "binary"))
+		return UNSUPPORTED;
+	return add_content(out, h.type, part, depth);
+}
+
+/* The content of a part: from start to the line end before its delimiter. */
+static struct span
+part_between(const char *start, const char *delimiter)
+{
+	struct span part = { start, (size_t)(delimiter - start) };
+
+	if (part.len > 0 && part.at[part.len - 1] == '\n')
+		part.len--;
+	if (part.len > 0 && part.at[part.len - 1] == '\r')
+		part.len--;
+	return part;
+}
+
+/* Appends the text of the first part that has any. */
+static int
+add_alternative(struct buf *out, struct span type, struct span in, int depth)
+{
+	char boundary[VALUE_MAX];
+	const char *start = NULL; /* of the part we are in */
+	int count = 0, status = UNSUPPORTED;
+
+	if (depth >= DEPTH_MAX || get_param(boundary, type, "boundary") < 0 ||
+	    strlen(boundary) > BOUNDARY_MAX)
+		return BAD_REQUEST;
+	while (in.len > 0) {
+		struct span line = next_line(&in);
+		enum delimiter what = delimiter_of(line, boundary);
+
+		if (what == NO_DELIMITER)
+			continue;
+		if (start != NULL && status == UNSUPPORTED)
+			status = add_part(
+			    out, part_between(start, line.at), depth + 1);
+		if (what == LAST_DELIMITER)
+			return start != NULL ? status : BAD_REQUEST;
+		if (++count > PARTS_MAX)
+			return BAD_REQUEST;
+		start = in.at;
+	}
+	return BAD_REQUEST; /* the end was cut off */
+}
+
+static int
+add_content(struct buf *out, struct span type, struct span in, int depth)
+{
+	struct span rest = type, kind = next_param(&rest);
+
+	if (equals(kind, "text/plain"))
+		return add_plain(out, type, in);
+	if (equals(kind, "multipart/alternative"))
+		return add_alternative(out, type, in, depth);
+	return UNSUPPORTED;
+}
+
+/* --- the two ways ------------------------------------------------------- */
+
+int
+body_from_sip(struct buf *out, const struct body_part *part, size_t limit)
+{
+	struct span type, encoding, in = { part->data, part->len };
+	size_t before = out->len;
+	int status;
+
+	if (part->len == 0)
+		return 0;
+	if (part->len > limit)
+		return TOO_LARGE;
+	if (part->content_type == NULL)
+		return BAD_REQUEST;
+	type = (struct span){ part->content_type, strlen(part->content_type) };
+	if (part->content_encoding != NULL) {
+		encoding = (struct span){ part->content_encoding,
+			strlen(part->content_encoding) };
+		encoding = trim(encoding);
+		if (encoding.len > 0 && !equals(encoding, "identity"))
+			return UNSUPPORTED;
+	}
+	status = add_content(out, type, in, 0);
+	if (status != 0 || is_blank(out, before))
+		out->len = before;
+	return status;
+}
+
+int
+body_to_sip(struct buf *out, const char *text, size_t len, size_t limit)
+{
+	size_t before = out->len, n;
+	int rc = 0;
+
+	for (size_t i = 0; i < len && rc == 0; i += n) {
+		uint32_t cp;
+
+		n = utf8_decode((const uint8_t *)text + i, len - i, &cp);
+		if (n == 0 || !utf8_xml_char(cp))
+			rc = ERR_UTF8;
+		else if (cp != '\r' && cp != '\n')
+			rc = buf_add(out, text + i, n);
+		else
+			rc = buf_add(out, "\r\n", 2);
+		if (cp == '\r' && i + 1 < len && text[i + 1] == '\n')
+			n = 2;
+		if (rc == 0 && out->len - before > limit)
+			rc = ERR_TOO_LONG;
+	}
+	if (rc < 0)
+		out->len = before;
+	return rc;
+}
+
+void
+body_limit_text(char *out, size_t size, size_t limit)
+{
+	snprintf(out, size, "Messages of more than %zu bytes are not accepted.",
+	    limit);
+}
