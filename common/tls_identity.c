@@ -155,14 +155,15 @@ read_key(EVP_PKEY **out, const char *pem, size_t len, const char *label,
 		*out = key;
 		return 0;
 	}
-	error = ERR_peek_last_error();
 	if (encrypted)
 		return refuse(why, ERR_CERT,
 		    "%s: the key is protected by a passphrase", label);
-	if (ERR_GET_LIB(error) == ERR_LIB_PEM &&
-	    ERR_GET_REASON(error) == PEM_R_NO_START_LINE)
-		return refuse(
-		    why, ERR_CERT, "%s: no private key in PEM form", label);
+	error = ERR_peek_last_error();
+	/* Said by the PEM reader, or by the decoders that all declined. */
+	if (ERR_GET_REASON(error) == PEM_R_NO_START_LINE ||
+	    ERR_GET_REASON(error) == ERR_R_UNSUPPORTED)
+		return refuse(why, ERR_CERT,
+		    "%s: no usable private key in PEM form", label);
 	return refuse(why, ERR_CERT, "%s: %s", label, openssl_reason());
 }
 
