@@ -113,7 +113,8 @@ class Prosody:
         run.folder(f"{self.name}/data", USER)
         ca = run.copy(self.authority.certificate, f"{self.name}/ca.pem", USER)
         text = GLOBAL.format(
-            folder=folder, ca=ca, level=self.log_level, dns=self.dns.server, plugins=folder,
+            folder=folder, ca=ca, level=self.log_level,
+            dns=self.dns.server, plugins=folder,
             interfaces=lua_list(self.interfaces), c2s=self.c2s, s2s=self.s2s,
             modules=lua_list(self.modules))
         if self.components:
