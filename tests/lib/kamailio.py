@@ -40,6 +40,8 @@ tcp_children=2
 enable_tls=yes
 disable_tcp=no
 listen=tls:{address}:{port}
+# For SIPp, which Debian builds without TLS.
+listen=tcp:{address}:{plain}
 # The pool's own name, as its Record-Route has it.  Not the SIP domain:
 # with it as an alias loose_route() would take a contact for a strict route.
 alias="{pool}:{port}"
@@ -202,6 +204,7 @@ class Kamailio:
         self.users = users
         self.address = run.address(host)
         self.port = run.port(self.address, 25061)
+        self.plain = run.port(self.address, 25060)
         self.process = None
 
     def start(self, gateway_address, gateway_port):
@@ -215,6 +218,7 @@ class Kamailio:
         run.write("kamailio/tls.cfg", TLS.format(**files), USER)
         script = run.write("kamailio/kamailio.cfg", SCRIPT.format(
             folder=folder, address=self.address, port=self.port,
+            plain=self.plain,
             pool=self.pool, domain=self.domain, front_end=self.name,
             modules=modules_folder(), gateway=self.gateway,
             users="|".join(self.users), gateway_address=gateway_address,
