@@ -1,0 +1,208 @@
+/*
+ * The dialback secret is the file's, or else made from the store's, so that a
+ * lone gateway needs none and several can share one.
+ */
+#include "frontend-gateway/generation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include "common/err.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/store/store.h"
+
+/* What FIELD_JSON takes (proto/frame_table.h). */
+enum { TEXT_MAX = 262000, HEX_MAX = 2 * 64 + 1 };
+
+static void
+hex(char *out, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		snprintf(out + 2 * i, 3, "%02x", data[i]);
+}
+
+static void
+hash_text(char out[static GENERATION_HASH_SIZE], const char *text, size_t len)
+{
+	uint8_t md[SHA256_DIGEST_LENGTH];
+
+	SHA256((const uint8_t *)text, len, md);
+	hex(out, md, sizeof(md));
+}
+
+/* Hands item over to the array; a failure shows in *ok. */
+static void
+append(json_t *array, json_t *item, bool *ok)
+{
+	if (json_array_append_new(array, item) < 0)
+		*ok = false;
+}
+
+static void
+set(json_t *object, const char *key, json_t *value, bool *ok)
+{
+	if (json_object_set_new(object, key, value) < 0)
+		*ok = false;
+}
+
+static json_t *
+hosted_json(const struct gateway_conf *c, bool *ok)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < c->hosted_count; i++)
+		append(all, json_pack("{s:s}", "Domain", c->hosted[i]), ok);
+	return all;
+}
+
+static json_t *
+partner_json(
+    const struct gateway_conf *c, const struct gateway_partner *p, bool *ok)
+{
+	uint32_t limit = p->connection_limit != 0
+			     ? p->connection_limit
+			     : c->limits.partner_connection_limit;
+	json_t *more = json_array();
+
+	for (size_t i = 0; i < p->additional_count; i++)
+		append(more, json_string(p->additional[i]), ok);
+	return json_pack("{s:s,s:o,s:s,s:s,s:s,s:b,s:s,s:I,s:b}", "Domain",
+	    p->domain, "AdditionalDomains", more, "PartnerType",
+	    gateway_partner_type_str(p->type), "TlsNegotiation",
+	    negotiation_str(p->tls), "SaslNegotiation",
+	    negotiation_str(p->sasl), "SupportDialbackNegotiation", p->dialback,
+	    "ProxyFqdn", p->proxy_fqdn, "ConnectionLimit", (json_int_t)limit,
+	    "EnableKeepAlive", p->keep_alive);
+}
+
+static json_t *
+partners_json(const struct gateway_conf *c, bool *ok)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < c->partner_count; i++)
+		append(all, partner_json(c, &c->partners[i], ok), ok);
+	return all;
+}
+
+static json_t *
+settings_json(const struct gateway_conf *c)
+{
+	const struct gateway_limits *l = &c->limits;
+	const struct gateway_timers *t = &c->timers;
+
+	/* The edge waits a little longer than we do, so that our answer, not
+	 * its deadline, decides. */
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+	    "stream_establishment_ms", (json_int_t)t->stream_establishment_ms,
+	    "stream_inactivity_ms", (json_int_t)t->stream_inactivity_ms,
+	    "inward_deadline_ms", (json_int_t)t->inward_ms + 5000,
+	    "outward_deadline_ms", (json_int_t)t->outward_ms + 2000,
+	    "inward_window", (json_int_t)l->inward_window, "stanza_max",
+	    (json_int_t)l->stanza_bytes, "connection_limit",
+	    (json_int_t)l->connection_limit, "queue_frames",
+	    (json_int_t)l->route_frames, "queue_bytes",
+	    (json_int_t)l->route_bytes);
+}
+
+static json_t *
+dialback_json(const struct gateway_conf *c, const struct store_facts *facts)
+{
+	static const char label[] = "sallyport dialback";
+	char text[HEX_MAX];
+	uint8_t md[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	json_t *out;
+
+	if (c->dialback_secret_len > 0)
+		hex(text, c->dialback_secret, c->dialback_secret_len);
+	else if (HMAC(EVP_sha256(), facts->secret, STORE_SECRET_LEN,
+		     (const uint8_t *)label, sizeof(label) - 1, md, &len))
+		hex(text, md, len);
+	else
+		return NULL;
+	out = json_pack("{s:s}", "current", text);
+	OPENSSL_cleanse(text, sizeof(text));
+	OPENSSL_cleanse(md, sizeof(md));
+	return out;
+}
+
+/* NULL when there is no memory. */
+static json_t *
+content_json(const struct gateway_conf *c, const struct store_facts *facts)
+{
+	json_t *root = json_object();
+	bool ok = root != NULL;
+
+	set(root, "hosted", hosted_json(c, &ok), &ok);
+	set(root, "partners", partners_json(c, &ok), &ok);
+	set(root, "dialback", dialback_json(c, facts), &ok);
+	set(root, "settings", settings_json(c), &ok);
+	if (ok)
+		return root;
+	json_decref(root);
+	return NULL;
+}
+
+int
+generation_make(struct generation *out, const struct gateway_conf *conf,
+    struct store *store, char *why, size_t size)
+{
+	const struct store_facts *facts = store_facts(store);
+	struct generation g = { 0 };
+	json_t *root, *number;
+	bool ok = true;
+	int rc = ERR_NOMEM;
+
+	root = content_json(conf, facts);
+	if (root != NULL)
+		g.text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+	if (g.text == NULL)
+		goto done;
+	hash_text(g.hash, g.text, strlen(g.text));
+	free(g.text);
+	g.text = NULL;
+	rc = store_generation(&g.counter, store, g.hash, why, size);
+	if (rc < 0)
+		goto done;
+	number = json_pack(
+	    "{s:s,s:I}", "store", facts->id, "counter", (json_int_t)g.counter);
+	set(root, "generation", number, &ok);
+	if (ok)
+		g.text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+	rc = ERR_NOMEM;
+	if (g.text == NULL)
+		goto done;
+	g.len = strlen(g.text);
+	rc = ERR_TOO_LONG;
+	if (g.len > TEXT_MAX)
+		goto done;
+	hash_text(g.hash, g.text, g.len);
+	rc = 0;
+	*out = g;
+	g.text = NULL;
+
+done:
+	if (rc == ERR_TOO_LONG)
+		snprintf(why, size,
+		    "the partner table takes %zu bytes, edges take %d", g.len,
+		    TEXT_MAX);
+	else if (rc == ERR_NOMEM)
+		snprintf(why, size, "out of memory");
+	free(g.text);
+	json_decref(root);
+	return rc;
+}
+
+void
+generation_finish(struct generation *g)
+{
+	free(g->text);
+	g->text = NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * generation - the configuration as the edges are told it (proto/CHANNEL.md).
+ *
+ * Two texts of one configuration: its content, whose hash decides whether it
+ * has changed since the last start, and the text that is sent, which carries
+ * the number of the generation as well.  Pure but for allocation.
+ */
+#ifndef GATEWAY_GENERATION_H
+#define GATEWAY_GENERATION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct gateway_conf;
+struct store;
+
+enum { GENERATION_HASH_SIZE = 65 };
+
+struct generation {
+	char *text; /* JSON, for FIELD_JSON */
+	size_t len;
+	uint64_t counter;
+	char hash[GENERATION_HASH_SIZE]; /* of the text, hex of SHA-256 */
+};
+
+/* Numbers the configuration in the store and writes its text.  Errors:
+ * ERR_STORE, ERR_NOMEM, ERR_TOO_LONG (more than a frame takes), with words
+ * for an admin in why. */
+int generation_make(struct generation *out, const struct gateway_conf *conf,
+    struct store *store, char *why, size_t size);
+void generation_finish(struct generation *g);
+
+#endif
