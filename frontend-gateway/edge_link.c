@@ -28,9 +28,7 @@ enum {
 	PAUSE_LAST_MS = 2000,
 	CONNECT_MS = 5000,
 	HANDSHAKE_MS = 10000,
-	LINGER_MS = 1000,
-	/* The edge's window in bytes and what control frames may add. */
-	WRITE_MAX = 40 * 1024 * 1024
+	LINGER_MS = 1000
 };
 
 struct edge_link {
@@ -135,6 +133,7 @@ on_secured(struct conn *c, void *arg)
 		conn_close(c, CONN_END_LOCAL);
 		return;
 	}
+	channel_block(l->channel, false);
 	channel_attach(l->channel);
 }
 
@@ -145,6 +144,24 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 
 	(void)c;
 	channel_input(l->channel, data, len);
+}
+
+static void
+on_backlog(struct conn *c, void *arg)
+{
+	struct edge_link *l = arg;
+
+	(void)c;
+	channel_block(l->channel, true);
+}
+
+static void
+on_drained(struct conn *c, void *arg)
+{
+	struct edge_link *l = arg;
+
+	(void)c;
+	channel_block(l->channel, false);
 }
 
 static void
@@ -188,6 +205,8 @@ static const struct conn_events conn_events = {
 	.on_connected = on_connected,
 	.on_secured = on_secured,
 	.on_data = on_data,
+	.on_backlog = on_backlog,
+	.on_drained = on_drained,
 	.on_end = on_end,
 };
 
@@ -199,7 +218,6 @@ dial(struct edge_link *l)
 		.clock = l->opts.clock,
 		.events = &conn_events,
 		.arg = l,
-		.write_max = WRITE_MAX,
 		.connect_ms = CONNECT_MS,
 		.handshake_ms = HANDSHAKE_MS,
 		.linger_ms = LINGER_MS,

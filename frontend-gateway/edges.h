@@ -1,0 +1,115 @@
+/*
+ * edges - all edges of the gateway: their links, what each was told, the
+ * streams each has reported, and which of them serves a pair.
+ *
+ * On a new channel the edge gets the configuration and is used for outward
+ * traffic once it has confirmed it.  Its reports of streams are kept in a
+ * bounded table, ended streams for EDGES_ENDED_MS more, since reports overtake
+ * stanzas.  When the edge comes back as another boot they are forgotten.
+ *
+ * All traffic of one pair goes through one edge while that edge's channel
+ * lives: the choice is a rendezvous hash over the live edges, which the
+ * caller hands back to stay with it.
+ *
+ * Owns     links, stream tables.
+ * Borrows  loop, clock, configuration, generation, TLS identity, events.
+ * Ends     edges_close(); on_closed fires once, and all is freed when it
+ *          returns.
+ */
+#ifndef GATEWAY_EDGES_H
+#define GATEWAY_EDGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include <openssl/ssl.h>
+
+#include "frontend-gateway/guard.h"
+
+struct buf;
+struct channel_result;
+struct clock;
+struct edges;
+struct frame;
+struct gateway_conf;
+struct generation;
+
+enum {
+	EDGES_NONE = 255,         /* no edge */
+	EDGES_STREAMS_MAX = 4096, /* of one edge, ended ones included */
+	EDGES_PAIRS_MAX = 256,    /* of one stream */
+	EDGES_ENDED_MS = 120000,
+	EDGES_LOST_MS = 3000
+};
+
+/* What a stanza frame from an edge is answered with. */
+struct edges_ticket {
+	unsigned edge;
+	uint64_t seq;
+};
+
+/* A stream as an edge reported it. */
+struct edges_stream {
+	const char *id;
+	struct guard_stream guard;
+	const char *auth; /* "external" ... */
+	const char *peer; /* "192.0.2.1:5269" */
+};
+
+struct edges_events {
+	/* Must be answered exactly once with edges_answer(), now or later.
+	 * stream is NULL when the frame names none the edge has reported. */
+	void (*on_stanza)(struct edges *e, struct edges_ticket ticket,
+	    const struct frame *f, const struct edges_stream *stream,
+	    void *arg);
+	/* Of a frame given to edges_send(). */
+	void (*on_result)(struct edges *e, void *cookie,
+	    const struct channel_result *r, void *arg);
+	/* A stream came up; not said again when a channel is resumed. */
+	void (*on_stream)(struct edges *e, unsigned edge,
+	    const struct edges_stream *s, void *arg);
+	/* The edge has been away for EDGES_LOST_MS, or restarted. */
+	void (*on_lost)(struct edges *e, unsigned edge, void *arg);
+	void (*on_closed)(struct edges *e, void *arg);
+};
+
+struct edges_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	SSL_CTX *tls;
+	const struct gateway_conf *conf;
+	const struct generation *generation;
+	const char *boot, *store; /* copied */
+	uint64_t epoch;
+	const struct edges_events *events; /* borrowed, static */
+	void *arg;
+};
+
+int edges_open(struct edges **out, const struct edges_opts *opts);
+void edges_close(struct edges *e);
+
+size_t edges_count(const struct edges *e);
+const char *edges_name(const struct edges *e, unsigned edge);
+/* Up, confirmed, not draining, and obeying us for that hosted domain. */
+bool edges_serves(const struct edges *e, unsigned edge, const char *local);
+/* The edge for a pair; local is the hosted domain.  preferred (or EDGES_NONE)
+ * is kept while it is live.  When none is live, the one that would be the
+ * pair's: its channel holds frames until it is up. */
+unsigned edges_choose(const struct edges *e, const char *local,
+    const char *user, const char *contact, unsigned preferred);
+
+/* frame: one encoded stanza frame; on_result follows unless it is withdrawn.
+ * ERR_FULL, ERR_NOMEM, ERR_MALFORMED. */
+int edges_send(struct edges *e, unsigned edge, const struct buf *frame,
+    void *cookie, uint64_t *seq);
+/* on_result will not fire. */
+void edges_withdraw(struct edges *e, unsigned edge, uint64_t seq);
+void edges_answer(struct edges *e, struct edges_ticket ticket,
+    const struct channel_result *r);
+/* A barrier that had been given to that edge is proven. */
+void edges_prove(struct edges *e, unsigned edge, const char *barrier);
+/* No edge knows the stream as one that lives. */
+bool edges_stream_broken(const struct edges *e, const char *id);
+
+#endif
