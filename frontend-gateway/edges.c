@@ -42,6 +42,7 @@ struct edges {
 	size_t count;
 	size_t open; /* links */
 	bool closing;
+	bool silent; /* never handed out: nobody hears of its end */
 };
 
 /* --- choosing ----------------------------------------------------------- */
@@ -176,8 +177,8 @@ set_fenced(struct edge *d, json_t *domains)
 	json_array_foreach(domains, i, item)
 	{
 		if (!json_is_string(item) ||
-		    json_array_append(
-			d->fenced, json_incref((json_t *)(uintptr_t)item)) < 0)
+		    json_array_append_new(
+			d->fenced, json_string(json_string_value(item))) < 0)
 			continue;
 		log_error(
 		    &d->log, "fenced", "domain=%s", json_string_value(item));
@@ -399,7 +400,8 @@ on_closed(struct edge_link *l, void *arg)
 	d->link = NULL;
 	if (--e->open > 0 || !e->closing)
 		return;
-	e->opts.events->on_closed(e, e->opts.arg);
+	if (!e->silent)
+		e->opts.events->on_closed(e, e->opts.arg);
 	finish(e);
 }
 
@@ -469,7 +471,8 @@ edges_open(struct edges **out, const struct edges_opts *opts)
 	return 0;
 
 fail:
-	/* The links already open end by themselves; on_closed follows. */
+	/* Links already open take a loop turn to end. */
+	e->silent = true;
 	if (e->open > 0)
 		edges_close(e);
 	else
@@ -485,17 +488,11 @@ edges_close(struct edges *e)
 	if (e->closing)
 		return;
 	e->closing = true;
-	/* The last link to close may take e with it. */
 	for (size_t i = 0; i < count; i++)
 		clock_timer_stop(&e->v[i].lost);
-	for (size_t i = 0; i < count; i++) {
-		bool last = i + 1 == count;
-
-		if (e->v[i].link != NULL)
-			edge_link_close(e->v[i].link);
-		if (last)
-			break;
-	}
+	/* The last one may take e with it. */
+	for (size_t i = 0; i < count; i++)
+		edge_link_close(e->v[i].link);
 }
 
 /* --- stanzas ------------------------------------------------------------ */

@@ -155,67 +155,32 @@ policy_judge_inward(struct policy *p, const char *user, const char *contact,
 		"partner-type-may-not-start" };
 }
 
-/* Whether a condition tells that a user exists, or what he thinks of the
- * sender.  A pool that is away or a text that is too long tells neither. */
-static bool
-tells_of_user(enum condition c)
+bool
+policy_conceals(enum policy_standing standing, int status)
 {
-	switch (c) {
-	case COND_INTERNAL_SERVER_ERROR:
-	case COND_POLICY_VIOLATION:
-	case COND_REMOTE_SERVER_TIMEOUT:
-	case COND_RESOURCE_CONSTRAINT:
-	case COND_BAD_REQUEST:
+	switch (standing) {
+	case POLICY_KNOWN:
 		return false;
-	case COND_CONFLICT:
-	case COND_FEATURE_NOT_IMPLEMENTED:
-	case COND_FORBIDDEN:
-	case COND_GONE:
-	case COND_ITEM_NOT_FOUND:
-	case COND_JID_MALFORMED:
-	case COND_NOT_ACCEPTABLE:
-	case COND_NOT_ALLOWED:
-	case COND_NOT_AUTHORIZED:
-	case COND_RECIPIENT_UNAVAILABLE:
-	case COND_REDIRECT:
-	case COND_REGISTRATION_REQUIRED:
-	case COND_REMOTE_SERVER_NOT_FOUND:
-	case COND_SERVICE_UNAVAILABLE:
-	case COND_SUBSCRIPTION_REQUIRED:
-	case COND_UNDEFINED_CONDITION:
-	case COND_UNEXPECTED_REQUEST:
-	case COND_COUNT:
+	case POLICY_STRANGER:
+		return status != 413 && status != 513 &&
+		       (status < 500 || status > 599);
+	case POLICY_DENIED:
 		break;
 	}
 	return true;
 }
 
-enum condition
-policy_disclose(enum policy_standing standing, enum condition c)
-{
-	switch (standing) {
-	case POLICY_KNOWN:
-		return c;
-	case POLICY_STRANGER:
-		return tells_of_user(c) ? COND_SERVICE_UNAVAILABLE : c;
-	case POLICY_DENIED:
-		break;
-	}
-	return COND_SERVICE_UNAVAILABLE;
-}
-
-struct policy_outward
-policy_judge_outward(const struct policy *p, const char *user,
-    const char *user_domain, const char *contact_domain)
+int
+policy_judge_outward(const struct policy *p, enum errors_cause *cause,
+    const char *user, const char *user_domain, const char *contact_domain)
 {
 	if (!gateway_conf_hosts(p->conf, user_domain))
-		return (struct policy_outward){ 403, 61010,
-			"Sender's domain is not hosted by this gateway" };
-	if (gateway_conf_partner(p->conf, contact_domain) == NULL)
-		return (struct policy_outward){ 404, 61011,
-			"Domain is not an allowed XMPP partner" };
-	if (!gateway_conf_permits(p->conf, user))
-		return (struct policy_outward){ 403, 61012,
-			"Sender is not permitted to use XMPP federation" };
-	return (struct policy_outward){ 0, 0, "" };
+		*cause = ERRORS_USER_FOREIGN;
+	else if (gateway_conf_partner(p->conf, contact_domain) == NULL)
+		*cause = ERRORS_PARTNER_UNKNOWN;
+	else if (!gateway_conf_permits(p->conf, user))
+		*cause = ERRORS_USER_NOT_PERMITTED;
+	else
+		return 0;
+	return ERR_DENIED;
 }

@@ -18,8 +18,9 @@
 #define GATEWAY_POLICY_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "proto/condition.h"
+#include "frontend-gateway/translate/errors.h"
 
 struct policy;
 struct gateway_conf;
@@ -46,18 +47,15 @@ struct policy_inward {
 struct policy_inward policy_judge_inward(struct policy *p, const char *user,
     const char *contact, const char *contact_domain);
 
-/* What is answered for condition c to somebody of that standing.  Unknown,
- * blocked and forbidden users look alike to all but the known, so that
- * nobody can harvest the directory. */
-enum condition policy_disclose(enum policy_standing standing, enum condition c);
+/* Whether a contact of that standing must not be told why the pool answered
+ * with that status.  Unknown, blocked and forbidden users look alike to all
+ * but the known, so that nobody can harvest the directory; a pool that is away
+ * or a text that is too long tells nothing of a user. */
+bool policy_conceals(enum policy_standing standing, int status);
 
-struct policy_outward {
-	int status;           /* 0 = allowed; else the SIP status */
-	unsigned diagnostics; /* ms-diagnostics id, 61000-61999 */
-	const char *reason;   /* for an admin; static */
-};
-/* May user (of domain) write to a contact at contact_domain? */
-struct policy_outward policy_judge_outward(const struct policy *p,
+/* May user (of domain) write to a contact at contact_domain?  0, or
+ * ERR_DENIED with the cause to refuse it with. */
+int policy_judge_outward(const struct policy *p, enum errors_cause *cause,
     const char *user, const char *user_domain, const char *contact_domain);
 
 /* The user has written to the contact.  Forgetting it for want of memory only
