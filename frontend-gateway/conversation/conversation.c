@@ -1,0 +1,982 @@
+/*
+ * Everything that happens ends in settle(), which starts whatever can be
+ * started and reports a conversation that has nothing left; nothing touches
+ * the conversation after it.
+ *
+ * A message stays at the head of the queue while it is on its way, so its
+ * deadline and the dialog's fate find it in one place.
+ */
+#include "frontend-gateway/conversation/conversation.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/jid.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/sip/sip_sdp.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/translate/address.h"
+#include "frontend-gateway/translate/body.h"
+#include "frontend-gateway/translate/errors.h"
+
+enum {
+	LEGS_MAX = 8, /* dialogs of one pair: the user's endpoints */
+	HEADER_MAX = 16 * 1024,
+	SDP_PORT = 5061, /* has no meaning in an IM session */
+	CONVERSATION_ID_LEN = 24
+};
+
+/* The resource all endpoints of a Lync user share. */
+static const char resource[] = "/lync";
+
+enum conversation_state {
+	CONVERSATION_IDLE,
+	CONVERSATION_INVITING,
+	CONVERSATION_OPEN,
+	CONVERSATION_COUNT
+};
+
+#define BIT(s) (1u << (unsigned)(s))
+
+static const struct {
+	const char *name;
+	unsigned next; /* states this one may lead to */
+} states[CONVERSATION_COUNT] = {
+	[CONVERSATION_IDLE] = { "idle",
+	    BIT(CONVERSATION_INVITING) | BIT(CONVERSATION_OPEN) },
+	[CONVERSATION_INVITING] = { "inviting",
+	    BIT(CONVERSATION_IDLE) | BIT(CONVERSATION_OPEN) },
+	[CONVERSATION_OPEN] = { "open", BIT(CONVERSATION_IDLE) },
+};
+
+/* One dialog of the pair. */
+struct leg {
+	struct sip_dialog *dialog;
+	char thread[IDS_THREAD_SIZE];
+};
+
+struct conversation {
+	const struct conversation_env *env;
+	struct log log;
+	enum conversation_state state;
+
+	struct jid user, contact; /* bare */
+	char *user_uri, *contact_uri;
+	char *from; /* the user's JID with our resource */
+	char *lock; /* full JID the contact last wrote from, or NULL */
+	unsigned edge;
+
+	struct leg legs[LEGS_MAX]; /* the current one is the last */
+	size_t leg_count;
+	/* The thread in which the user's name was told last. */
+	char named[IDS_THREAD_SIZE];
+
+	struct list queue; /* struct inward */
+	size_t queue_count, queue_bytes;
+	struct inward *sent;        /* the head, on its way; or NULL */
+	struct sip_ua_call *call;   /* INVITE or MESSAGE with it; or NULL */
+	struct sip_dialog *sent_in; /* of the MESSAGE, while it lives */
+	char id[CONVERSATION_ID_LEN * 2]; /* Ms-Conversation-ID of call */
+
+	size_t outward; /* messages of the user under way */
+	struct clock_timer idle;
+};
+
+static void settle(struct conversation *c);
+
+/* The only place that writes c->state. */
+static void
+set_state(struct conversation *c, enum conversation_state to)
+{
+	if (c->state == to)
+		return;
+	assert(states[c->state].next & BIT(to));
+	log_debug(&c->log, "state", "from=%s to=%s", states[c->state].name,
+	    states[to].name);
+	c->state = to;
+}
+
+static void
+touch(struct conversation *c)
+{
+	clock_timer_start(&c->idle, c->env->conf->timers.idle_ms);
+}
+
+/* --- dialogs ------------------------------------------------------------ */
+
+static struct leg *
+current(struct conversation *c)
+{
+	return c->leg_count > 0 ? &c->legs[c->leg_count - 1] : NULL;
+}
+
+/* Takes the dialog out of the conversation; true when it was there. */
+static bool
+remove_leg(struct conversation *c, struct sip_dialog *d)
+{
+	size_t i = 0;
+
+	while (i < c->leg_count && c->legs[i].dialog != d)
+		i++;
+	if (i == c->leg_count)
+		return false;
+	memmove(&c->legs[i], &c->legs[i + 1],
+	    (c->leg_count - i - 1) * sizeof(c->legs[0]));
+	c->leg_count--;
+	sip_dialog_set_user(d, NULL);
+	if (c->sent_in == d)
+		c->sent_in = NULL;
+	if (c->leg_count == 0 && c->state == CONVERSATION_OPEN)
+		set_state(c, CONVERSATION_IDLE);
+	return true;
+}
+
+static void
+hang_up(struct conversation *c, struct sip_dialog *d)
+{
+	if (remove_leg(c, d))
+		sip_ua_bye(c->env->ua, d);
+}
+
+static void
+hang_up_all(struct conversation *c)
+{
+	while (c->leg_count > 0)
+		hang_up(c, current(c)->dialog);
+}
+
+/* A dialog that becomes the current one; name is what the pool calls the
+ * conversation. */
+static void
+add_leg(struct conversation *c, struct sip_dialog *d, const char *name)
+{
+	struct leg *leg;
+
+	if (c->leg_count == LEGS_MAX)
+		hang_up(c, c->legs[0].dialog);
+	leg = &c->legs[c->leg_count++];
+	leg->dialog = d;
+	ids_thread(leg->thread, name, c->env->secret);
+	sip_dialog_set_user(d, c);
+	set_state(c, CONVERSATION_OPEN);
+}
+
+static const char *
+conversation_name(const struct sip_msg *m)
+{
+	const char *id = sip_msg_header(m, "Ms-Conversation-ID", 0);
+
+	return id != NULL && id[0] != '\0' ? id : sip_msg_call_id(m);
+}
+
+/* --- XMPP to Lync: the queue --------------------------------------------- */
+
+static struct inward *
+head(struct conversation *c)
+{
+	if (list_empty(&c->queue))
+		return NULL;
+	return list_entry(c->queue.next, struct inward, link);
+}
+
+static void
+unqueue(struct conversation *c, struct inward *in)
+{
+	list_remove(&in->link);
+	c->queue_count--;
+	c->queue_bytes -= in->len;
+	if (c->sent == in)
+		c->sent = NULL;
+}
+
+static void
+delivered(struct conversation *c, struct inward *in)
+{
+	log_info(&c->log, "delivered", "id=%s from=%s", in->id, in->from);
+	unqueue(c, in);
+	inward_delivered(in);
+	touch(c);
+}
+
+static void
+failed(struct conversation *c, struct inward *in, const struct errors_stanza *e)
+{
+	log_info(&c->log, "failed", "id=%s from=%s condition=%s", in->id,
+	    in->from, condition_str(e->condition));
+	unqueue(c, in);
+	inward_failed(in, e->condition, e->type, e->text);
+}
+
+static void
+failed_here(struct conversation *c, struct inward *in, enum condition why)
+{
+	struct errors_stanza e = { .condition = why };
+
+	failed(c, in, &e);
+}
+
+/* Gives up the call under way; its result will not come. */
+static void
+drop_call(struct conversation *c)
+{
+	if (c->call != NULL)
+		sip_ua_drop(c->env->ua, c->call);
+	c->call = NULL;
+	c->sent = NULL;
+	c->sent_in = NULL;
+	if (c->state == CONVERSATION_INVITING)
+		set_state(c, CONVERSATION_IDLE);
+}
+
+static void
+on_late(struct inward *in, void *arg)
+{
+	struct conversation *c = arg;
+
+	if (c->sent == in)
+		drop_call(c);
+	failed_here(c, in, COND_REMOTE_SERVER_TIMEOUT);
+	settle(c);
+}
+
+/* --- XMPP to Lync: what the pool answered ---------------------------------- */
+
+/* Number at the start of a header's value; 0 when there is none. */
+static unsigned
+leading_number(const char *value)
+{
+	unsigned n = 0;
+
+	if (value == NULL)
+		return 0;
+	for (; *value >= '0' && *value <= '9' && n < 10000000; value++)
+		n = n * 10 + (unsigned)(*value - '0');
+	return n;
+}
+
+/* 52035 means that the client still has the conversation; clients and servers
+ * put their ids in fields of their own, and several may be there. */
+static unsigned
+diagnostics_of(const struct sip_msg *m)
+{
+	static const char *const names[] = { "ms-client-diagnostics",
+		"ms-diagnostics", "ms-diagnostics-public" };
+	unsigned first = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < 8; k++) {
+			unsigned n =
+			    leading_number(sip_msg_header(m, names[i], k));
+
+			if (n == 0)
+				break;
+			if (n == 52035)
+				return n;
+			if (first == 0)
+				first = n;
+		}
+	}
+	return first;
+}
+
+static enum errors_next
+judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
+    const struct sip_result *r, bool in_dialog)
+{
+	struct errors_answer a = {
+		.status = r->status,
+		.transport = r->outcome == SIP_OUTCOME_TRANSPORT,
+		.in_dialog = in_dialog,
+		.retried = in->retried,
+	};
+	enum errors_next next;
+
+	if (r->response != NULL) {
+		a.warning =
+		    leading_number(sip_msg_header(r->response, "Warning", 0));
+		a.diagnostics = diagnostics_of(r->response);
+		/* What only we know (no answer, no connection) says nothing
+		 * about a user. */
+		a.stranger = policy_conceals(in->standing, r->status);
+	}
+	next = errors_from_sip(e, &a);
+	log_info(&c->log, "pool-answered",
+	    "id=%s method=%s status=%d diagnostics=%u retry=%d", in->id,
+	    in_dialog ? "MESSAGE" : "INVITE", r->status, a.diagnostics,
+	    next == ERRORS_RETRY_INVITE || next == ERRORS_RETRY_CONVERSATION);
+	if (next == ERRORS_REPORT && e->alarm)
+		log_error(&c->log, "pool-demands-credentials", "status=%d",
+		    r->status);
+	return next;
+}
+
+/* Whether a refusal concerns this one text rather than the user. */
+static bool
+about_content(int status)
+{
+	return status == 413 || status == 415 || status == 488 ||
+	       status == 513 || status == 606;
+}
+
+/* True when the message is to be sent once more. */
+static bool
+act(struct conversation *c, struct inward *in, const struct sip_result *r,
+    bool in_dialog)
+{
+	struct errors_stanza e;
+
+	switch (judge(c, &e, in, r, in_dialog)) {
+	case ERRORS_TAKEN:
+	case ERRORS_NOTHING:
+		delivered(c, in);
+		return false;
+	case ERRORS_RETRY_INVITE:
+	case ERRORS_RETRY_CONVERSATION:
+		in->retried = true;
+		return true;
+	case ERRORS_REPORT:
+		break;
+	}
+	failed(c, in, &e);
+	if (in_dialog || about_content(r->status))
+		return false;
+	/* Those behind would meet the same answer, each after an INVITE of
+	 * its own. */
+	while ((in = head(c)) != NULL &&
+	       judge(c, &e, in, r, false) == ERRORS_REPORT)
+		failed(c, in, &e);
+	return false;
+}
+
+static void
+on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *r, void *arg)
+{
+	struct conversation *c = arg;
+	struct inward *in = c->sent;
+	struct sip_dialog *d = c->sent_in;
+
+	(void)ua;
+	if (!r->final)
+		return;
+	assert(c->call == call && in != NULL);
+	c->call = NULL;
+	c->sent = NULL;
+	c->sent_in = NULL;
+	/* To be sent again means that the dialog is lost, and what is older
+	 * than it is not to be trusted either. */
+	if (act(c, in, r, true)) {
+		if (d != NULL && remove_leg(c, d))
+			sip_ua_forget(c->env->ua, d);
+		hang_up_all(c);
+	}
+	settle(c);
+}
+
+static void
+on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *r, void *arg)
+{
+	struct conversation *c = arg;
+	struct inward *in = c->sent;
+
+	(void)ua;
+	if (!r->final)
+		return;
+	assert(c->call == call && in != NULL);
+	c->call = NULL;
+	c->sent = NULL;
+	if (r->dialog == NULL) {
+		set_state(c, CONVERSATION_IDLE);
+		(void)act(c, in, r, false);
+		settle(c);
+		return;
+	}
+	add_leg(c, r->dialog, c->id);
+	touch(c);
+	/* The callee says so when it has shown the text of the INVITE; else it
+	 * follows as a MESSAGE. */
+	if (in->invited &&
+	    sip_msg_lists(r->response, "Supported", "ms-text-format"))
+		delivered(c, in);
+	settle(c);
+}
+
+/* --- XMPP to Lync: asking -------------------------------------------------- */
+
+static void
+new_id(struct conversation *c)
+{
+	uint8_t raw[16];
+	struct buf b;
+
+	buf_init(&b, sizeof(c->id) - 1);
+	random_bytes(raw, sizeof(raw));
+	memset(c->id, 0, sizeof(c->id));
+	if (base64_encode(&b, raw, sizeof(raw)) == 0)
+		memcpy(c->id, b.data, b.len);
+	else
+		random_hex(c->id, sizeof(raw));
+	buf_finish(&b);
+}
+
+static int
+ask_invite(struct conversation *c, struct inward *in)
+{
+	struct sip_header headers[2] = { { "Ms-Conversation-ID", c->id } };
+	struct sip_question q = {
+		.method = SIP_INVITE,
+		.uri = c->user_uri,
+		.from_uri = c->contact_uri,
+		.headers = headers,
+		.header_count = 1,
+		.content_type = "application/sdp",
+		.on_result = on_invite_result,
+		.arg = c,
+		.user = c,
+	};
+	struct buf sdp, first, name;
+	int rc;
+
+	new_id(c);
+	buf_init(&sdp, HEADER_MAX);
+	buf_init(&first, HEADER_MAX);
+	buf_init(&name, HEADER_MAX);
+	rc = sip_sdp_offer(
+	    &sdp, c->env->conf->sip.fqdn, SDP_PORT, BODY_ACCEPT_TYPES);
+	/* A text too long for a header field follows as a MESSAGE. */
+	in->invited = ids_text_format(&first, in->text, in->len) == 0;
+	if (in->invited) {
+		headers[1].name = "ms-text-format";
+		headers[1].value = buf_cstr(&first);
+		q.header_count = 2;
+	}
+	if (in->nick != NULL)
+		(void)address_display(&name, in->nick, strlen(in->nick));
+	if (name.len == 0)
+		(void)address_display_of(&name, &c->contact);
+	q.from_display = name.len > 0 ? buf_cstr(&name) : NULL;
+	q.body = sdp.data;
+	q.body_len = sdp.len;
+	if (rc == 0 && in->invited && headers[1].value == NULL)
+		rc = ERR_NOMEM;
+	if (rc == 0)
+		rc = sip_ua_ask(&c->call, c->env->ua, &q);
+	buf_finish(&sdp);
+	buf_finish(&first);
+	buf_finish(&name);
+	if (rc < 0)
+		return rc;
+	c->sent = in;
+	set_state(c, CONVERSATION_INVITING);
+	return 0;
+}
+
+static int
+ask_message(struct conversation *c, struct inward *in)
+{
+	struct sip_question q = {
+		.method = SIP_MESSAGE,
+		.content_type = BODY_CONTENT_TYPE,
+		.body = in->text,
+		.body_len = in->len,
+		.on_result = on_message_result,
+		.arg = c,
+	};
+	struct sip_dialog *d = current(c)->dialog;
+	int rc;
+
+	rc = sip_ua_ask_in(&c->call, c->env->ua, d, &q);
+	if (rc < 0)
+		return rc;
+	c->sent = in;
+	c->sent_in = d;
+	return 0;
+}
+
+/* Starts the next message if none is on its way. */
+static void
+pump(struct conversation *c)
+{
+	struct inward *in;
+	int rc;
+
+	while (c->call == NULL && (in = head(c)) != NULL) {
+		rc = c->state == CONVERSATION_OPEN ? ask_message(c, in)
+						   : ask_invite(c, in);
+		/* No connection with the pool: wait for one, or for the
+		 * deadline. */
+		if (rc == 0 || rc == ERR_CLOSED)
+			return;
+		log_warn(&c->log, "not-asked", "id=%s error=%s", in->id,
+		    err_str(rc));
+		failed_here(c, in, COND_RESOURCE_CONSTRAINT);
+	}
+}
+
+static void
+settle(struct conversation *c)
+{
+	pump(c);
+	if (c->state == CONVERSATION_IDLE && c->call == NULL &&
+	    list_empty(&c->queue) && c->outward == 0)
+		c->env->on_unused(c, c->env->arg);
+}
+
+int
+conversation_take(struct conversation *c, const struct inward_opts *opts)
+{
+	struct inward_opts o = *opts;
+	struct inward *in;
+	char *lock;
+	int rc;
+
+	if (c->queue_count >= c->env->conf->limits.queue_messages ||
+	    c->queue_bytes + o.len > c->env->conf->limits.queue_bytes)
+		return ERR_FULL;
+	o.on_late = on_late;
+	o.arg = c;
+	rc = inward_new(&in, &o);
+	if (rc < 0)
+		return rc;
+	list_append(&c->queue, &in->link);
+	c->queue_count++;
+	c->queue_bytes += in->len;
+	/* The user's answers go to the device he is written to from. */
+	lock = strdup(o.from);
+	if (lock != NULL) {
+		free(c->lock);
+		c->lock = lock;
+	}
+	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
+	    c->contact.bare, c->edge);
+	touch(c);
+	settle(c);
+	return 0;
+}
+
+void
+conversation_unlock(struct conversation *c, const char *full)
+{
+	if (c->lock == NULL || strcmp(c->lock, full) != 0)
+		return;
+	free(c->lock);
+	c->lock = NULL;
+}
+
+void
+conversation_settle(struct conversation *c)
+{
+	settle(c);
+}
+
+/* --- Lync to XMPP ---------------------------------------------------------- */
+
+static void
+refuse(
+    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
+{
+	struct errors_sip e;
+	int rc;
+
+	errors_refusal(&e, cause);
+	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
+	rc = sip_ua_refuse(c->env->ua, st, e.status, e.diagnostics, e.reason);
+	if (rc < 0)
+		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+}
+
+static void
+answer_ok(struct conversation *c, struct sip_server_txn *st)
+{
+	struct sip_answer a = { .status = 200 };
+	int rc = sip_ua_respond(c->env->ua, st, &a);
+
+	if (rc < 0)
+		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+}
+
+static void
+on_outward_done(bool was_delivered, bool bounced, void *arg)
+{
+	struct conversation *c = arg;
+
+	assert(c->outward > 0);
+	c->outward--;
+	if (was_delivered)
+		policy_remember(c->env->policy, c->user.bare, c->contact.bare);
+	/* The device may be the reason. */
+	if (bounced) {
+		free(c->lock);
+		c->lock = NULL;
+	}
+	settle(c);
+}
+
+/* thread: NULL outside a dialog. */
+static void
+forward(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, const struct buf *text, const char *thread)
+{
+	const char *display = sip_msg_from_display(req);
+	char own[IDS_THREAD_SIZE], id[IDS_STANZA_SIZE];
+	struct buf nick;
+	struct outward_message m = {
+		.id = id,
+		.from = c->from,
+		.to = c->lock != NULL ? c->lock : c->contact.bare,
+		.user = c->user.bare,
+		.contact = c->contact.bare,
+		.local = c->user.ascii,
+		.remote = c->contact.ascii,
+		.text = (const char *)text->data,
+		.text_len = text->len,
+		.thread = thread,
+	};
+
+	if (thread == NULL) {
+		ids_thread(own, conversation_name(req), c->env->secret);
+		m.thread = own;
+	}
+	ids_stanza(id, sip_msg_call_id(req), sip_msg_cseq(req),
+	    sip_msg_from_tag(req), c->env->secret);
+	/* The name goes with the first message of a thread. */
+	buf_init(&nick, HEADER_MAX);
+	if (display != NULL && strcmp(c->named, m.thread) != 0)
+		(void)address_display(&nick, display, strlen(display));
+	if (nick.len > 0) {
+		m.nick = buf_cstr(&nick);
+		snprintf(c->named, sizeof(c->named), "%s", m.thread);
+	}
+	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
+	    c->contact.bare, c->edge);
+	c->outward++;
+	touch(c);
+	outwards_start(c->env->outwards, st, &m, c->edge, on_outward_done, c);
+	buf_finish(&nick);
+}
+
+static void
+on_message(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, const char *thread)
+{
+	struct body_part part = {
+		.content_type = sip_msg_header(req, "Content-Type", 0),
+		.content_encoding = sip_msg_header(req, "Content-Encoding", 0),
+		.data = sip_msg_body(req),
+		.len = sip_msg_body_len(req),
+	};
+	struct sip_header accept = { "Accept", BODY_ACCEPT };
+	struct errors_sip e;
+	struct sip_answer a;
+	struct buf text;
+	int status, rc;
+
+	buf_init(&text, BODY_TEXT_MAX);
+	status = body_from_sip(&text, &part, c->env->conf->limits.body_bytes);
+	if (status == 0 && text.len > 0) {
+		forward(c, st, req, &text, thread);
+		buf_finish(&text);
+		return;
+	}
+	buf_finish(&text);
+	if (status == 0) {
+		answer_ok(c, st); /* There is nothing to say. */
+		settle(c);
+		return;
+	}
+	errors_refusal(&e, errors_body_cause(status));
+	a = (struct sip_answer){ .status = e.status,
+		.headers = &accept,
+		.header_count = e.status == 415 ? 1 : 0,
+		.diagnostics = e.diagnostics,
+		.diagnostics_reason = e.reason };
+	log_info(&c->log, "refused", "status=%d type=%s bytes=%zu", e.status,
+	    sip_msg_content_type(req), sip_msg_body_len(req));
+	rc = sip_ua_respond(c->env->ua, st, &a);
+	if (rc < 0)
+		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+	settle(c);
+}
+
+/* What is said in an INFO is of no use to the other side (yet its sender wants
+ * to know that it was understood). */
+static void
+on_info(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	const char *type = sip_msg_content_type(req);
+
+	if (type[0] == '\0' || strcmp(type, "application/xml") == 0 ||
+	    strcmp(type, "application/xml+conversationinfo") == 0)
+		answer_ok(c, st);
+	else
+		refuse(c, st, ERRORS_BODY_TYPE);
+	settle(c);
+}
+
+/* The answer to an offer.  0, or ERR_UNSUPPORTED for anything but an IM
+ * session in plain text. */
+static int
+answer_sdp(struct conversation *c, struct buf *out, const struct sip_msg *req)
+{
+	struct sip_sdp *offer = malloc(sizeof(*offer));
+	int rc;
+
+	if (offer == NULL)
+		return ERR_NOMEM;
+	rc = ERR_UNSUPPORTED;
+	if (strcmp(sip_msg_content_type(req), "application/sdp") == 0 &&
+	    sip_sdp_parse(offer, sip_msg_body(req), sip_msg_body_len(req)) ==
+		0 &&
+	    offer->kind != SIP_SDP_OTHER && offer->accepts_plain)
+		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
+		    SDP_PORT, c->contact_uri, BODY_ACCEPT_TYPES);
+	free(offer);
+	return rc;
+}
+
+static void
+refuse_media(struct conversation *c, struct sip_server_txn *st)
+{
+	char warning[320];
+	struct sip_header h = { "Warning", warning };
+	struct errors_sip e;
+	struct sip_answer a;
+	int rc;
+
+	snprintf(warning, sizeof(warning),
+	    "304 %s \"Media type not available\"", c->env->conf->sip.fqdn);
+	errors_refusal(&e, ERRORS_MEDIA);
+	a = (struct sip_answer){ .status = e.status,
+		.headers = &h,
+		.header_count = 1,
+		.diagnostics = e.diagnostics,
+		.diagnostics_reason = e.reason };
+	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
+	rc = sip_ua_respond(c->env->ua, st, &a);
+	if (rc < 0)
+		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+}
+
+/* An INVITE within a dialog: the session stays as it is. */
+static void
+on_reinvite(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	struct sip_answer a = { .status = 200,
+		.content_type = "application/sdp" };
+	struct buf sdp;
+	int rc;
+
+	buf_init(&sdp, HEADER_MAX);
+	if (answer_sdp(c, &sdp, req) < 0) {
+		refuse_media(c, st);
+	} else {
+		a.body = sdp.data;
+		a.body_len = sdp.len;
+		rc = sip_ua_respond(c->env->ua, st, &a);
+		if (rc < 0)
+			log_warn(
+			    &c->log, "not-answered", "error=%s", err_str(rc));
+	}
+	buf_finish(&sdp);
+	settle(c);
+}
+
+void
+conversation_invited(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	struct sip_answer a = { .status = 200,
+		.content_type = "application/sdp" };
+	char name[256];
+	struct sip_dialog *d;
+	struct buf sdp;
+	int rc;
+
+	buf_init(&sdp, HEADER_MAX);
+	rc = answer_sdp(c, &sdp, req);
+	if (rc < 0) {
+		refuse_media(c, st);
+		goto done;
+	}
+	/* Accepting may end the request's life. */
+	snprintf(name, sizeof(name), "%s", conversation_name(req));
+	a.body = sdp.data;
+	a.body_len = sdp.len;
+	rc = sip_ua_accept(&d, c->env->ua, st, &a, c);
+	if (rc < 0) {
+		log_warn(&c->log, "not-accepted", "error=%s", err_str(rc));
+		refuse(c, st, ERRORS_INTERNAL);
+		goto done;
+	}
+	log_info(&c->log, "invited", "call=%s", sip_dialog_call_id(d));
+	/* Both sides began at once: theirs is the session, what ours carried
+	 * goes there as a MESSAGE. */
+	if (c->state == CONVERSATION_INVITING)
+		drop_call(c);
+	add_leg(c, d, name);
+	touch(c);
+done:
+	buf_finish(&sdp);
+	settle(c);
+}
+
+void
+conversation_requested(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d)
+{
+	const char *thread = NULL;
+	enum sip_method method = sip_msg_method(req);
+
+	for (size_t i = 0; d != NULL && i < c->leg_count; i++)
+		if (c->legs[i].dialog == d)
+			thread = c->legs[i].thread;
+	if (method == SIP_MESSAGE) {
+		on_message(c, st, req, thread);
+	} else if (method == SIP_INFO) {
+		on_info(c, st, req);
+	} else if (method == SIP_INVITE) {
+		on_reinvite(c, st, req);
+	} else {
+		/* The user agent hands up no other method. */
+		refuse(c, st, ERRORS_INTERNAL);
+		settle(c);
+	}
+}
+
+void
+conversation_dialog_ended(struct conversation *c, struct sip_dialog *d)
+{
+	(void)remove_leg(c, d);
+	settle(c);
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+static void
+on_idle(struct clock_timer *t, void *arg)
+{
+	struct conversation *c = arg;
+
+	(void)t;
+	if (c->call != NULL || c->outward > 0 || !list_empty(&c->queue)) {
+		touch(c);
+		return;
+	}
+	log_info(&c->log, "idle", "dialogs=%zu", c->leg_count);
+	hang_up_all(c);
+	settle(c);
+}
+
+void
+conversation_hang_up(struct conversation *c)
+{
+	hang_up_all(c);
+}
+
+static char *
+uri_of(const struct jid *j)
+{
+	struct buf b;
+	const char *s = NULL;
+	char *out = NULL;
+
+	buf_init(&b, ADDRESS_URI_MAX);
+	if (address_to_sip(&b, j, 0) == 0)
+		s = buf_cstr(&b);
+	if (s != NULL)
+		out = strdup(s);
+	buf_finish(&b);
+	return out;
+}
+
+int
+conversation_new(struct conversation **out, const struct conversation_env *env,
+    const struct jid *user, const struct jid *contact)
+{
+	struct conversation *c = calloc(1, sizeof(*c));
+	int rc = ERR_NOMEM;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->env = env;
+	c->edge = EDGES_NONE;
+	list_init(&c->queue);
+	clock_timer_init(&c->idle, env->clock, on_idle, c);
+	log_init(&c->log, "conversation");
+	rc = jid_parse(&c->user, user->bare, strlen(user->bare));
+	if (rc < 0)
+		goto fail;
+	rc = jid_parse(&c->contact, contact->bare, strlen(contact->bare));
+	if (rc < 0)
+		goto fail;
+	log_object(
+	    &c->log, "user=%s contact=%s", c->user.bare, c->contact.bare);
+	c->user_uri = uri_of(&c->user);
+	c->contact_uri = uri_of(&c->contact);
+	rc = ERR_JID;
+	if (c->user_uri == NULL || c->contact_uri == NULL)
+		goto fail;
+	rc = ERR_NOMEM;
+	if (asprintf(&c->from, "%s%s", c->user.bare, resource) < 0) {
+		c->from = NULL;
+		goto fail;
+	}
+	*out = c;
+	return 0;
+
+fail:
+	conversation_free(c);
+	return rc;
+}
+
+void
+conversation_free(struct conversation *c)
+{
+	struct inward *in;
+
+	if (c == NULL)
+		return;
+	assert(c->outward == 0);
+	clock_timer_stop(&c->idle);
+	drop_call(c);
+	while (c->leg_count > 0) {
+		struct sip_dialog *d = current(c)->dialog;
+
+		(void)remove_leg(c, d);
+		sip_ua_forget(c->env->ua, d);
+	}
+	while ((in = head(c)) != NULL) {
+		unqueue(c, in);
+		inward_abandon(in);
+	}
+	jid_finish(&c->user);
+	jid_finish(&c->contact);
+	free(c->user_uri);
+	free(c->contact_uri);
+	free(c->from);
+	free(c->lock);
+	free(c);
+}
+
+const char *
+conversation_user(const struct conversation *c)
+{
+	return c->user.bare;
+}
+
+const char *
+conversation_contact(const struct conversation *c)
+{
+	return c->contact.bare;
+}

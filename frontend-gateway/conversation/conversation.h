@@ -1,0 +1,92 @@
+/*
+ * conversation - one chat between a Lync user and an XMPP user.
+ *
+ *              first message               200
+ *   +------+ ----------------> +----------+ --> +------+
+ *   | idle | <---------------- | inviting |     | open |
+ *   +------+     refused       +----------+ <-- +------+
+ *      |  ^                     dialog lost        |  ^
+ *      |  +----------- BYE, idle time -------------+  |
+ *      +--------------- the Lync user's INVITE -------+
+ *
+ * Towards Lync messages wait in a queue and go one at a time: the first in
+ * an INVITE, the others as MESSAGE in the dialog.  A message that meets a dead
+ * dialog is sent once more in a new INVITE.  From Lync messages go out at once;
+ * their custody is outward's.
+ *
+ * Owns     dialogs, calls, the queue.
+ * Borrows  struct conversation_env.
+ * Ends     when it has nothing left to do it says so (env->on_unused) and is
+ *          freed by who holds it.  Every function below may end with that.
+ */
+#ifndef GATEWAY_CONVERSATION_CONVERSATION_H
+#define GATEWAY_CONVERSATION_CONVERSATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frontend-gateway/conversation/inward.h"
+#include "frontend-gateway/translate/ids.h"
+
+struct conversation;
+struct gateway_conf;
+struct jid;
+struct outwards;
+struct policy;
+struct sip_dialog;
+struct sip_msg;
+struct sip_server_txn;
+struct sip_ua;
+
+struct conversation_env {
+	const struct gateway_conf *conf;
+	struct clock *clock;
+	struct edges *edges;
+	struct sip_ua *ua;
+	struct policy *policy;
+	struct outwards *outwards;
+	struct ids_secret secret; /* of ids and threads */
+	struct inward_env inward;
+	/* c is of no use any more: free it. */
+	void (*on_unused)(struct conversation *c, void *arg);
+	void *arg;
+};
+
+/* user: the Lync user; contact: the XMPP user; resources are ignored. */
+int
+conversation_new(struct conversation **out, const struct conversation_env *env,
+    const struct jid *user, const struct jid *contact);
+/* Without a word to anybody: the queue's messages stay unanswered. */
+void conversation_free(struct conversation *c);
+
+/* Bare JIDs. */
+const char *conversation_user(const struct conversation *c);
+const char *conversation_contact(const struct conversation *c);
+
+/* --- from the XMPP side -------------------------------------------------- */
+
+/* A message for the Lync user; opts without on_late and arg.  ERR_FULL,
+ * ERR_NOMEM: it is the caller's to answer. */
+int conversation_take(struct conversation *c, const struct inward_opts *opts);
+/* That resource of the contact is gone: answers go to the bare JID. */
+void conversation_unlock(struct conversation *c, const char *full);
+
+/* --- from the SIP side ---------------------------------------------------- */
+
+/* An INVITE for an IM session that policy lets pass.  Answered here. */
+void conversation_invited(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req);
+/* A request in dialog d, or a MESSAGE outside (d NULL).  Answered here. */
+void conversation_requested(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d);
+/* The peer ended the dialog. */
+void conversation_dialog_ended(struct conversation *c, struct sip_dialog *d);
+/* Starts what can be started now (the pool can be reached again), or says
+ * that there is nothing left. */
+void conversation_settle(struct conversation *c);
+
+/* Says BYE to every dialog; for the end of the program. */
+void conversation_hang_up(struct conversation *c);
+
+#endif

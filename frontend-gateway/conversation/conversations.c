@@ -1,0 +1,624 @@
+/*
+ * A pair is named by both bare JIDs with NUL between; conversations come and
+ * go with the first and the last thing there is to do for a pair.
+ *
+ * Order of the checks, inward: guard (done), kind, policy, text, duplicates,
+ * room.  Nothing a stranger may not know depends on anything behind policy.
+ * Outward: method, content, addresses, policy, room.
+ */
+#include "frontend-gateway/conversation/conversations.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/jid.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "frontend-gateway/conversation/compose.h"
+#include "frontend-gateway/conversation/conversation.h"
+#include "frontend-gateway/conversation/duplicates.h"
+#include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/translate/address.h"
+#include "frontend-gateway/translate/body.h"
+#include "frontend-gateway/translate/errors.h"
+#include "proto/channel.h"
+#include "proto/frame.h"
+
+struct conversations {
+	struct conversations_opts opts;
+	struct conversation_env env;
+	struct outwards *outwards;
+	struct duplicates *duplicates;
+	struct map pairs;
+	struct log log;
+	bool stopping;
+};
+
+/* Both bare JIDs with their NULs. */
+struct pair_key {
+	char bytes[2 * (JID_MAX + 1)];
+	size_t len;
+};
+
+/* A pair's key lives with its conversation. */
+struct entry {
+	struct conversation *conversation;
+	struct map_node node;
+	size_t len;
+	char key[];
+};
+
+/* --- the table ---------------------------------------------------------- */
+
+static void
+make_key(struct pair_key *k, const char *user, const char *contact)
+{
+	size_t ulen = strlen(user) + 1, clen = strlen(contact) + 1;
+
+	assert(ulen + clen <= sizeof(k->bytes));
+	memcpy(k->bytes, user, ulen);
+	memcpy(k->bytes + ulen, contact, clen);
+	k->len = ulen + clen;
+}
+
+static struct entry *
+find_entry(
+    const struct conversations *cs, const char *user, const char *contact)
+{
+	struct pair_key key;
+	struct map_node *n;
+
+	make_key(&key, user, contact);
+	n = map_get(&cs->pairs, key.bytes, key.len);
+	return n == NULL ? NULL : map_entry(n, struct entry, node);
+}
+
+static void
+drop_entry(struct conversations *cs, struct entry *e)
+{
+	map_remove(&cs->pairs, &e->node);
+	conversation_free(e->conversation);
+	free(e);
+}
+
+static void
+on_unused(struct conversation *c, void *arg)
+{
+	struct conversations *cs = arg;
+	struct entry *e =
+	    find_entry(cs, conversation_user(c), conversation_contact(c));
+
+	assert(e != NULL && e->conversation == c);
+	drop_entry(cs, e);
+}
+
+/* The pair's conversation, a new one if there is none.  ERR_FULL, ERR_JID (an
+ * address that SIP cannot carry), ERR_NOMEM. */
+static int
+get(struct conversation **out, struct conversations *cs, const struct jid *user,
+    const struct jid *contact)
+{
+	struct entry *e = find_entry(cs, user->bare, contact->bare);
+	struct pair_key key;
+	int rc;
+
+	if (e != NULL) {
+		*out = e->conversation;
+		return 0;
+	}
+	if (cs->pairs.count >= cs->opts.conf->limits.conversations)
+		return ERR_FULL;
+	make_key(&key, user->bare, contact->bare);
+	e = malloc(sizeof(*e) + key.len);
+	if (e == NULL)
+		return ERR_NOMEM;
+	memset(e, 0, sizeof(*e));
+	e->len = key.len;
+	memcpy(e->key, key.bytes, key.len);
+	rc = conversation_new(&e->conversation, &cs->env, user, contact);
+	if (rc < 0) {
+		free(e);
+		return rc;
+	}
+	rc = map_put(&cs->pairs, &e->node, e->key, e->len);
+	assert(rc == 0);
+	*out = e->conversation;
+	return 0;
+}
+
+/* --- from the edges ------------------------------------------------------- */
+
+static void
+answer(struct conversations *cs, struct edges_ticket ticket,
+    const struct channel_result *r)
+{
+	edges_answer(cs->opts.edges, ticket, r);
+}
+
+static void
+taken(struct conversations *cs, struct edges_ticket ticket)
+{
+	struct channel_result r = { .delivered = true, .proof = PROOF_GATEWAY };
+
+	answer(cs, ticket, &r);
+}
+
+static void
+refused(struct conversations *cs, struct edges_ticket ticket, enum condition c,
+    const char *text)
+{
+	struct channel_result r = { .condition = c, .text = text };
+
+	answer(cs, ticket, &r);
+}
+
+/* The partner bounced something of ours, or says so. */
+static void
+on_bounce(struct conversations *cs, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who)
+{
+	char *id = frame_dup(f, FIELD_ID);
+	char *condition = frame_dup(f, FIELD_CONDITION);
+	char *text = frame_dup(f, FIELD_ERROR_TEXT);
+
+	/* An error is never answered with one, whatever it was about. */
+	taken(cs, ticket);
+	if (id != NULL)
+		outwards_bounced(cs->outwards, id, who->from.full, who->to.bare,
+		    condition, text);
+	free(id);
+	free(condition);
+	free(text);
+}
+
+static bool
+on_broken(const char *stream, void *arg)
+{
+	return edges_stream_broken(arg, stream);
+}
+
+/* The text is ready; a conversation takes it unless it is a second copy. */
+static void
+deliver(struct conversations *cs, const struct frame *f,
+    const struct guard_addresses *who, const struct edges_stream *stream,
+    struct inward_opts *o)
+{
+	struct duplicates_copy copy = {
+		.id = o->id,
+		.from = who->from.full,
+		.to = who->to.bare,
+		.body = o->text,
+		.body_len = o->len,
+		.stream = stream->id,
+	};
+	struct conversation *c;
+	char *nick;
+	int rc;
+
+	switch (duplicates_look(cs->duplicates, &o->duplicate, &copy,
+	    clock_now_ms(cs->opts.clock), on_broken, cs->opts.edges)) {
+	case DUPLICATES_DELIVERED:
+		log_info(&cs->log, "second-copy", "id=%s from=%s to=%s", o->id,
+		    who->from.full, who->to.bare);
+		taken(cs, o->ticket);
+		return;
+	case DUPLICATES_PENDING:
+		log_info(&cs->log, "second-copy", "id=%s from=%s to=%s", o->id,
+		    who->from.full, who->to.bare);
+		if (inward_join(duplicates_owner(o->duplicate), o->ticket) < 0)
+			refused(cs, o->ticket, COND_RESOURCE_CONSTRAINT, NULL);
+		return;
+	case DUPLICATES_NEW:
+		break;
+	}
+	nick = frame_dup(f, FIELD_NICK);
+	o->nick = nick;
+	o->env = &cs->env.inward;
+	rc = get(&c, cs, &who->to, &who->from);
+	if (rc == 0) {
+		rc = conversation_take(c, o);
+		if (rc < 0)
+			conversation_settle(c);
+	}
+	free(nick);
+	if (rc == 0)
+		return;
+	log_warn(&cs->log, "not-taken", "id=%s from=%s to=%s error=%s", o->id,
+	    who->from.full, who->to.bare, err_str(rc));
+	duplicates_settle(
+	    cs->duplicates, o->duplicate, false, clock_now_ms(cs->opts.clock));
+	refused(cs, o->ticket,
+	    rc == ERR_JID ? COND_JID_MALFORMED : COND_RESOURCE_CONSTRAINT,
+	    NULL);
+}
+
+/* Brings the message into SIP form; false when it was answered already. */
+static bool
+prepare(struct conversations *cs, struct buf *text, const struct frame *f,
+    struct edges_ticket ticket)
+{
+	size_t limit = cs->opts.conf->limits.body_bytes;
+	enum compose_verdict verdict;
+	struct buf plain;
+	char why[160];
+	int rc;
+
+	buf_init(&plain, FRAME_MAX);
+	rc = compose_text(&plain, &verdict, f, clock_wall_ms(cs->opts.clock));
+	if (rc == 0 && verdict == COMPOSE_TEXT)
+		rc = body_to_sip(
+		    text, (const char *)plain.data, plain.len, limit);
+	buf_finish(&plain);
+	if (rc == ERR_TOO_LONG) {
+		body_limit_text(why, sizeof(why), limit);
+		refused(cs, ticket, COND_POLICY_VIOLATION, why);
+		return false;
+	}
+	if (rc < 0) {
+		refused(cs, ticket, COND_RESOURCE_CONSTRAINT, NULL);
+		return false;
+	}
+	switch (verdict) {
+	case COMPOSE_TEXT:
+		return true;
+	case COMPOSE_NOTHING:
+		taken(cs, ticket);
+		return false;
+	case COMPOSE_UNREADABLE:
+		break;
+	}
+	refused(cs, ticket, COND_NOT_ACCEPTABLE,
+	    "Encrypted messages cannot be read here.");
+	return false;
+}
+
+static void
+on_message(struct conversations *cs, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who,
+    const struct edges_stream *stream)
+{
+	struct inward_opts o = { .ticket = ticket, .from = who->from.full };
+	struct policy_inward p;
+	struct buf text;
+	char *id;
+
+	/* What asks for no answer of a person gets none of ours: news for
+	 * everybody is not for a pool, and a room is not a person. */
+	if (frame_is(f, FIELD_KIND, "headline")) {
+		taken(cs, ticket);
+		return;
+	}
+	if (frame_is(f, FIELD_KIND, "groupchat") || who->from.local == NULL ||
+	    who->to.local == NULL) {
+		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	p = policy_judge_inward(
+	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
+	if (p.standing == POLICY_DENIED) {
+		log_info(&cs->log, "denied", "from=%s to=%s reason=%s",
+		    who->from.full, who->to.bare, p.reason);
+		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	buf_init(&text, FRAME_MAX);
+	id = frame_dup(f, FIELD_ID);
+	if (prepare(cs, &text, f, ticket)) {
+		o.standing = p.standing;
+		o.id = id;
+		o.text = (const char *)text.data;
+		o.len = text.len;
+		deliver(cs, f, who, stream, &o);
+	}
+	free(id);
+	buf_finish(&text);
+}
+
+/* Presence is not served: a wish to see somebody is refused as everybody's
+ * is, the rest asks for nothing. */
+static void
+on_presence(struct conversations *cs, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who)
+{
+	struct entry *e;
+
+	if (frame_is(f, FIELD_KIND, "subscribe")) {
+		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	if (frame_is(f, FIELD_KIND, "unavailable")) {
+		e = find_entry(cs, who->to.bare, who->from.bare);
+		if (e != NULL)
+			conversation_unlock(e->conversation, who->from.full);
+	}
+	taken(cs, ticket);
+}
+
+void
+conversations_on_stanza(struct conversations *cs, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who,
+    const struct edges_stream *stream)
+{
+	/* What is not answered is given to the next start. */
+	if (cs->stopping && !frame_is(f, FIELD_KIND, "error"))
+		return;
+	if (f->type == FRAME_PRESENCE)
+		on_presence(cs, ticket, f, who);
+	else if (frame_is(f, FIELD_KIND, "error"))
+		on_bounce(cs, ticket, f, who);
+	else
+		on_message(cs, ticket, f, who, stream);
+}
+
+void
+conversations_on_result(
+    struct conversations *cs, void *cookie, const struct channel_result *r)
+{
+	outwards_result(cs->outwards, cookie, r);
+}
+
+void
+conversations_on_lost(struct conversations *cs, unsigned edge)
+{
+	outwards_edge_lost(cs->outwards, edge);
+}
+
+/* --- from the pool -------------------------------------------------------- */
+
+static void
+refuse(struct conversations *cs, struct sip_server_txn *st,
+    const struct sip_msg *req, enum errors_cause cause)
+{
+	struct sip_header accept = { "Accept", "application/sdp" };
+	struct errors_sip e;
+	struct sip_answer a;
+	int rc;
+
+	errors_refusal(&e, cause);
+	a = (struct sip_answer){ .status = e.status,
+		.headers = &accept,
+		.header_count = cause == ERRORS_CONFERENCE ? 1 : 0,
+		.diagnostics = e.diagnostics,
+		.diagnostics_reason = e.reason };
+	log_info(&cs->log, "refused",
+	    "method=%s from=%s uri=%s status=%d reason=%s",
+	    sip_msg_method_name(req), sip_msg_from_uri(req), sip_msg_uri(req),
+	    e.status, e.reason);
+	rc = sip_ua_respond(cs->opts.ua, st, &a);
+	if (rc < 0)
+		log_warn(&cs->log, "not-answered", "error=%s", err_str(rc));
+}
+
+/* An invitation to a meeting of several, in either form. */
+static bool
+is_conference(const struct sip_msg *req)
+{
+	const char *value, *at, *element;
+	size_t len, n = 0;
+
+	if (strcmp(sip_msg_content_type(req),
+		"application/ms-conf-invite+xml") == 0)
+		return true;
+	value = sip_msg_header(req, "TriggeredInvite", 0);
+	if (value != NULL && strcasecmp(value, "TRUE") == 0)
+		return true;
+	at = sip_msg_header(req, "EndPoints", 0);
+	while (at != NULL && sip_list_next(&at, &element, &len))
+		n++;
+	return n > 2;
+}
+
+/* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
+static int
+judge(struct conversations *cs, enum errors_cause *cause, struct jid *user,
+    struct jid *contact, const struct sip_msg *req)
+{
+	const char *from = sip_msg_from_uri(req), *to = sip_msg_uri(req);
+	int status;
+
+	status = address_from_sip(contact, to, strlen(to));
+	if (status == 0)
+		status = address_from_sip(user, from, strlen(from));
+	if (status != 0) {
+		*cause = errors_address_cause(status);
+		return ERR_DENIED;
+	}
+	if (contact->local == NULL || user->local == NULL) {
+		*cause = ERRORS_ADDRESS_UNKNOWN;
+		return ERR_DENIED;
+	}
+	return policy_judge_outward(
+	    cs->opts.policy, cause, user->bare, user->ascii, contact->ascii);
+}
+
+/* An INVITE, or a MESSAGE of a sender who keeps no dialog. */
+static void
+on_first(struct conversations *cs, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	struct jid user = { 0 }, contact = { 0 };
+	bool invite = sip_msg_method(req) == SIP_INVITE;
+	enum errors_cause cause;
+	struct conversation *c;
+	int rc;
+
+	if (invite && is_conference(req)) {
+		refuse(cs, st, req, ERRORS_CONFERENCE);
+		return;
+	}
+	rc = judge(cs, &cause, &user, &contact, req);
+	if (rc < 0) {
+		refuse(cs, st, req, cause);
+		goto done;
+	}
+	rc = get(&c, cs, &user, &contact);
+	if (rc < 0) {
+		refuse(cs, st, req,
+		    rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+		goto done;
+	}
+	if (invite)
+		conversation_invited(c, st, req);
+	else
+		conversation_requested(c, st, req, NULL);
+done:
+	jid_finish(&user);
+	jid_finish(&contact);
+}
+
+void
+conversations_on_request(struct conversations *cs, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d)
+{
+	struct conversation *c = d != NULL ? sip_dialog_user(d) : NULL;
+	enum sip_method method = sip_msg_method(req);
+
+	if (cs->stopping)
+		refuse(cs, st, req, ERRORS_OVERLOAD);
+	else if (c != NULL)
+		conversation_requested(c, st, req, d);
+	else if (d == NULL && (method == SIP_INVITE || method == SIP_MESSAGE))
+		on_first(cs, st, req);
+	else
+		refuse(cs, st, req, ERRORS_DIALOG_UNKNOWN);
+}
+
+void
+conversations_on_withdrawn(struct conversations *cs, struct sip_server_txn *st)
+{
+	(void)outwards_withdrawn(cs->outwards, st);
+}
+
+void
+conversations_on_dialog_end(
+    struct conversations *cs, struct sip_dialog *d, enum sip_dialog_end why)
+{
+	struct conversation *c = sip_dialog_user(d);
+
+	if (c == NULL)
+		return;
+	log_info(&cs->log, "dialog-ended", "user=%s contact=%s why=%s",
+	    conversation_user(c), conversation_contact(c),
+	    sip_dialog_end_str(why));
+	conversation_dialog_ended(c, d);
+}
+
+static void
+on_each_settle(struct map_node *n, void *arg)
+{
+	(void)arg;
+	conversation_settle(map_entry(n, struct entry, node)->conversation);
+}
+
+void
+conversations_on_reachable(struct conversations *cs)
+{
+	map_each(&cs->pairs, on_each_settle, NULL);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+size_t
+conversations_stop(struct conversations *cs)
+{
+	cs->stopping = true;
+	return outwards_pending(cs->outwards);
+}
+
+size_t
+conversations_pending(const struct conversations *cs)
+{
+	return outwards_pending(cs->outwards);
+}
+
+static void
+on_each_hang_up(struct map_node *n, void *arg)
+{
+	(void)arg;
+	conversation_hang_up(map_entry(n, struct entry, node)->conversation);
+}
+
+void
+conversations_hang_up(struct conversations *cs)
+{
+	outwards_give_up(cs->outwards);
+	map_each(&cs->pairs, on_each_hang_up, NULL);
+}
+
+size_t
+conversations_count(const struct conversations *cs)
+{
+	return cs->pairs.count;
+}
+
+int
+conversations_new(
+    struct conversations **out, const struct conversations_opts *opts)
+{
+	struct conversations *cs = calloc(1, sizeof(*cs));
+	struct outwards_opts o = {
+		.clock = opts->clock,
+		.edges = opts->edges,
+		.ua = opts->ua,
+		.barrier = opts->barrier,
+		.deadline_ms = opts->conf->timers.outward_ms,
+	};
+	int rc;
+
+	if (cs == NULL)
+		return ERR_NOMEM;
+	cs->opts = *opts;
+	log_init(&cs->log, "conversations");
+	rc = map_init(&cs->pairs);
+	if (rc == 0)
+		rc = outwards_new(&cs->outwards, &o);
+	if (rc == 0)
+		rc = duplicates_new(&cs->duplicates, 0);
+	if (rc < 0) {
+		conversations_free(cs);
+		return rc;
+	}
+	cs->env = (struct conversation_env){
+		.conf = opts->conf,
+		.clock = opts->clock,
+		.edges = opts->edges,
+		.ua = opts->ua,
+		.policy = opts->policy,
+		.outwards = cs->outwards,
+		.secret = opts->secret,
+		.inward = { .clock = opts->clock,
+		    .edges = opts->edges,
+		    .duplicates = cs->duplicates,
+		    .deadline_ms = opts->conf->timers.inward_ms },
+		.on_unused = on_unused,
+		.arg = cs,
+	};
+	*out = cs;
+	return 0;
+}
+
+static void
+on_each_drop(struct map_node *n, void *arg)
+{
+	drop_entry(arg, map_entry(n, struct entry, node));
+}
+
+void
+conversations_free(struct conversations *cs)
+{
+	if (cs == NULL)
+		return;
+	/* A conversation may not go before the messages it has under way. */
+	if (cs->outwards != NULL)
+		outwards_give_up(cs->outwards);
+	map_each(&cs->pairs, on_each_drop, cs);
+	map_finish(&cs->pairs);
+	outwards_free(cs->outwards);
+	duplicates_free(cs->duplicates);
+	free(cs);
+}

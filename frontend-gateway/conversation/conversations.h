@@ -1,0 +1,70 @@
+/*
+ * conversations - all chats of the gateway, by pair, and the two doors to
+ * them: stanza frames from edges and requests from the pool.
+ *
+ * What comes in by either is checked here (guard, policy, sizes) before a
+ * conversation hears of it; what is refused never reaches the other side.
+ *
+ * Owns     conversations, outward custody, duplicates.
+ * Borrows  everything in its options.
+ * Bounds   limits.conversations pairs at a time.
+ */
+#ifndef GATEWAY_CONVERSATION_CONVERSATIONS_H
+#define GATEWAY_CONVERSATION_CONVERSATIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "frontend-gateway/edges.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/translate/ids.h"
+
+struct barrier;
+struct channel_result;
+struct conversations;
+struct gateway_conf;
+struct policy;
+
+struct conversations_opts {
+	const struct gateway_conf *conf;
+	struct clock *clock;
+	struct edges *edges;
+	struct sip_ua *ua;
+	struct policy *policy;
+	struct barrier *barrier;
+	struct ids_secret secret;
+};
+
+int conversations_new(
+    struct conversations **out, const struct conversations_opts *opts);
+/* Nobody is told. */
+void conversations_free(struct conversations *cs);
+
+/* A message or presence frame that the guard let pass.  Answered here or
+ * later. */
+void conversations_on_stanza(struct conversations *cs,
+    struct edges_ticket ticket, const struct frame *f,
+    const struct guard_addresses *who, const struct edges_stream *stream);
+void conversations_on_result(
+    struct conversations *cs, void *cookie, const struct channel_result *r);
+void conversations_on_lost(struct conversations *cs, unsigned edge);
+
+/* The events of struct sip_ua_events. */
+void conversations_on_request(struct conversations *cs,
+    struct sip_server_txn *st, const struct sip_msg *req, struct sip_dialog *d);
+void
+conversations_on_withdrawn(struct conversations *cs, struct sip_server_txn *st);
+void conversations_on_dialog_end(
+    struct conversations *cs, struct sip_dialog *d, enum sip_dialog_end why);
+void conversations_on_reachable(struct conversations *cs);
+
+/* The end of the program: nothing new is begun; messages of Lync users under
+ * way may still be answered (their number). */
+size_t conversations_stop(struct conversations *cs);
+size_t conversations_pending(const struct conversations *cs);
+/* Answers what is left and says BYE to all. */
+void conversations_hang_up(struct conversations *cs);
+
+size_t conversations_count(const struct conversations *cs);
+
+#endif

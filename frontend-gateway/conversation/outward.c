@@ -1,0 +1,513 @@
+/*
+ *   start -> frame with the edge -> result delivered ----------> 200
+ *                |                  result failed -------------> error
+ *                +-- bounce (the ping's answer is not in yet) -> error
+ *                +-- 28 s -------------------------------------> 504
+ *                +-- edge away --> frame with another edge
+ *
+ * Whatever ends it first withdraws the frame from the channel, so that a
+ * later result of the same frame has nobody to reach.
+ */
+#include "frontend-gateway/conversation/outward.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "frontend-gateway/barrier.h"
+#include "frontend-gateway/edges.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/translate/errors.h"
+#include "proto/channel.h"
+#include "proto/frame.h"
+
+enum {
+	DEFAULT_MESSAGES = 20000,
+	DEFAULT_BYTES = 64 * 1024 * 1024,
+	ID_SIZE = 64
+};
+
+struct outward {
+	struct list link; /* in the order of arrival */
+	struct map_node by_st, by_id;
+	struct outwards *os;
+	struct sip_server_txn *st;
+	unsigned edge;
+	uint64_t seq;
+	bool sent; /* the channel holds the frame under seq */
+	struct clock_timer deadline;
+	outward_done_fn *done;
+	void *arg;
+	struct outward_message m; /* texts lie in block */
+	size_t bytes;
+	char block[];
+};
+
+/* A message that was answered 200, for a while. */
+struct recent {
+	struct map_node by_id;
+	uint64_t at_ms; /* 0 = free */
+	char id[ID_SIZE];
+};
+
+struct outwards {
+	struct outwards_opts opts;
+	struct list pending;
+	struct map by_st, by_id;
+	size_t count, bytes;
+	struct recent recent[OUTWARD_RECENT];
+	size_t recent_next;
+	struct map recent_by_id;
+	uint64_t late_bounces;
+	struct log log;
+};
+
+int
+outwards_new(struct outwards **out, const struct outwards_opts *opts)
+{
+	struct outwards *os = calloc(1, sizeof(*os));
+
+	if (os == NULL)
+		return ERR_NOMEM;
+	os->opts = *opts;
+	if (os->opts.messages_max == 0)
+		os->opts.messages_max = DEFAULT_MESSAGES;
+	if (os->opts.bytes_max == 0)
+		os->opts.bytes_max = DEFAULT_BYTES;
+	list_init(&os->pending);
+	log_init(&os->log, "outward");
+	if (map_init(&os->by_st) < 0 || map_init(&os->by_id) < 0 ||
+	    map_init(&os->recent_by_id) < 0) {
+		outwards_free(os);
+		return ERR_NOMEM;
+	}
+	*out = os;
+	return 0;
+}
+
+/* Out of every table; the edge is told to forget it. */
+static void
+detach(struct outward *o)
+{
+	struct outwards *os = o->os;
+
+	clock_timer_stop(&o->deadline);
+	if (o->sent)
+		edges_withdraw(os->opts.edges, o->edge, o->seq);
+	o->sent = false;
+	map_remove(&os->by_st, &o->by_st);
+	map_remove(&os->by_id, &o->by_id);
+	list_remove(&o->link);
+	os->count--;
+	os->bytes -= o->bytes;
+}
+
+void
+outwards_free(struct outwards *os)
+{
+	if (os == NULL)
+		return;
+	LIST_FOREACH_SAFE (it, &os->pending) {
+		struct outward *o = list_entry(it, struct outward, link);
+
+		detach(o);
+		free(o);
+	}
+	map_finish(&os->by_st);
+	map_finish(&os->by_id);
+	map_finish(&os->recent_by_id);
+	free(os);
+}
+
+/* --- the end of a message ----------------------------------------------- */
+
+/* Keeps the id, in the place of the oldest one. */
+static void
+remember(struct outwards *os, const char *id)
+{
+	struct recent *r = &os->recent[os->recent_next];
+	size_t len = strlen(id);
+
+	if (len >= sizeof(r->id))
+		return;
+	os->recent_next = (os->recent_next + 1) % OUTWARD_RECENT;
+	map_remove(&os->recent_by_id, &r->by_id);
+	memcpy(r->id, id, len + 1);
+	r->at_ms = clock_now_ms(os->opts.clock);
+	/* The same id twice is a message sent anew by the pool after a restart
+	 * of its own; the older entry stands for both. */
+	(void)map_put(&os->recent_by_id, &r->by_id, r->id, len);
+}
+
+/* Everything of o is gone when done fires. */
+static void
+finish(struct outward *o, bool delivered, bool bounced)
+{
+	outward_done_fn *done = o->done;
+	void *arg = o->arg;
+
+	detach(o);
+	free(o);
+	done(delivered, bounced, arg);
+}
+
+static void
+refuse(
+    struct outwards *os, struct sip_server_txn *st, const struct errors_sip *e)
+{
+	struct sip_header retry = { "Retry-After", "30" };
+	struct sip_answer answer = {
+		.status = e->status,
+		.headers = &retry,
+		.header_count = e->retry_after > 0 ? 1 : 0,
+		.diagnostics = e->diagnostics,
+		.diagnostics_reason = e->reason,
+	};
+	int rc = sip_ua_respond(os->opts.ua, st, &answer);
+
+	/* Nothing in it comes from outside. */
+	assert(rc != ERR_MALFORMED);
+	if (rc < 0)
+		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
+}
+
+static void
+succeed(struct outward *o, const char *proof)
+{
+	struct outwards *os = o->os;
+	struct sip_answer answer = { .status = 200 };
+	int rc;
+
+	log_info(&os->log, "delivered", "id=%s from=%s to=%s edge=%s proof=%s",
+	    o->m.id, o->m.from, o->m.to, edges_name(os->opts.edges, o->edge),
+	    proof);
+	remember(os, o->m.id);
+	rc = sip_ua_respond(os->opts.ua, o->st, &answer);
+	if (rc < 0)
+		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
+	finish(o, true, false);
+}
+
+static void
+fail(struct outward *o, const char *condition, const char *text, bool bounced)
+{
+	struct outwards *os = o->os;
+	struct errors_sip e;
+
+	errors_to_sip(&e, condition, text);
+	log_info(&os->log, bounced ? "bounced" : "failed",
+	    "id=%s from=%s to=%s condition=%s status=%d text=%s", o->m.id,
+	    o->m.from, o->m.to, condition, e.status, text);
+	refuse(os, o->st, &e);
+	finish(o, false, bounced);
+}
+
+static void
+fail_with_cause(struct outward *o, enum errors_cause cause)
+{
+	struct outwards *os = o->os;
+	struct errors_sip e;
+
+	errors_refusal(&e, cause);
+	log_info(&os->log, "failed", "id=%s from=%s to=%s status=%d reason=%s",
+	    o->m.id, o->m.from, o->m.to, e.status, e.reason);
+	refuse(os, o->st, &e);
+	finish(o, false, false);
+}
+
+/* Why nothing came back: there may have been nobody to ask. */
+static enum errors_cause
+silence(const struct outward *o)
+{
+	if (edges_serves(o->os->opts.edges, o->edge, o->m.local))
+		return ERRORS_DEADLINE;
+	return ERRORS_NO_EDGE;
+}
+
+static void
+on_deadline(struct clock_timer *t, void *arg)
+{
+	struct outward *o = arg;
+
+	(void)t;
+	fail_with_cause(o, silence(o));
+}
+
+/* --- the frame ---------------------------------------------------------- */
+
+static int
+encode(struct buf *frame, struct outward *o)
+{
+	const struct outwards_opts *opts = &o->os->opts;
+	const struct outward_message *m = &o->m;
+	char barrier[BARRIER_ID_SIZE];
+	struct frame_writer w;
+
+	barrier_make(barrier, opts->barrier, o->edge,
+	    edges_name(opts->edges, o->edge), m->local, m->remote);
+	frame_begin(&w, frame, FRAME_MESSAGE);
+	frame_put_str(&w, FIELD_ID, m->id);
+	frame_put_str(&w, FIELD_FROM, m->from);
+	frame_put_str(&w, FIELD_TO, m->to);
+	frame_put_str(&w, FIELD_KIND, "chat");
+	frame_put(&w, FIELD_BODY, m->text, m->text_len);
+	frame_put_str(&w, FIELD_THREAD, m->thread);
+	frame_put_str(&w, FIELD_NICK, m->nick);
+	frame_put_str(&w, FIELD_CHAT_STATE, "active");
+	frame_put_str(&w, FIELD_BARRIER, barrier);
+	return frame_end(&w);
+}
+
+static int
+post(struct outward *o)
+{
+	struct buf frame;
+	int rc;
+
+	buf_init(&frame, FRAME_MAX);
+	rc = encode(&frame, o);
+	if (rc == 0)
+		rc = edges_send(o->os->opts.edges, o->edge, &frame, o, &o->seq);
+	o->sent = rc == 0;
+	buf_finish(&frame);
+	return rc;
+}
+
+static size_t
+text_size(const char *s)
+{
+	return s == NULL ? 0 : strlen(s) + 1;
+}
+
+/* Copies a text into the block and moves on. */
+static const char *
+put(char **at, const char *s)
+{
+	size_t size = text_size(s);
+	char *out = *at;
+
+	if (s == NULL)
+		return NULL;
+	memcpy(out, s, size);
+	*at += size;
+	return out;
+}
+
+static struct outward *
+copy(const struct outward_message *m)
+{
+	size_t bytes = text_size(m->id) + text_size(m->from) +
+		       text_size(m->to) + text_size(m->user) +
+		       text_size(m->contact) + text_size(m->local) +
+		       text_size(m->remote) + text_size(m->thread) +
+		       text_size(m->nick) + m->text_len + 1;
+	struct outward *o = malloc(sizeof(*o) + bytes);
+	char *at;
+
+	if (o == NULL)
+		return NULL;
+	memset(o, 0, sizeof(*o));
+	at = o->block;
+	o->m.id = put(&at, m->id);
+	o->m.from = put(&at, m->from);
+	o->m.to = put(&at, m->to);
+	o->m.user = put(&at, m->user);
+	o->m.contact = put(&at, m->contact);
+	o->m.local = put(&at, m->local);
+	o->m.remote = put(&at, m->remote);
+	o->m.thread = put(&at, m->thread);
+	o->m.nick = put(&at, m->nick);
+	memcpy(at, m->text, m->text_len);
+	o->m.text = at;
+	o->m.text_len = m->text_len;
+	o->bytes = bytes;
+	return o;
+}
+
+static void
+refuse_at_once(struct outwards *os, struct sip_server_txn *st,
+    enum errors_cause cause, outward_done_fn *done, void *arg)
+{
+	struct errors_sip e;
+
+	errors_refusal(&e, cause);
+	log_warn(
+	    &os->log, "refused", "status=%d reason=%s", e.status, e.reason);
+	refuse(os, st, &e);
+	done(false, false, arg);
+}
+
+void
+outwards_start(struct outwards *os, struct sip_server_txn *st,
+    const struct outward_message *m, unsigned edge, outward_done_fn *done,
+    void *arg)
+{
+	struct outward *o;
+	int rc;
+
+	if (os->count >= os->opts.messages_max ||
+	    os->bytes + m->text_len > os->opts.bytes_max) {
+		refuse_at_once(os, st, ERRORS_OVERLOAD, done, arg);
+		return;
+	}
+	o = copy(m);
+	if (o == NULL) {
+		refuse_at_once(os, st, ERRORS_INTERNAL, done, arg);
+		return;
+	}
+	o->os = os;
+	o->st = st;
+	o->edge = edge;
+	o->done = done;
+	o->arg = arg;
+	list_append(&os->pending, &o->link);
+	os->count++;
+	os->bytes += o->bytes;
+	rc = map_put(&os->by_st, &o->by_st, &o->st, sizeof(o->st));
+	assert(rc == 0);
+	/* The pool may repeat a message in a new transaction after it has lost
+	 * the first one; a bounce then goes to the older. */
+	(void)map_put(&os->by_id, &o->by_id, o->m.id, strlen(o->m.id));
+	clock_timer_init(&o->deadline, os->opts.clock, on_deadline, o);
+	clock_timer_start(&o->deadline, os->opts.deadline_ms);
+	rc = post(o);
+	if (rc < 0)
+		fail_with_cause(
+		    o, rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+}
+
+/* --- what happens to it ------------------------------------------------- */
+
+void
+outwards_result(
+    struct outwards *os, void *cookie, const struct channel_result *r)
+{
+	struct outward *o = cookie;
+
+	(void)os;
+	assert(o->sent);
+	o->sent = false; /* The channel has let go of it. */
+	if (r->delivered)
+		succeed(o, proof_str(r->proof));
+	else
+		fail(o, condition_str(r->condition), r->text, false);
+}
+
+/* The error must come from where the message went: the contact in any
+ * resource, or his server. */
+static bool
+is_answer(const struct outward_message *m, const char *from, const char *user)
+{
+	size_t len = strlen(m->contact);
+	const char *domain = strrchr(m->contact, '@');
+
+	if (strcmp(m->user, user) != 0)
+		return false;
+	if (strncmp(from, m->contact, len) == 0 &&
+	    (from[len] == '\0' || from[len] == '/'))
+		return true;
+	return domain != NULL && strcmp(from, domain + 1) == 0;
+}
+
+void
+outwards_bounced(struct outwards *os, const char *id, const char *from,
+    const char *user, const char *condition, const char *text)
+{
+	struct map_node *n = map_get(&os->by_id, id, strlen(id));
+	struct outward *o;
+	struct recent *r;
+
+	if (n != NULL) {
+		o = map_entry(n, struct outward, by_id);
+		if (is_answer(&o->m, from, user))
+			fail(o, condition, text, true);
+		else
+			log_warn(&os->log, "bounce-from-elsewhere",
+			    "id=%s from=%s to=%s", id, from, user);
+		return;
+	}
+	n = map_get(&os->recent_by_id, id, strlen(id));
+	r = n == NULL ? NULL : map_entry(n, struct recent, by_id);
+	if (r == NULL ||
+	    clock_now_ms(os->opts.clock) - r->at_ms > OUTWARD_RECENT_MS) {
+		log_info(&os->log, "bounce-unmatched",
+		    "id=%s from=%s to=%s condition=%s", id, from, user,
+		    condition);
+		return;
+	}
+	os->late_bounces++;
+	log_warn(&os->log, "bounce-late",
+	    "id=%s from=%s to=%s condition=%s count=%llu", id, from, user,
+	    condition, (unsigned long long)os->late_bounces);
+}
+
+bool
+outwards_withdrawn(struct outwards *os, struct sip_server_txn *st)
+{
+	struct map_node *n = map_get(&os->by_st, &st, sizeof(st));
+	struct outward *o;
+
+	if (n == NULL)
+		return false;
+	o = map_entry(n, struct outward, by_st);
+	log_info(&os->log, "withdrawn", "id=%s from=%s to=%s", o->m.id,
+	    o->m.from, o->m.to);
+	finish(o, false, false);
+	return true;
+}
+
+void
+outwards_edge_lost(struct outwards *os, unsigned edge)
+{
+	LIST_FOREACH_SAFE (it, &os->pending) {
+		struct outward *o = list_entry(it, struct outward, link);
+		unsigned other;
+		int rc;
+
+		if (o->edge != edge)
+			continue;
+		other = edges_choose(os->opts.edges, o->m.local, o->m.user,
+		    o->m.contact, EDGES_NONE);
+		if (other == edge ||
+		    !edges_serves(os->opts.edges, other, o->m.local))
+			continue;
+		log_info(&os->log, "moved", "id=%s from-edge=%s to-edge=%s",
+		    o->m.id, edges_name(os->opts.edges, edge),
+		    edges_name(os->opts.edges, other));
+		edges_withdraw(os->opts.edges, o->edge, o->seq);
+		o->edge = other;
+		rc = post(o);
+		if (rc < 0)
+			fail_with_cause(o,
+			    rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+	}
+}
+
+void
+outwards_give_up(struct outwards *os)
+{
+	while (!list_empty(&os->pending)) {
+		struct outward *o =
+		    list_entry(os->pending.next, struct outward, link);
+
+		fail_with_cause(o, silence(o));
+	}
+}
+
+size_t
+outwards_pending(const struct outwards *os)
+{
+	return os->count;
+}
+
+uint64_t
+outwards_late_bounces(const struct outwards *os)
+{
+	return os->late_bounces;
+}

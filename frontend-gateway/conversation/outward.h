@@ -1,0 +1,89 @@
+/*
+ * outward - custody of messages from Lync users until their fate is known.
+ *
+ * The SIP transaction of a message stays open while its frame is with an
+ * edge.  It ends with exactly one final answer: 200 when the edge reports
+ * delivery with a proof, the mapped error when it reports failure or when the
+ * partner bounces the message first, 504 at the deadline.  A bounce that comes
+ * after the 200 is logged and counted: SIP has no way to tell it.
+ *
+ * While an edge is away its messages move to another one, in their order.
+ *
+ * Owns     what it was told of each message.
+ * Borrows  clock, edges, ua, barrier.
+ * Bounds   messages and bytes under way; ids of the last OUTWARD_RECENT
+ *          messages are kept to recognise late bounces.
+ */
+#ifndef GATEWAY_CONVERSATION_OUTWARD_H
+#define GATEWAY_CONVERSATION_OUTWARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct barrier;
+struct channel_result;
+struct clock;
+struct edges;
+struct outward;
+struct outwards;
+struct sip_server_txn;
+struct sip_ua;
+
+enum { OUTWARD_RECENT = 8192, OUTWARD_RECENT_MS = 10 * 60 * 1000 };
+
+struct outwards_opts {
+	struct clock *clock;
+	struct edges *edges;
+	struct sip_ua *ua;
+	struct barrier *barrier;
+	uint64_t deadline_ms;
+	size_t messages_max; /* 0 = 20000 */
+	size_t bytes_max;    /* 0 = 64 MiB */
+};
+
+int outwards_new(struct outwards **out, const struct outwards_opts *opts);
+/* What is under way is dropped without an answer. */
+void outwards_free(struct outwards *os);
+
+/* One message; the texts are copied. */
+struct outward_message {
+	const char *id;             /* stanza id */
+	const char *from, *to;      /* prepared JIDs */
+	const char *user, *contact; /* bare, for the choice of the edge */
+	const char *local, *remote; /* their domains, comparable form */
+	const char *text;
+	size_t text_len;
+	const char *thread; /* NULL = none */
+	const char *nick;   /* NULL = none */
+};
+
+/* The transaction is answered.  delivered: with 200.  bounced: the partner
+ * itself refused the message. */
+typedef void outward_done_fn(bool delivered, bool bounced, void *arg);
+
+/* Takes st over: it is answered later, or now when the message cannot be taken
+ * (done then fires from within).  edge is where it goes first. */
+void outwards_start(struct outwards *os, struct sip_server_txn *st,
+    const struct outward_message *m, unsigned edge, outward_done_fn *done,
+    void *arg);
+
+/* The edge's result for a cookie of ours. */
+void outwards_result(
+    struct outwards *os, void *cookie, const struct channel_result *r);
+/* A stanza of type error for the id came from that contact's server; from is
+ * whom it names, to the user.  condition and text may be NULL. */
+void outwards_bounced(struct outwards *os, const char *id, const char *from,
+    const char *user, const char *condition, const char *text);
+/* st is gone (cancelled, or no connection is left).  False when it is none of
+ * ours. */
+bool outwards_withdrawn(struct outwards *os, struct sip_server_txn *st);
+/* The edge is away: its messages go elsewhere if there is another. */
+void outwards_edge_lost(struct outwards *os, unsigned edge);
+/* The gateway stops: answers everything with the deadline's error. */
+void outwards_give_up(struct outwards *os);
+
+size_t outwards_pending(const struct outwards *os);
+uint64_t outwards_late_bounces(const struct outwards *os);
+
+#endif
