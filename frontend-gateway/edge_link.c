@@ -167,9 +167,11 @@ on_drained(struct conn *c, void *arg)
 static void
 finish(struct edge_link *l)
 {
-	l->opts.events->on_closed(l, l->opts.arg);
+	/* The clock may end with the callback: timers go before it. */
 	channel_free(l->channel);
+	l->channel = NULL;
 	SSL_CTX_free(l->tls);
+	l->opts.events->on_closed(l, l->opts.arg);
 	free(l);
 }
 

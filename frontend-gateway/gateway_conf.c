@@ -7,7 +7,9 @@
  */
 #include "frontend-gateway/gateway_conf.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,7 @@
 #include "common/jid.h"
 #include "common/log.h"
 #include "frontend-gateway/barrier.h"
+#include "frontend-gateway/translate/address.h"
 
 enum { WARNINGS_MAX = 64, SECRET_FILE_MAX = 4096, SECRET_MIN = 16 };
 
@@ -151,6 +154,20 @@ read_pool(struct gateway_sip_conf *s, struct conf_obj *sip)
 	conf_end_object(o);
 }
 
+static uint16_t
+port_of(const struct sockaddr_storage *a)
+{
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	if (a->ss_family == AF_INET6) {
+		memcpy(&in6, a, sizeof(in6));
+		return ntohs(in6.sin6_port);
+	}
+	memcpy(&in, a, sizeof(in));
+	return ntohs(in.sin_port);
+}
+
 static void
 read_sip(struct gateway_conf *c, struct conf_obj *root)
 {
@@ -166,6 +183,7 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	for (size_t k = 0; k < n; k++)
 		conf_array_address(o, "listen", k, &s->listen[k], 5061);
 	s->listen_count = n;
+	s->port = port_of(&s->listen[0]);
 	conf_domain(o, "fqdn", s->fqdn, true);
 	s->files = read_files(o);
 	s->tls_min = codes[choice(o, "tls_min", versions + 1, 2, 0) + 1];
@@ -258,7 +276,7 @@ read_additional(
 			return;
 		if (jid_domain_ascii(ascii, sizeof(ascii), s, strlen(s)) < 0) {
 			snprintf(key, sizeof(key), "AdditionalDomains/%zu", i);
-			conf_fail(o, key, "'%s' is not a domain", s);
+			conf_fail(o, key, "\"%.200s\" is not a domain name", s);
 			return;
 		}
 		p->additional[i] = strdup(ascii);
@@ -327,6 +345,25 @@ by_string(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
+/* "sip:anna@contoso.example", or the same without its scheme. */
+static bool
+read_user(struct jid *out, const char *s)
+{
+	char uri[1024];
+	int len;
+
+	if (strncasecmp(s, "sip:", 4) == 0)
+		s += 4;
+	len = snprintf(uri, sizeof(uri), "sip:%s", s);
+	if (len < 0 || (size_t)len >= sizeof(uri) ||
+	    address_from_sip(out, uri, (size_t)len) != 0)
+		return false;
+	if (out->local != NULL && out->resource == NULL)
+		return true;
+	jid_finish(out);
+	return false;
+}
+
 static void
 read_users(struct gateway_conf *c, struct conf_obj *root)
 {
@@ -341,15 +378,13 @@ read_users(struct gateway_conf *c, struct conf_obj *root)
 		const char *s = conf_array_string(root, "users", i);
 		struct jid j;
 		char key[64];
-		int rc;
 
 		if (conf_failed(c->doc))
 			return;
 		snprintf(key, sizeof(key), "users/%zu", i);
-		rc = jid_parse(&j, s, strlen(s));
-		if (rc < 0 || j.local == NULL || j.resource != NULL) {
-			conf_fail(root, key, "'%s' is not a user's address", s);
-			jid_finish(&j);
+		if (!read_user(&j, s)) {
+			conf_fail(root, key,
+			    "\"%.200s\" is not a user's SIP address", s);
 			return;
 		}
 		if (!gateway_conf_hosts(c, j.ascii))

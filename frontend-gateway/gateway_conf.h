@@ -72,6 +72,7 @@ struct gateway_partner {
 struct gateway_sip_conf {
 	struct sockaddr_storage listen[GATEWAY_CONF_LISTEN_MAX];
 	size_t listen_count;
+	uint16_t port; /* the one the pool reaches us at: the first */
 	char fqdn[256];
 	struct gateway_files files;
 	int tls_min, tls_max; /* TLS1_2_VERSION ...; max 0 = no limit */

@@ -287,12 +287,15 @@ on_message(struct conversations *cs, struct edges_ticket ticket,
 	struct buf text;
 	char *id;
 
-	/* What asks for no answer of a person gets none of ours: news for
-	 * everybody is not for a pool, and a room is not a person. */
-	if (frame_is(f, FIELD_KIND, "headline")) {
+	/* Chat states, receipts and markers are never answered with an error,
+	 * and news for everybody are not for a pool. */
+	if ((!frame_has(f, FIELD_BODY) && !frame_has(f, FIELD_LINK) &&
+		!frame_has(f, FIELD_ENCRYPTED)) ||
+	    frame_is(f, FIELD_KIND, "headline")) {
 		taken(cs, ticket);
 		return;
 	}
+	/* A room is not a person, nor is a server. */
 	if (frame_is(f, FIELD_KIND, "groupchat") || who->from.local == NULL ||
 	    who->to.local == NULL) {
 		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);

@@ -1,0 +1,477 @@
+/*
+ * Start: store (a new epoch), generation, conversations' helpers, SIP
+ * listener, edges.  The pool is served before the edges are dialled, so that
+ * no message meets a gateway that cannot pass it on.
+ *
+ * Stop:
+ *
+ *   running -> settling (<= 5 s, until Lync's messages are answered)
+ *           -> hanging up (0.3 s for BYE and answers to leave)
+ *           -> closing (sockets) -> gone
+ */
+#include "frontend-gateway/gateway.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "common/service.h"
+#include "common/tls_identity.h"
+#include "frontend-gateway/barrier.h"
+#include "frontend-gateway/conversation/conversations.h"
+#include "frontend-gateway/edges.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/generation.h"
+#include "frontend-gateway/guard.h"
+#include "frontend-gateway/policy/policy.h"
+#include "frontend-gateway/prover.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/store/store.h"
+#include "proto/channel.h"
+#include "proto/frame.h"
+
+enum {
+	SETTLE_MS = 5000,
+	SETTLE_STEP_MS = 50,
+	HANG_UP_MS = 300,
+	BOOT_BYTES = 8
+};
+
+enum gateway_state {
+	GATEWAY_RUNNING,
+	GATEWAY_SETTLING,
+	GATEWAY_HANGING_UP,
+	GATEWAY_CLOSING,
+	GATEWAY_COUNT
+};
+
+#define BIT(s) (1u << (unsigned)(s))
+
+static const struct {
+	const char *name;
+	unsigned next;
+} states[GATEWAY_COUNT] = {
+	[GATEWAY_RUNNING] = { "running",
+	    BIT(GATEWAY_SETTLING) | BIT(GATEWAY_CLOSING) },
+	[GATEWAY_SETTLING] = { "settling", BIT(GATEWAY_HANGING_UP) },
+	[GATEWAY_HANGING_UP] = { "hanging-up", BIT(GATEWAY_CLOSING) },
+	[GATEWAY_CLOSING] = { "closing", 0 },
+};
+
+struct gateway {
+	struct gateway_opts opts;
+	struct log log;
+	enum gateway_state state;
+	struct clock *clock;
+	struct clock_timer timer; /* of stopping */
+	uv_idle_t turn; /* never started: its closing takes a loop turn */
+	uint64_t settle_until;
+	struct store *store;
+	struct generation generation;
+	struct barrier *barrier;
+	struct policy *policy;
+	struct edges *edges;
+	struct sip_ua *ua;
+	struct prover *prover;
+	struct conversations *conversations;
+	bool failed; /* never handed out */
+};
+
+static void
+set_state(struct gateway *g, enum gateway_state to)
+{
+	assert(states[g->state].next & BIT(to));
+	log_info(&g->log, "state", "from=%s to=%s", states[g->state].name,
+	    states[to].name);
+	g->state = to;
+}
+
+/* --- from the edges ------------------------------------------------------- */
+
+static void
+on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
+    const struct edges_stream *stream, void *arg)
+{
+	struct gateway *g = arg;
+	struct channel_result r = { .condition = COND_NOT_AUTHORIZED };
+	struct guard_addresses who;
+	const char *why;
+	int rc;
+
+	if (g->conversations == NULL)
+		return; /* Stopping: it stays with the edge. */
+	rc = guard_check(&who, &why, g->opts.conf, f,
+	    stream != NULL ? &stream->guard : NULL);
+	if (rc == 0 && f->type == FRAME_IQ)
+		prover_on_iq(g->prover, ticket, f, &who);
+	else if (rc == 0)
+		conversations_on_stanza(
+		    g->conversations, ticket, f, &who, stream);
+	if (rc == 0) {
+		guard_addresses_finish(&who);
+		return;
+	}
+	if (rc == ERR_NOMEM)
+		r.condition = COND_RESOURCE_CONSTRAINT;
+	else
+		log_error(&g->log, "alarm", "rule=%s edge=%s type=%s stream=%s",
+		    why, edges_name(e, ticket.edge), frame_type_str(f->type),
+		    stream != NULL ? stream->id : NULL);
+	edges_answer(e, ticket, &r);
+}
+
+static void
+on_result(
+    struct edges *e, void *cookie, const struct channel_result *r, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	if (prover_on_result(g->prover, cookie, r))
+		return;
+	conversations_on_result(g->conversations, cookie, r);
+}
+
+static void
+on_stream(
+    struct edges *e, unsigned edge, const struct edges_stream *s, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	if (g->prover != NULL)
+		prover_on_stream(g->prover, edge, s);
+}
+
+static void
+on_lost(struct edges *e, unsigned edge, void *arg)
+{
+	struct gateway *g = arg;
+
+	log_warn(&g->log, "edge-lost", "edge=%s", edges_name(e, edge));
+	if (g->conversations != NULL)
+		conversations_on_lost(g->conversations, edge);
+}
+
+/* --- from the pool -------------------------------------------------------- */
+
+static void
+on_request(struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	if (g->conversations != NULL)
+		conversations_on_request(g->conversations, st, req, d);
+}
+
+static void
+on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	if (g->conversations != NULL)
+		conversations_on_withdrawn(g->conversations, st);
+}
+
+static void
+on_dialog_end(
+    struct sip_ua *ua, struct sip_dialog *d, enum sip_dialog_end why, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	if (g->conversations != NULL)
+		conversations_on_dialog_end(g->conversations, d, why);
+}
+
+static void
+on_reachable(struct sip_ua *ua, bool reachable, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	log_info(&g->log, reachable ? "pool-reachable" : "pool-unreachable",
+	    "pool=%s", g->opts.conf->sip.pool);
+	if (reachable && g->conversations != NULL)
+		conversations_on_reachable(g->conversations);
+}
+
+/* --- the end -------------------------------------------------------------- */
+
+static void
+finish(struct gateway *g)
+{
+	prover_free(g->prover);
+	policy_free(g->policy);
+	barrier_free(g->barrier);
+	generation_finish(&g->generation);
+	store_close(g->store);
+	if (g->clock != NULL)
+		clock_close(g->clock);
+	free(g);
+}
+
+static void
+on_handle_closed(uv_handle_t *h)
+{
+	struct gateway *g = h->data;
+
+	if (!g->failed)
+		g->opts.on_stopped(g, g->opts.arg);
+	finish(g);
+}
+
+/* When the sockets of both sides are gone.  The rest goes a loop turn later,
+ * after both have put away what they had from us. */
+static void
+finish_if_closed(struct gateway *g)
+{
+	if (g->edges == NULL && g->ua == NULL)
+		uv_close((uv_handle_t *)&g->turn, on_handle_closed);
+}
+
+static void
+on_edges_closed(struct edges *e, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	g->edges = NULL;
+	finish_if_closed(g);
+}
+
+static void
+on_ua_closed(struct sip_ua *ua, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	g->ua = NULL;
+	finish_if_closed(g);
+}
+
+static void
+close_all(struct gateway *g)
+{
+	struct sip_ua *ua = g->ua;
+	struct edges *edges = g->edges;
+
+	set_state(g, GATEWAY_CLOSING);
+	conversations_free(g->conversations);
+	g->conversations = NULL;
+	if (ua == NULL && edges == NULL) {
+		finish_if_closed(g);
+		return;
+	}
+	if (ua != NULL)
+		sip_ua_close(ua);
+	if (edges != NULL)
+		edges_close(edges);
+}
+
+static void
+hang_up(struct gateway *g)
+{
+	set_state(g, GATEWAY_HANGING_UP);
+	conversations_hang_up(g->conversations);
+	clock_timer_start(&g->timer, HANG_UP_MS);
+}
+
+static void
+on_timer(struct clock_timer *t, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)t;
+	if (g->state == GATEWAY_HANGING_UP)
+		close_all(g);
+	else if (conversations_pending(g->conversations) == 0 ||
+		 clock_now_ms(g->clock) >= g->settle_until)
+		hang_up(g);
+	else
+		clock_timer_start(&g->timer, SETTLE_STEP_MS);
+}
+
+void
+gateway_stop(struct gateway *g)
+{
+	switch (g->state) {
+	case GATEWAY_RUNNING:
+		service_notify("STOPPING=1");
+		set_state(g, GATEWAY_SETTLING);
+		g->settle_until = clock_now_ms(g->clock) + SETTLE_MS;
+		if (conversations_stop(g->conversations) == 0)
+			hang_up(g);
+		else
+			clock_timer_start(&g->timer, SETTLE_STEP_MS);
+		break;
+	case GATEWAY_SETTLING:
+		hang_up(g);
+		break;
+	case GATEWAY_HANGING_UP:
+		clock_timer_stop(&g->timer);
+		close_all(g);
+		break;
+	case GATEWAY_CLOSING:
+	case GATEWAY_COUNT:
+		break;
+	}
+}
+
+/* --- the start ------------------------------------------------------------ */
+
+static int
+open_ua(struct gateway *g, char *why, size_t size)
+{
+	static const struct sip_ua_events events = {
+		.on_request = on_request,
+		.on_withdrawn = on_withdrawn,
+		.on_dialog_end = on_dialog_end,
+		.on_reachable = on_reachable,
+		.on_closed = on_ua_closed,
+	};
+	const struct gateway_sip_conf *s = &g->opts.conf->sip;
+	struct sip_front_end front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
+	struct sip_ua_opts opts = {
+		.loop = g->opts.loop,
+		.clock = g->clock,
+		.tls = g->opts.sip_tls,
+		.fqdn = s->fqdn,
+		.port = s->port,
+		.listen = s->listen,
+		.listen_count = s->listen_count,
+		.pool = s->pool,
+		.front_ends = front_ends,
+		.front_end_count = s->front_end_count,
+		.negotiate_reply = s->negotiate_reply,
+		.contact = s->contact,
+		.events = &events,
+		.arg = g,
+	};
+
+	for (size_t i = 0; i < s->front_end_count; i++) {
+		front_ends[i].name = s->front_ends[i].name;
+		front_ends[i].address = s->front_ends[i].address;
+	}
+	return sip_ua_open(&g->ua, &opts, why, size);
+}
+
+static int
+open_edges(struct gateway *g)
+{
+	static const struct edges_events events = {
+		.on_stanza = on_stanza,
+		.on_result = on_result,
+		.on_stream = on_stream,
+		.on_lost = on_lost,
+		.on_closed = on_edges_closed,
+	};
+	const struct store_facts *facts = store_facts(g->store);
+	char boot[2 * BOOT_BYTES + 1];
+	struct edges_opts opts = {
+		.loop = g->opts.loop,
+		.clock = g->clock,
+		.tls = g->opts.channel_tls->client,
+		.conf = g->opts.conf,
+		.generation = &g->generation,
+		.boot = boot,
+		.store = facts->id,
+		.epoch = facts->epoch,
+		.events = &events,
+		.arg = g,
+	};
+
+	random_hex(boot, BOOT_BYTES);
+	return edges_open(&g->edges, &opts);
+}
+
+static int
+open_conversations(struct gateway *g)
+{
+	const struct store_facts *facts = store_facts(g->store);
+	struct conversations_opts opts = {
+		.conf = g->opts.conf,
+		.clock = g->clock,
+		.edges = g->edges,
+		.ua = g->ua,
+		.policy = g->policy,
+		.barrier = g->barrier,
+		.secret = { facts->secret, STORE_SECRET_LEN },
+	};
+
+	return conversations_new(&g->conversations, &opts);
+}
+
+static int
+open_parts(struct gateway *g, char *why, size_t size)
+{
+	int rc;
+
+	snprintf(why, size, "out of memory");
+	rc = clock_open_uv(&g->clock, g->opts.loop);
+	if (rc < 0)
+		return rc;
+	clock_timer_init(&g->timer, g->clock, on_timer, g);
+	rc = store_open(&g->store, g->opts.conf->store, why, size);
+	if (rc < 0)
+		return rc;
+	rc = generation_make(&g->generation, g->opts.conf, g->store, why, size);
+	if (rc < 0)
+		return rc;
+	snprintf(why, size, "out of memory");
+	rc = barrier_new(&g->barrier, g->opts.conf->node, g->clock);
+	if (rc == 0)
+		rc = policy_new(&g->policy, g->opts.conf, 0);
+	if (rc < 0)
+		return rc;
+	rc = open_ua(g, why, size);
+	if (rc < 0)
+		return rc;
+	snprintf(why, size, "edges: out of memory");
+	rc = open_edges(g);
+	if (rc == 0)
+		rc = prover_new(&g->prover, g->edges, g->barrier);
+	if (rc == 0)
+		rc = open_conversations(g);
+	return rc;
+}
+
+int
+gateway_open(struct gateway **out, const struct gateway_opts *opts, char *why,
+    size_t size)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	int rc;
+
+	if (g == NULL) {
+		snprintf(why, size, "out of memory");
+		return ERR_NOMEM;
+	}
+	g->opts = *opts;
+	log_init(&g->log, "gateway");
+	uv_idle_init(opts->loop, &g->turn);
+	g->turn.data = g;
+	rc = open_parts(g, why, size);
+	if (rc < 0) {
+		g->failed = true;
+		close_all(g);
+		return rc;
+	}
+	log_info(&g->log, "started",
+	    "node=%s epoch=%llu generation=%llu hosted=%zu partners=%zu "
+	    "users=%zu",
+	    opts->conf->node, (unsigned long long)store_facts(g->store)->epoch,
+	    (unsigned long long)g->generation.counter, opts->conf->hosted_count,
+	    opts->conf->partner_count, opts->conf->user_count);
+	service_notify("READY=1");
+	*out = g;
+	return 0;
+}

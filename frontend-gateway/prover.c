@@ -1,0 +1,143 @@
+#include "frontend-gateway/prover.h"
+
+#include <stdlib.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "frontend-gateway/barrier.h"
+#include "proto/channel.h"
+#include "proto/frame.h"
+
+enum { PAIRS_MAX = 16 };
+
+struct prover {
+	struct edges *edges;
+	struct barrier *barrier;
+	struct log log;
+};
+
+int
+prover_new(struct prover **out, struct edges *edges, struct barrier *barrier)
+{
+	struct prover *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->edges = edges;
+	p->barrier = barrier;
+	log_init(&p->log, "prover");
+	*out = p;
+	return 0;
+}
+
+void
+prover_free(struct prover *p)
+{
+	free(p);
+}
+
+static int
+send_ping(struct prover *p, unsigned edge, const struct guard_pair *pair)
+{
+	char id[BARRIER_ID_SIZE];
+	struct frame_writer w;
+	struct buf frame;
+	uint64_t seq;
+	int rc;
+
+	barrier_make(id, p->barrier, edge, edges_name(p->edges, edge),
+	    pair->local, pair->remote);
+	buf_init(&frame, FRAME_MAX);
+	frame_begin(&w, &frame, FRAME_IQ);
+	frame_put_str(&w, FIELD_ID, id);
+	frame_put_str(&w, FIELD_FROM, pair->local);
+	frame_put_str(&w, FIELD_TO, pair->remote);
+	frame_put_str(&w, FIELD_KIND, "get");
+	frame_put_str(&w, FIELD_REQUEST, "ping");
+	frame_put_str(&w, FIELD_BARRIER, id);
+	rc = frame_end(&w);
+	if (rc == 0)
+		rc = edges_send(p->edges, edge, &frame, p, &seq);
+	buf_finish(&frame);
+	return rc;
+}
+
+void
+prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s)
+{
+	if (s->guard.inbound)
+		return;
+	for (size_t i = 0; i < s->guard.pair_count && i < PAIRS_MAX; i++) {
+		int rc = send_ping(p, edge, &s->guard.pairs[i]);
+
+		if (rc < 0)
+			log_warn(&p->log, "not-probed", "stream=%s error=%s",
+			    s->id, err_str(rc));
+	}
+}
+
+bool
+prover_on_result(
+    struct prover *p, const void *cookie, const struct channel_result *r)
+{
+	if (cookie != p)
+		return false;
+	/* The edge reports with the stream what it can prove. */
+	log_debug(&p->log, "probed", "delivered=%d proof=%s condition=%s",
+	    r->delivered, proof_str(r->proof),
+	    r->delivered ? "" : condition_str(r->condition));
+	return true;
+}
+
+static const char *
+name_of(unsigned edge, void *arg)
+{
+	return edges_name(arg, edge);
+}
+
+/* The answer to one of our pings, result or error: both took the way a bounce
+ * would have taken. */
+static void
+on_answer(
+    struct prover *p, const struct frame *f, const struct guard_addresses *who)
+{
+	char id[BARRIER_ID_SIZE];
+	unsigned edge;
+	int rc = ERR_MALFORMED;
+
+	if (frame_copy(f, FIELD_ID, id, sizeof(id)))
+		rc = barrier_verify(&edge, p->barrier, id, who->to.ascii,
+		    who->from.ascii, name_of, p->edges);
+	if (rc == 0) {
+		edges_prove(p->edges, edge, id);
+		return;
+	}
+	/* Late ones are no news; made-up ones are. */
+	if (rc == ERR_DENIED)
+		log_error(&p->log, "alarm", "rule=ping-forged from=%s to=%s",
+		    who->from.full, who->to.full);
+	else
+		log_debug(&p->log, "answer-ignored", "from=%s error=%s",
+		    who->from.full, err_str(rc));
+}
+
+void
+prover_on_iq(struct prover *p, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who)
+{
+	struct channel_result taken = { .delivered = true,
+		.proof = PROOF_GATEWAY };
+	struct channel_result refused = { .condition =
+					      COND_SERVICE_UNAVAILABLE };
+
+	if (frame_is(f, FIELD_KIND, "result") ||
+	    frame_is(f, FIELD_KIND, "error")) {
+		edges_answer(p->edges, ticket, &taken);
+		on_answer(p, f, who);
+		return;
+	}
+	/* Requests to the domain are the edge's to answer, and our users have
+	 * no client of XMPP that could. */
+	edges_answer(p->edges, ticket, &refused);
+}

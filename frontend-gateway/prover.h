@@ -1,0 +1,32 @@
+/*
+ * prover - the inside's part of the ping barrier: tries what a new outbound
+ * stream can prove, and turns answers to barrier pings into proof for the edge
+ * that waits for it.
+ *
+ * Borrows  edges, barrier.
+ */
+#ifndef GATEWAY_PROVER_H
+#define GATEWAY_PROVER_H
+
+#include <stdbool.h>
+
+#include "frontend-gateway/edges.h"
+
+struct barrier;
+struct prover;
+
+int
+prover_new(struct prover **out, struct edges *edges, struct barrier *barrier);
+void prover_free(struct prover *p);
+
+/* An outbound stream came up: a ping is sent on it for each of its pairs. */
+void
+prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s);
+/* The result of a frame: true when the cookie is the prover's. */
+bool prover_on_result(
+    struct prover *p, const void *cookie, const struct channel_result *r);
+/* An iq frame that the guard let pass.  Answered here. */
+void prover_on_iq(struct prover *p, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who);
+
+#endif
