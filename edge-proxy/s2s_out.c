@@ -161,7 +161,7 @@ static void
 tell_down(struct s2s_out *s, enum out_state was)
 {
 	if (was == OUT_OPEN && s->events->on_down != NULL)
-		s->events->on_down(s, s->arg);
+		s->events->on_down(s, &s->end, s->arg);
 }
 
 /* Ends the stream: with a stream error of ours, a closing tag, or neither where

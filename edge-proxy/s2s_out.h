@@ -53,7 +53,8 @@ struct s2s_out_events {
 	void (*on_drained)(struct s2s_out *s, void *arg);
 	/* The stream takes no more: it is closing or its connection has gone.
 	 * Fires once for a stream that was up, before on_end.  May be NULL. */
-	void (*on_down)(struct s2s_out *s, void *arg);
+	void (*on_down)(struct s2s_out *s, const struct s2s_out_end *end,
+	    void *arg);
 	/* s is gone afterwards. */
 	void (*on_end)(struct s2s_out *s, const struct s2s_out_end *end,
 	    const struct stream_info *info, void *arg);

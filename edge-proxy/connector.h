@@ -1,0 +1,62 @@
+/*
+ * connector - from a domain to an open stream: SRV, addresses, one attempt
+ * after another (RFC 6120 3.2, RFC 2782).
+ *
+ * A partner row with a next hop is resolved by its addresses alone.  A domain
+ * whose SRV answer is "." offers no service; one that has SRV records is never
+ * looked for at its own address; only one without them is, at port 5269.  A
+ * target that fails to connect, to do TLS, to prove who it is or to accept us
+ * gives way to the next.
+ *
+ * Owns     the look-ups and the attempt in progress.
+ * Borrows  loop, clock, resolver, hosting, identities, the event table.
+ * Ends     exactly one event fires, never from within connector_open(); the
+ *          connector is gone when it returns.
+ */
+#ifndef EDGE_CONNECTOR_H
+#define EDGE_CONNECTOR_H
+
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "edge-proxy/route_failure.h"
+#include "edge-proxy/stream_info.h"
+
+struct clock;
+struct connector;
+struct hosting;
+struct identities;
+struct resolver_client;
+struct s2s_out;
+
+struct connector_events {
+	/* The stream is open and the receiver's from now on (it sets its own
+	 * events with s2s_out_set_owner). */
+	void (*on_stream)(struct s2s_out *s, void *arg);
+	/* info: the last attempt, or what is known without one. */
+	void (*on_failed)(const struct route_failure *f,
+	    const struct stream_info *info, void *arg);
+	/* connector_cancel() has been carried out. */
+	void (*on_cancelled)(void *arg);
+};
+
+struct connector_opts {
+	uv_loop_t *loop;
+	struct clock *clock;
+	struct resolver_client *resolver;
+	const struct hosting *hosting;
+	const struct identities *identities;
+	const char *local; /* comparable forms; copied */
+	const char *remote;
+	const struct sockaddr_storage *outgoing4; /* borrowed, as routes.h */
+	const struct sockaddr_storage *outgoing6;
+	void (*make_id)(char *out, void *arg); /* with id_arg */
+	void *id_arg;
+	const struct connector_events *events; /* borrowed, static */
+	void *arg;
+};
+
+int connector_open(struct connector **out, const struct connector_opts *opts);
+void connector_cancel(struct connector *c);
+
+#endif
