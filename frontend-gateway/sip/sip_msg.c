@@ -497,7 +497,9 @@ read_via(struct sip_msg *m, osip_message_t *o)
 	if (at == NULL || !sip_list_next(&at, &element, &len))
 		return;
 	m->top_via = keep(m, element, len);
-	via = o != NULL ? osip_list_get(&o->vias, 0) : NULL;
+	if (o == NULL)
+		return; /* a defect of its own */
+	via = osip_list_get(&o->vias, 0);
 	if (via == NULL || via->host == NULL || via->version == NULL ||
 	    strcmp(via->version, "2.0") != 0 || *via->host == '\0') {
 		set_defect(m, 400, "Via");

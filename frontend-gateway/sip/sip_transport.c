@@ -723,6 +723,10 @@ prepare(struct sip_transport *t, const struct sip_transport_opts *o)
 		    t, o->front_ends[i].name, &o->front_ends[i].address);
 	if (rc == 0)
 		rc = add_peer(t, o->pool, NULL);
+	/* The caller's texts may go now. */
+	t->opts.fqdn = t->opts.pool = t->opts.allow = NULL;
+	t->opts.listen = NULL;
+	t->opts.front_ends = NULL;
 	return rc;
 }
 

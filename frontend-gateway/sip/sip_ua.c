@@ -356,6 +356,10 @@ prepare(struct sip_ua *ua, const struct sip_ua_opts *o)
 		rc = copy_texts(ua, o);
 	if (rc == 0)
 		rc = sip_txns_open(&ua->txns, &txns);
+	/* The caller's texts may go once sip_ua_open() returns. */
+	ua->opts.fqdn = ua->opts.pool = NULL;
+	ua->opts.listen = NULL;
+	ua->opts.front_ends = NULL;
 	return rc;
 }
 

@@ -384,6 +384,7 @@ on_client_event(struct sip_client_txn *t, enum sip_client_event ev,
 		on_answered_again(c, m);
 		break;
 	case SIP_CLIENT_TIMEOUT:
+		c->dropped = true; /* what may still come is not wanted */
 		report_failure(c, SIP_OUTCOME_TIMEOUT);
 		break;
 	case SIP_CLIENT_TRANSPORT:
