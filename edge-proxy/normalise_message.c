@@ -161,7 +161,7 @@ reply_fallback(struct normalise_part *p, const char *body)
 	const struct xml_elem *range;
 	struct xml_elem *c = NULL;
 	const char *for_ns;
-	char text[32];
+	char text[48];
 
 	while ((c = xml_next(p->e, c, NS_FALLBACK, "fallback")) != NULL) {
 		for_ns = xml_attr(c, "for");
