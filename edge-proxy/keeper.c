@@ -1,0 +1,666 @@
+/*
+ * keeper - see the header.
+ *
+ * Start: configuration; user; own confinement; resolver and streams with a
+ * socket pair between them and one each to us; then, and only then, the
+ * certificates and keys, checked and handed down.  When both have said ready,
+ * the service manager hears it.
+ *
+ * Ends of children: without the resolver streams goes on and is given a new
+ * line to a new one.  Without streams the resolver has nobody to answer and
+ * ends; both are started again.
+ *
+ * Stop: streams first, since it has to say goodbye to partners and gateways;
+ * then the resolver.  Who does not end in time is killed.
+ */
+#include "edge-proxy/keeper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <uv.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/service.h"
+#include "edge-proxy/edge_conf.h"
+#include "edge-proxy/keeper_wire.h"
+#include "edge-proxy/sandbox.h"
+
+enum {
+	PAUSE_MIN_MS = 200,
+	PAUSE_MAX_MS = 30000,
+	STEADY_MS = 60000, /* alive this long: the pause begins anew */
+	STOP_MS = 12000    /* for streams to end; the resolver gets it too */
+};
+
+enum role { STREAMS, RESOLVER, ROLES };
+
+struct proc {
+	struct keeper *keeper;
+	enum role role;
+	uv_process_t process;
+	struct keeper_link *link; /* NULL while not running */
+	bool running;
+	bool ready;
+	uint64_t started_ms;
+	uint64_t pause_ms;
+};
+
+struct keeper {
+	const char *path;
+	uv_loop_t loop;
+	struct clock *clock;
+	struct edge_conf *conf;
+	char *text; /* of conf */
+	struct proc procs[ROLES];
+	struct clock_timer revive, kill;
+	uv_signal_t signals[3];
+	bool was_ready;
+	bool stopping;
+	bool finished;
+	int status;
+	struct log log;
+};
+
+static const char *const role_names[] = { KEEPER_STREAMS, KEEPER_RESOLVER };
+
+static void stop(struct keeper *k, int status);
+
+/* --- handing down ------------------------------------------------------- */
+
+/* Up to three files as the blobs of one message. */
+struct files {
+	char *text[KEEPER_BLOBS_MAX];
+	struct keeper_blob blobs[KEEPER_BLOBS_MAX];
+};
+
+static void
+files_finish(struct files *f)
+{
+	for (size_t i = 0; i < KEEPER_BLOBS_MAX; i++) {
+		if (f->text[i] != NULL)
+			OPENSSL_cleanse(f->text[i], f->blobs[i].len);
+		free(f->text[i]);
+	}
+}
+
+/* Reads paths[0 .. count - 1] and sends them. */
+static int
+send_files(struct keeper *k, enum keeper_message type, const char *const *paths,
+    size_t count)
+{
+	struct files f = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		rc = edge_conf_read_file(&f.text[i], &f.blobs[i].len, paths[i]);
+		f.blobs[i].data = (const uint8_t *)f.text[i];
+		if (rc < 0)
+			log_error(&k->log, "file-unreadable",
+			    "file=%s error=%s", paths[i], err_str(rc));
+	}
+	if (rc == 0)
+		rc = keeper_link_send(
+		    k->procs[STREAMS].link, type, f.blobs, count, -1);
+	files_finish(&f);
+	return rc;
+}
+
+static int
+send_conf(struct keeper *k, enum role role)
+{
+	const struct keeper_blob text = { (const uint8_t *)k->text,
+		strlen(k->text) };
+
+	return keeper_link_send(k->procs[role].link, KW_CONF, &text, 1, -1);
+}
+
+/* Everything streams needs to begin or to go on with. */
+static int
+hand_to_streams(struct keeper *k)
+{
+	const struct edge_conf *c = k->conf;
+	const char *inner[] = { c->inner.certificate, c->inner.key,
+		c->inner_trust };
+	const char *trust[] = { c->trust };
+	int rc;
+
+	rc = send_conf(k, STREAMS);
+	for (size_t i = 0; rc == 0 && i < c->certificate_count; i++) {
+		const char *pair[] = { c->certificates[i].certificate,
+			c->certificates[i].key };
+
+		rc = send_files(k, KW_EXTERNAL, pair, 2);
+	}
+	if (rc == 0)
+		rc = send_files(k, KW_TRUST, trust, 1);
+	if (rc == 0)
+		rc = send_files(k, KW_INTERNAL, inner, 3);
+	if (rc == 0)
+		rc = keeper_link_send(
+		    k->procs[STREAMS].link, KW_APPLY, NULL, 0, -1);
+	return rc;
+}
+
+static int
+hand_to_resolver(struct keeper *k)
+{
+	int rc = send_conf(k, RESOLVER);
+
+	if (rc == 0)
+		rc = keeper_link_send(
+		    k->procs[RESOLVER].link, KW_APPLY, NULL, 0, -1);
+	return rc;
+}
+
+/* --- children ----------------------------------------------------------- */
+
+static void
+all_ready(struct keeper *k)
+{
+	if (k->was_ready || !k->procs[STREAMS].ready ||
+	    !k->procs[RESOLVER].ready)
+		return;
+	k->was_ready = true;
+	log_info(&k->log, "ready", "node=%s", k->conf->node);
+	service_notify("READY=1");
+}
+
+static void
+on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
+    void *arg)
+{
+	struct proc *p = arg;
+	struct keeper *k = p->keeper;
+	char why[600];
+
+	if (fd >= 0)
+		close(fd);
+	switch (type) {
+	case KW_READY:
+		p->ready = true;
+		log_debug(
+		    &k->log, "child-ready", "child=%s", role_names[p->role]);
+		all_ready(k);
+		return;
+	case KW_REFUSED:
+		snprintf(why, sizeof(why), "%.*s",
+		    (int)(blobs[0].len < 512 ? blobs[0].len : 512),
+		    (const char *)blobs[0].data);
+		log_error(&k->log, "child-refused", "child=%s reason=%s",
+		    role_names[p->role], why);
+		if (!k->was_ready)
+			stop(k, 1);
+		return;
+	case KW_CONF:
+	case KW_EXTERNAL:
+	case KW_TRUST:
+	case KW_INTERNAL:
+	case KW_APPLY:
+	case KW_RESOLVER:
+	case KW_STOP:
+		break;
+	}
+	/* Only a child that was taken over says this. */
+	log_error(&k->log, "child-lies", "child=%s message=%s",
+	    role_names[p->role], keeper_message_str(type));
+	uv_process_kill(&p->process, SIGKILL);
+}
+
+static void
+on_link_end(int rc, void *arg)
+{
+	struct proc *p = arg;
+
+	keeper_link_close(p->link);
+	p->link = NULL;
+	if (rc < 0) {
+		log_error(&p->keeper->log, "child-link-broken",
+		    "child=%s error=%s", role_names[p->role], err_str(rc));
+		uv_process_kill(&p->process, SIGKILL);
+	}
+}
+
+static void on_child_exit(uv_process_t *h, int64_t status, int signum);
+
+/* Starts one process; both descriptors are given up in any case. */
+static int
+spawn(struct keeper *k, enum role role, int dns)
+{
+	struct proc *p = &k->procs[role];
+	char name[] = "sallyport-edge", option[] = KEEPER_ROLE_OPTION;
+	char value[16];
+	char *argv[] = { name, option, value, NULL };
+	uv_stdio_container_t stdio[5] = { 0 };
+	uv_process_options_t opts = { 0 };
+	struct keeper_link_opts link;
+	int pair[2] = { -1, -1 };
+	int rc;
+
+	snprintf(value, sizeof(value), "%s", role_names[role]);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+		rc = uv_translate_sys_error(errno);
+		goto fail;
+	}
+	stdio[0].flags = UV_IGNORE;
+	for (int i = 1; i < 5; i++)
+		stdio[i].flags = UV_INHERIT_FD;
+	stdio[1].data.fd = 1;
+	stdio[2].data.fd = 2;
+	stdio[KEEPER_CONTROL_FD].data.fd = pair[1];
+	stdio[KEEPER_DNS_FD].data.fd = dns;
+	opts.file = "/proc/self/exe";
+	opts.args = argv;
+	opts.exit_cb = on_child_exit;
+	opts.stdio = stdio;
+	opts.stdio_count = 5;
+	rc = uv_spawn(&k->loop, &p->process, &opts);
+	if (rc < 0) {
+		uv_close((uv_handle_t *)&p->process, NULL);
+		goto fail;
+	}
+	/* The line to the one before it, if that has not noticed yet. */
+	keeper_link_close(p->link);
+	p->link = NULL;
+	p->process.data = p;
+	p->running = true;
+	p->ready = false;
+	p->started_ms = clock_now_ms(k->clock);
+	close(dns);
+	close(pair[1]);
+	link = (struct keeper_link_opts){
+		.loop = &k->loop,
+		.fd = pair[0],
+		.on_message = on_message,
+		.on_end = on_link_end,
+		.arg = p,
+	};
+	rc = keeper_link_open(&p->link, &link);
+	if (rc < 0) {
+		close(pair[0]);
+		uv_process_kill(&p->process, SIGKILL);
+	}
+	return rc;
+
+fail:
+	close(dns);
+	if (pair[0] >= 0)
+		close(pair[0]);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	return rc;
+}
+
+static int
+start_both(struct keeper *k)
+{
+	int dns[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, dns) < 0)
+		return uv_translate_sys_error(errno);
+	rc = spawn(k, RESOLVER, dns[0]);
+	if (rc < 0) {
+		close(dns[1]);
+		return rc;
+	}
+	rc = spawn(k, STREAMS, dns[1]);
+	if (rc == 0)
+		rc = hand_to_resolver(k);
+	if (rc == 0)
+		rc = hand_to_streams(k);
+	return rc;
+}
+
+static int
+start_resolver(struct keeper *k)
+{
+	int dns[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, dns) < 0)
+		return uv_translate_sys_error(errno);
+	rc = spawn(k, RESOLVER, dns[0]);
+	if (rc < 0) {
+		close(dns[1]);
+		return rc;
+	}
+	rc = hand_to_resolver(k);
+	if (rc < 0) {
+		close(dns[1]);
+		return rc;
+	}
+	return keeper_link_send(
+	    k->procs[STREAMS].link, KW_RESOLVER, NULL, 0, dns[1]);
+}
+
+/* Starts what does not run, once nothing is in the way. */
+static void
+on_revive(struct clock_timer *t, void *arg)
+{
+	struct keeper *k = arg;
+	struct proc *s = &k->procs[STREAMS], *r = &k->procs[RESOLVER];
+	int rc = 0;
+
+	(void)t;
+	if (k->stopping)
+		return;
+	if (!s->running && r->running) {
+		/* Its asking side is gone; its own end brings us back. */
+		uv_process_kill(&r->process, SIGTERM);
+		return;
+	}
+	if (!s->running)
+		rc = start_both(k);
+	else if (!r->running && s->link != NULL)
+		rc = start_resolver(k);
+	if (rc < 0) {
+		log_error(&k->log, "restart-failed", "error=%s", err_str(rc));
+		clock_timer_start(&k->revive, PAUSE_MAX_MS);
+	}
+}
+
+static void
+finish(struct keeper *k)
+{
+	if (k->finished)
+		return;
+	k->finished = true;
+	clock_timer_stop(&k->revive);
+	clock_timer_stop(&k->kill);
+	for (size_t i = 0; i < 3; i++)
+		uv_close((uv_handle_t *)&k->signals[i], NULL);
+}
+
+/* What follows from the end of a child while we go on. */
+static void
+plan_revival(struct keeper *k, struct proc *p)
+{
+	if (clock_now_ms(k->clock) - p->started_ms >= STEADY_MS ||
+	    p->pause_ms == 0)
+		p->pause_ms = PAUSE_MIN_MS;
+	else if (p->pause_ms < PAUSE_MAX_MS / 2)
+		p->pause_ms *= 2;
+	else
+		p->pause_ms = PAUSE_MAX_MS;
+	clock_timer_start(&k->revive, p->pause_ms);
+}
+
+static void
+proceed_stop(struct keeper *k)
+{
+	struct proc *s = &k->procs[STREAMS], *r = &k->procs[RESOLVER];
+
+	if (s->running)
+		return;
+	if (!r->running) {
+		finish(k);
+		return;
+	}
+	if (r->link != NULL)
+		keeper_link_send(r->link, KW_STOP, NULL, 0, -1);
+}
+
+static void
+on_child_exit(uv_process_t *h, int64_t status, int signum)
+{
+	struct proc *p = h->data;
+	struct keeper *k = p->keeper;
+
+	p->running = false;
+	p->ready = false;
+	uv_close((uv_handle_t *)h, NULL);
+	/* A last word may still be in the socket; it ends by itself. */
+	if (k->stopping) {
+		log_info(&k->log, "child-ended",
+		    "child=%s status=%lld "
+		    "signal=%d",
+		    role_names[p->role], (long long)status, signum);
+		if (status != 0 || signum != 0)
+			k->status = 1;
+		proceed_stop(k);
+		return;
+	}
+	log_error(&k->log, "child-died", "child=%s status=%lld signal=%d",
+	    role_names[p->role], (long long)status, signum);
+	if (!k->was_ready)
+		stop(k, 1);
+	else
+		plan_revival(k, p);
+}
+
+/* --- stopping and reloading --------------------------------------------- */
+
+static void
+on_kill(struct clock_timer *t, void *arg)
+{
+	struct keeper *k = arg;
+
+	(void)t;
+	for (size_t i = 0; i < ROLES; i++) {
+		struct proc *p = &k->procs[i];
+
+		if (!p->running)
+			continue;
+		log_error(&k->log, "child-killed", "child=%s", role_names[i]);
+		uv_process_kill(&p->process, SIGKILL);
+	}
+}
+
+static void
+stop(struct keeper *k, int status)
+{
+	struct proc *s = &k->procs[STREAMS];
+
+	if (k->stopping)
+		return;
+	k->stopping = true;
+	k->status = status;
+	service_notify("STOPPING=1");
+	log_info(&k->log, "stopping", "status=%d", status);
+	clock_timer_stop(&k->revive);
+	clock_timer_start(&k->kill, STOP_MS);
+	if (s->running && s->link != NULL)
+		keeper_link_send(s->link, KW_STOP, NULL, 0, -1);
+	else if (s->running)
+		uv_process_kill(&s->process, SIGTERM);
+	proceed_stop(k);
+}
+
+/* Whether the resolver would have to begin anew. */
+static bool
+resolver_differs(const struct edge_conf *a, const struct edge_conf *b)
+{
+	if (a->server_count != b->server_count ||
+	    a->anchor_count != b->anchor_count)
+		return true;
+	for (size_t i = 0; i < a->server_count; i++)
+		if (strcmp(a->servers[i], b->servers[i]) != 0)
+			return true;
+	for (size_t i = 0; i < a->anchor_count; i++)
+		if (strcmp(a->anchors[i], b->anchors[i]) != 0)
+			return true;
+	return false;
+}
+
+static void
+reload(struct keeper *k)
+{
+	struct edge_conf *conf;
+	char why[1024], *text;
+	struct proc *r = &k->procs[RESOLVER];
+	bool differs;
+
+	if (k->stopping)
+		return;
+	if (edge_conf_load(&conf, k->path, &text, why, sizeof(why)) < 0) {
+		log_error(&k->log, "reload-refused", "reason=%s", why);
+		return;
+	}
+	if (edge_conf_check(conf, k->path, why, sizeof(why)) < 0) {
+		log_error(&k->log, "reload-refused", "reason=%s", why);
+		edge_conf_free(conf);
+		free(text);
+		return;
+	}
+	differs = resolver_differs(k->conf, conf);
+	edge_conf_free(k->conf);
+	free(k->text);
+	k->conf = conf;
+	k->text = text;
+	edge_conf_apply_log(conf);
+	log_info(&k->log, "reloading", "node=%s", conf->node);
+	/* A child that is down meanwhile gets all of it when it starts. */
+	if (k->procs[STREAMS].link != NULL && hand_to_streams(k) < 0)
+		log_error(&k->log, "reload-failed", "child=%s", KEEPER_STREAMS);
+	if (r->link == NULL)
+		return;
+	if (differs && r->running)
+		uv_process_kill(&r->process, SIGTERM);
+	else if (hand_to_resolver(k) < 0)
+		log_error(
+		    &k->log, "reload-failed", "child=%s", KEEPER_RESOLVER);
+}
+
+static void
+on_signal(uv_signal_t *h, int signum)
+{
+	struct keeper *k = h->data;
+
+	log_info(&k->log, "signal", "number=%d", signum);
+	if (signum == SIGHUP)
+		reload(k);
+	else if (k->stopping)
+		on_kill(NULL, k);
+	else
+		stop(k, 0);
+}
+
+/* --- start -------------------------------------------------------------- */
+
+static int
+open_loop(struct keeper *k)
+{
+	static const int signums[] = { SIGTERM, SIGINT, SIGHUP };
+	int rc;
+
+	rc = uv_loop_init(&k->loop);
+	if (rc < 0)
+		return rc;
+	rc = clock_open_uv(&k->clock, &k->loop);
+	if (rc < 0)
+		return rc;
+	clock_timer_init(&k->revive, k->clock, on_revive, k);
+	clock_timer_init(&k->kill, k->clock, on_kill, k);
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < 3; i++) {
+		rc = uv_signal_init(&k->loop, &k->signals[i]);
+		if (rc < 0)
+			return rc;
+		k->signals[i].data = k;
+		rc = uv_signal_start(&k->signals[i], on_signal, signums[i]);
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < ROLES; i++) {
+		k->procs[i].keeper = k;
+		k->procs[i].role = (enum role)i;
+	}
+	return 0;
+}
+
+/* Before any child: what the keeper itself gives up. */
+static int
+become_small(struct keeper *k)
+{
+	int rc;
+
+	rc = sandbox_drop_user(k->conf->user);
+	if (rc < 0) {
+		log_error(&k->log, "user-failed", "user=%s error=%s",
+		    k->conf->user, err_str(rc));
+		return rc;
+	}
+	return sandbox_enter(SANDBOX_KEEPER, k->conf->sandbox);
+}
+
+/* The children run, still without a key, when the files are looked at. */
+static int
+start(struct keeper *k)
+{
+	char why[1024];
+	int dns[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, dns) < 0)
+		return uv_translate_sys_error(errno);
+	rc = spawn(k, RESOLVER, dns[0]);
+	if (rc < 0) {
+		close(dns[1]);
+		return rc;
+	}
+	rc = spawn(k, STREAMS, dns[1]);
+	if (rc < 0)
+		return rc;
+	rc = edge_conf_check(k->conf, k->path, why, sizeof(why));
+	if (rc < 0) {
+		log_error(&k->log, "config-refused", "reason=%s", why);
+		return rc;
+	}
+	rc = hand_to_resolver(k);
+	if (rc == 0)
+		rc = hand_to_streams(k);
+	return rc;
+}
+
+int
+keeper_run(const char *path)
+{
+	struct keeper k = { .path = path };
+	char why[1024];
+	int rc;
+
+	log_init(&k.log, "keeper");
+	log_set_process("keeper");
+	rc = edge_conf_load(&k.conf, path, &k.text, why, sizeof(why));
+	if (rc < 0) {
+		fprintf(stderr, "%s\n", why);
+		return 1;
+	}
+	edge_conf_apply_log(k.conf);
+	log_info(&k.log, "starting", "version=%s node=%s", SALLYPORT_VERSION,
+	    k.conf->node);
+	service_notify_open();
+	rc = become_small(&k);
+	if (rc == 0)
+		rc = open_loop(&k);
+	if (rc < 0) {
+		log_error(&k.log, "start-failed", "error=%s", err_str(rc));
+		rc = 1;
+		goto out;
+	}
+	rc = start(&k);
+	if (rc < 0) {
+		log_error(&k.log, "start-failed", "error=%s", err_str(rc));
+		stop(&k, 1);
+	}
+	uv_run(&k.loop, UV_RUN_DEFAULT);
+	clock_close(k.clock);
+	uv_run(&k.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&k.loop);
+	log_info(&k.log, "stopped", "status=%d", k.status);
+	rc = k.status;
+out:
+	service_notify_close();
+	edge_conf_free(k.conf);
+	free(k.text);
+	return rc;
+}
