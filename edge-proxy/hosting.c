@@ -189,6 +189,20 @@ hosting_dialback(const struct hosting *h, const char *hosted_ascii,
 	return true;
 }
 
+size_t
+hosting_connection_limit(const struct hosting *h)
+{
+	size_t limit = 0;
+
+	LIST_FOREACH (it, &h->nodes) {
+		const struct node *n = list_entry(it, struct node, all);
+
+		if (n->generation->settings.connection_limit > limit)
+			limit = n->generation->settings.connection_limit;
+	}
+	return limit > 0 ? limit : h->defaults.connection_limit;
+}
+
 bool
 hosting_open(const struct hosting *h)
 {

@@ -70,6 +70,9 @@ const char *hosting_owner(const struct hosting *h, const char *hosted_ascii);
  * it gave none.  *previous is NULL when there is no older one. */
 bool hosting_dialback(const struct hosting *h, const char *hosted_ascii,
     const char **current, const char **previous);
+/* Inbound streams all partners may have together: the most any gateway
+ * permits. */
+size_t hosting_connection_limit(const struct hosting *h);
 /* Whether a gateway that is not absent owns a domain: there is somebody to
  * receive for. */
 bool hosting_open(const struct hosting *h);

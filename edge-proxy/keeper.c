@@ -38,7 +38,7 @@ enum {
 	PAUSE_MIN_MS = 200,
 	PAUSE_MAX_MS = 30000,
 	STEADY_MS = 60000, /* alive this long: the pause begins anew */
-	STOP_MS = 12000    /* for streams to end; the resolver gets it too */
+	STOP_MS = 15000    /* for streams to end; the resolver gets it too */
 };
 
 enum role { STREAMS, RESOLVER, ROLES };

@@ -1,0 +1,199 @@
+/*
+ * doors - see the header.
+ */
+#include "edge-proxy/doors.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+
+enum { BACKLOG = 512 };
+
+/* One listening handle; frees itself when it is closed. */
+struct door {
+	uv_tcp_t tcp;
+	struct doors *doors; /* NULL when closed */
+};
+
+struct doors {
+	uv_loop_t *loop;
+	doors_fn *on_connection;
+	void *arg;
+	struct sockaddr_storage *listen;
+	size_t count;
+	struct door **open; /* count of them, or NULL while closed */
+};
+
+int
+doors_new(
+    struct doors **out, uv_loop_t *loop, doors_fn *on_connection, void *arg)
+{
+	struct doors *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return ERR_NOMEM;
+	d->loop = loop;
+	d->on_connection = on_connection;
+	d->arg = arg;
+	*out = d;
+	return 0;
+}
+
+void
+doors_free(struct doors *d)
+{
+	if (d == NULL)
+		return;
+	doors_close(d);
+	free(d->listen);
+	free(d);
+}
+
+int
+doors_set(struct doors *d, const struct sockaddr_storage *listen, size_t count)
+{
+	struct sockaddr_storage *copy = calloc(count, sizeof(*copy));
+
+	if (copy == NULL)
+		return ERR_NOMEM;
+	memcpy(copy, listen, count * sizeof(*copy));
+	doors_close(d);
+	free(d->listen);
+	d->listen = copy;
+	d->count = count;
+	return 0;
+}
+
+bool
+doors_same(
+    const struct doors *d, const struct sockaddr_storage *listen, size_t count)
+{
+	return d->count == count &&
+	       memcmp(d->listen, listen, count * sizeof(*listen)) == 0;
+}
+
+static void
+on_closed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+static void
+close_door(struct door *door)
+{
+	if (door == NULL)
+		return;
+	door->doors = NULL;
+	uv_close((uv_handle_t *)&door->tcp, on_closed);
+}
+
+static void
+on_connection(uv_stream_t *h, int status)
+{
+	struct door *door = h->data;
+
+	if (status < 0 || door->doors == NULL)
+		return;
+	door->doors->on_connection(h, door->doors->arg);
+}
+
+static int
+open_door(struct door **out, struct doors *d, const struct sockaddr *addr)
+{
+	struct door *door = calloc(1, sizeof(*door));
+	int rc;
+
+	if (door == NULL)
+		return ERR_NOMEM;
+	rc = uv_tcp_init(d->loop, &door->tcp);
+	if (rc < 0) {
+		free(door);
+		return rc;
+	}
+	door->tcp.data = door;
+	door->doors = d;
+	rc = uv_tcp_bind(&door->tcp, addr, 0);
+	if (rc == 0)
+		rc = uv_listen(
+		    (uv_stream_t *)&door->tcp, BACKLOG, on_connection);
+	if (rc < 0) {
+		close_door(door);
+		return rc;
+	}
+	*out = door;
+	return 0;
+}
+
+int
+doors_open(struct doors *d, char *why, size_t size)
+{
+	int rc;
+
+	if (d->open != NULL)
+		return 0;
+	d->open = calloc(d->count, sizeof(*d->open));
+	if (d->open == NULL) {
+		snprintf(why, size, "%s", err_str(ERR_NOMEM));
+		return ERR_NOMEM;
+	}
+	for (size_t i = 0; i < d->count; i++) {
+		const struct sockaddr *addr =
+		    (const struct sockaddr *)&d->listen[i];
+		char host[64] = "?";
+
+		rc = open_door(&d->open[i], d, addr);
+		if (rc == 0)
+			continue;
+		uv_ip_name(addr, host, sizeof(host));
+		/* The port is at the same place in both families. */
+		snprintf(why, size, "cannot listen on %s port %u: %s", host,
+		    ntohs(
+			((const struct sockaddr_in *)&d->listen[i])->sin_port),
+		    err_str(rc));
+		doors_close(d);
+		return rc;
+	}
+	return 0;
+}
+
+void
+doors_close(struct doors *d)
+{
+	if (d->open == NULL)
+		return;
+	for (size_t i = 0; i < d->count; i++)
+		close_door(d->open[i]);
+	free(d->open);
+	d->open = NULL;
+}
+
+bool
+doors_are_open(const struct doors *d)
+{
+	return d->open != NULL;
+}
+
+static void
+on_turned_away(uv_handle_t *h)
+{
+	free(h);
+}
+
+void
+doors_turn_away(uv_stream_t *listener)
+{
+	uv_tcp_t *tcp = calloc(1, sizeof(*tcp));
+
+	/* Without memory libuv stops asking until the next one comes. */
+	if (tcp == NULL)
+		return;
+	if (uv_tcp_init(listener->loop, tcp) < 0) {
+		free(tcp);
+		return;
+	}
+	(void)uv_accept(listener, (uv_stream_t *)tcp);
+	uv_close((uv_handle_t *)tcp, on_turned_away);
+}

@@ -1,0 +1,44 @@
+/*
+ * doors - the listeners partners connect to: all open or all closed.
+ *
+ * Owns     the listening handles.
+ * Borrows  loop.
+ * Ends     doors_finish() gives the handles up; their memory goes in a later
+ *          loop turn.
+ */
+#ifndef EDGE_DOORS_H
+#define EDGE_DOORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+struct doors;
+
+/* A connection is pending on listener: take it or turn it away
+ * (doors_turn_away) before returning. */
+typedef void doors_fn(uv_stream_t *listener, void *arg);
+
+int doors_new(
+    struct doors **out, uv_loop_t *loop, doors_fn *on_connection, void *arg);
+void doors_free(struct doors *d);
+/* Where to listen from the next opening on; copied. */
+int
+doors_set(struct doors *d, const struct sockaddr_storage *listen, size_t count);
+
+/* Whether these are the addresses it has. */
+bool doors_same(
+    const struct doors *d, const struct sockaddr_storage *listen, size_t count);
+
+/* Opens every address, or none: why then says which failed and why.  Nothing
+ * happens when they are open. */
+int doors_open(struct doors *d, char *why, size_t size);
+/* The kernel refuses connections from now on. */
+void doors_close(struct doors *d);
+bool doors_are_open(const struct doors *d);
+
+/* Accepts the pending connection and closes it. */
+void doors_turn_away(uv_stream_t *listener);
+
+#endif

@@ -1,0 +1,503 @@
+/*
+ * inward - see the header.
+ *
+ * A stanza's way: taken ── normalised ──► sent ──► delivered
+ *                   │                      ├─────► failed     ── error back
+ *                   │                      └─────► timed out  ── error back
+ *                   └──► answered, refused, dropped: all done here
+ *
+ * A stream's:  reading ── window full ──► paused ── 5 s ──► refusing
+ *                 ▲                          │                  │
+ *                 └──────── window has room ─┴──────────────────┘
+ */
+#include "edge-proxy/inward.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/jid.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "common/xml.h"
+#include "edge-proxy/hosting.h"
+#include "edge-proxy/normalise.h"
+#include "edge-proxy/render.h"
+#include "edge-proxy/stream_info.h"
+#include "proto/channel.h"
+
+enum { PAUSE_MS = 5000, REPLY_MAX = 64 * 1024 };
+
+enum flow { FLOW_READING, FLOW_PAUSED, FLOW_REFUSING };
+
+static const struct {
+	const char *name;
+	unsigned next;
+} flows[] = {
+	[FLOW_READING] = { "reading", 1u << FLOW_PAUSED },
+	[FLOW_PAUSED] = { "paused", 1u << FLOW_READING | 1u << FLOW_REFUSING },
+	[FLOW_REFUSING] = { "refusing", 1u << FLOW_READING },
+};
+
+struct inward_stream {
+	struct list all;
+	struct inward *in;
+	char id[STREAM_ID_SIZE];
+	void *stream;
+	enum flow flow;
+	struct clock_timer pause;
+	struct list pending;
+	size_t count;    /* of pending */
+	uint32_t window; /* as of the last stanza */
+	struct log log;
+};
+
+/* One stanza under way: what an error about it needs. */
+struct pending {
+	struct list all;
+	struct list of_stream;
+	struct inward *in;
+	struct inward_stream *stream; /* NULL when it is gone */
+	struct channel *channel;
+	uint64_t seq;
+	struct clock_timer deadline;
+	bool may_bounce;
+	const char *name; /* static: message, presence, iq */
+	struct jid from, to;
+	char *id;
+};
+
+struct inward {
+	struct inward_opts opts;
+	struct list streams;
+	struct list pending;
+	size_t under_way;
+	struct normalised normalised;
+	struct buf xml;
+	struct inward_counters counters;
+	struct log log;
+};
+
+int
+inward_new(struct inward **out, const struct inward_opts *opts)
+{
+	struct inward *in = calloc(1, sizeof(*in));
+
+	if (in == NULL)
+		return ERR_NOMEM;
+	in->opts = *opts;
+	list_init(&in->streams);
+	list_init(&in->pending);
+	normalise_init(&in->normalised);
+	buf_init(&in->xml, REPLY_MAX);
+	log_init(&in->log, "inward");
+	*out = in;
+	return 0;
+}
+
+/* --- the flow of a stream ----------------------------------------------- */
+
+/* The only place that writes s->flow. */
+static void
+set_flow(struct inward_stream *s, enum flow to)
+{
+	struct inward *in = s->in;
+
+	assert((flows[s->flow].next & 1u << to) != 0);
+	log_info(&s->log, "flow", "from=%s to=%s unanswered=%zu",
+	    flows[s->flow].name, flows[to].name, s->count);
+	if (to == FLOW_PAUSED) {
+		in->counters.paused++;
+		clock_timer_start(&s->pause, PAUSE_MS);
+		in->opts.ops->pause(s->stream, in->opts.arg);
+	} else {
+		clock_timer_stop(&s->pause);
+		if (s->flow == FLOW_PAUSED)
+			in->opts.ops->resume(s->stream, in->opts.arg);
+	}
+	s->flow = to;
+}
+
+/* Whether what the stream waits for is held by a gateway that is there. */
+static bool
+is_attended(const struct inward_stream *s)
+{
+	LIST_FOREACH (it, &s->pending)
+		if (channel_is_up(
+			list_entry(it, struct pending, of_stream)->channel))
+			return true;
+	return false;
+}
+
+static void
+on_pause_over(struct clock_timer *t, void *arg)
+{
+	struct inward_stream *s = arg;
+
+	/* Nobody there: held back for as long as that lasts. */
+	if (is_attended(s))
+		set_flow(s, FLOW_REFUSING);
+	else
+		clock_timer_start(t, PAUSE_MS);
+}
+
+static void
+made_room(struct inward_stream *s)
+{
+	if (s->flow != FLOW_READING && s->count < s->window)
+		set_flow(s, FLOW_READING);
+}
+
+int
+inward_stream_open(
+    struct inward_stream **out, struct inward *in, const char *id, void *stream)
+{
+	struct inward_stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->in = in;
+	s->stream = stream;
+	snprintf(s->id, sizeof(s->id), "%s", id);
+	list_init(&s->pending);
+	list_append(&in->streams, &s->all);
+	clock_timer_init(&s->pause, in->opts.clock, on_pause_over, s);
+	log_init(&s->log, "inward");
+	log_object(&s->log, "stream=%s", s->id);
+	*out = s;
+	return 0;
+}
+
+void
+inward_stream_close(struct inward_stream *s)
+{
+	if (s == NULL)
+		return;
+	clock_timer_stop(&s->pause);
+	LIST_FOREACH_SAFE (it, &s->pending) {
+		struct pending *p = list_entry(it, struct pending, of_stream);
+
+		p->stream = NULL;
+		list_remove(&p->of_stream);
+	}
+	list_remove(&s->all);
+	free(s);
+}
+
+void
+inward_channels_changed(struct inward *in)
+{
+	LIST_FOREACH (it, &in->streams) {
+		struct inward_stream *s =
+		    list_entry(it, struct inward_stream, all);
+
+		if (s->flow == FLOW_PAUSED)
+			clock_timer_start(&s->pause, PAUSE_MS);
+	}
+}
+
+/* --- stanzas under way -------------------------------------------------- */
+
+static void
+free_pending(struct pending *p)
+{
+	clock_timer_stop(&p->deadline);
+	list_remove(&p->all);
+	list_remove(&p->of_stream);
+	jid_finish(&p->from);
+	jid_finish(&p->to);
+	free(p->id);
+	free(p);
+}
+
+void
+inward_free(struct inward *in)
+{
+	if (in == NULL)
+		return;
+	LIST_FOREACH_SAFE (it, &in->streams)
+		inward_stream_close(list_entry(it, struct inward_stream, all));
+	LIST_FOREACH_SAFE (it, &in->pending)
+		free_pending(list_entry(it, struct pending, all));
+	normalise_finish(&in->normalised);
+	buf_finish(&in->xml);
+	free(in);
+}
+
+/* It is settled: the stream has room for another one. */
+static void
+remove_pending(struct pending *p)
+{
+	struct inward_stream *s = p->stream;
+
+	p->in->under_way--;
+	free_pending(p);
+	if (s != NULL) {
+		s->count--;
+		made_room(s);
+	}
+}
+
+/* Tells the sender that his stanza failed, if he is to be told. */
+static void
+bounce(struct pending *p, const struct channel_result *r)
+{
+	struct inward *in = p->in;
+	const struct render_stanza_error e = {
+		.name = p->name,
+		.from = p->to.full,
+		.to = p->from.full,
+		.id = p->id,
+		.condition = r->condition,
+		.type = r->error_type,
+		.text = r->text,
+		.by = p->to.domain,
+	};
+	int rc;
+
+	log_info(&in->log, "stanza-failed",
+	    "stanza=%s from=%s to=%s condition=%s text=%s told=%d", p->name,
+	    p->from.ascii, p->to.ascii, condition_str(r->condition), r->text,
+	    p->may_bounce);
+	if (!p->may_bounce)
+		return;
+	buf_clear(&in->xml);
+	rc = render_stanza_error(&in->xml, &e);
+	if (rc == 0)
+		in->opts.ops->reply(
+		    p->to.ascii, p->from.ascii, &in->xml, in->opts.arg);
+	else
+		log_error(&in->log, "error-lost", "to=%s error=%s",
+		    p->from.ascii, err_str(rc));
+}
+
+void
+inward_result(struct inward *in, void *cookie, const struct channel_result *r)
+{
+	struct pending *p = cookie;
+
+	assert(p->in == in);
+	if (r->delivered) {
+		in->counters.delivered++;
+	} else {
+		in->counters.failed++;
+		bounce(p, r);
+	}
+	remove_pending(p);
+}
+
+static void
+on_deadline(struct clock_timer *t, void *arg)
+{
+	static const struct channel_result late = {
+		.condition = COND_REMOTE_SERVER_TIMEOUT,
+		.text = "no answer in time",
+	};
+	struct pending *p = arg;
+
+	(void)t;
+	(void)channel_withdraw(p->channel, p->seq);
+	p->in->counters.timed_out++;
+	bounce(p, &late);
+	remove_pending(p);
+}
+
+void
+inward_forget(struct inward *in, const struct channel *ch)
+{
+	static const struct channel_result gone = {
+		.condition = COND_REMOTE_SERVER_TIMEOUT,
+		.text = "the gateway is gone",
+	};
+
+	LIST_FOREACH_SAFE (it, &in->pending) {
+		struct pending *p = list_entry(it, struct pending, all);
+
+		if (p->channel != ch)
+			continue;
+		(void)channel_withdraw(p->channel, p->seq);
+		in->counters.failed++;
+		bounce(p, &gone);
+		remove_pending(p);
+	}
+}
+
+size_t
+inward_under_way(const struct inward *in)
+{
+	return in->under_way;
+}
+
+const struct inward_counters *
+inward_counters(const struct inward *in)
+{
+	return &in->counters;
+}
+
+/* --- taking ------------------------------------------------------------- */
+
+/* The name of the stanza as a string that outlives it, and whether its sender
+ * is to hear of a failure. */
+static void
+judge(struct pending *p, const struct xml_elem *e)
+{
+	static const char *const names[] = { "message", "presence", "iq" };
+	const char *type = xml_attr(e, "type");
+
+	p->may_bounce = true;
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(e->name, names[i]) == 0)
+			p->name = names[i];
+	assert(p->name != NULL);
+	if (type == NULL)
+		return;
+	if (strcmp(type, "error") == 0 ||
+	    (strcmp(p->name, "iq") == 0 && strcmp(type, "result") == 0) ||
+	    (strcmp(p->name, "presence") == 0 &&
+		(strcmp(type, "unavailable") == 0 ||
+		    strcmp(type, "probe") == 0)))
+		p->may_bounce = false;
+}
+
+static int
+make_pending(struct pending **out, struct inward *in, const struct xml_elem *e,
+    const struct jid *from, const struct jid *to)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+	const char *id = xml_attr(e, "id");
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->in = in;
+	list_init(&p->all);
+	list_init(&p->of_stream);
+	clock_timer_init(&p->deadline, in->opts.clock, on_deadline, p);
+	judge(p, e);
+	if (jid_copy(&p->from, from) < 0 || jid_copy(&p->to, to) < 0 ||
+	    (id != NULL && (p->id = strdup(id)) == NULL)) {
+		free_pending(p);
+		return ERR_NOMEM;
+	}
+	*out = p;
+	return 0;
+}
+
+/* Not taken: the sender is told at once. */
+static void
+refuse(struct pending *p, enum condition condition, const char *text)
+{
+	const struct channel_result r = { .condition = condition,
+		.text = text };
+
+	p->in->counters.refused++;
+	bounce(p, &r);
+	free_pending(p);
+}
+
+/* Gives the frame to the channel, or refuses the stanza. */
+static void
+send_frame(struct inward_stream *s, struct pending *p, const char *node)
+{
+	struct inward *in = s->in;
+	const struct hosting_settings *settings =
+	    hosting_settings(in->opts.hosting, p->to.ascii);
+	int rc;
+
+	s->window = settings->inward_window;
+	if (s->count >= s->window) {
+		refuse(p, COND_RESOURCE_CONSTRAINT, "too much unanswered");
+		return;
+	}
+	p->channel =
+	    node != NULL ? in->opts.ops->channel(node, in->opts.arg) : NULL;
+	if (p->channel == NULL) {
+		refuse(p, COND_SERVICE_UNAVAILABLE, NULL);
+		return;
+	}
+	rc = channel_send(p->channel, &in->normalised.frame, p, &p->seq);
+	if (rc < 0) {
+		log_warn(&s->log, "channel-full", "node=%s error=%s", node,
+		    err_str(rc));
+		refuse(p, COND_RESOURCE_CONSTRAINT, NULL);
+		return;
+	}
+	in->counters.sent++;
+	in->under_way++;
+	p->stream = s;
+	list_append(&in->pending, &p->all);
+	list_append(&s->pending, &p->of_stream);
+	s->count++;
+	clock_timer_start(&p->deadline, settings->inward_deadline_ms);
+	if (s->flow == FLOW_READING && s->count >= s->window)
+		set_flow(s, FLOW_PAUSED);
+}
+
+/* A frame for the owner of the domain, or for the node that an answer to a
+ * ping names.  Such an answer is dropped when the node is not there: it proves
+ * nothing to anybody else. */
+static int
+forward(struct inward_stream *s, const struct xml_elem *e,
+    const struct jid *from, const struct jid *to)
+{
+	struct inward *in = s->in;
+	const char *node = in->normalised.node;
+	struct pending *p;
+	int rc;
+
+	rc = make_pending(&p, in, e, from, to);
+	if (rc < 0)
+		return rc;
+	if (node[0] == '\0')
+		node = hosting_owner(in->opts.hosting, to->ascii);
+	else
+		p->may_bounce = false;
+	send_frame(s, p, node);
+	return 0;
+}
+
+int
+inward_take(struct inward_stream *s, const struct xml_elem *e,
+    const struct jid *from, const struct jid *to)
+{
+	struct inward *in = s->in;
+	struct normalised *n = &in->normalised;
+	const struct normalise_ctx ctx = {
+		.from = from, .to = to, .stream = s->id
+	};
+	int rc;
+
+	rc = normalise_stanza(n, e, &ctx);
+	if (rc < 0)
+		return rc;
+	in->counters.stanzas++;
+	switch (n->outcome) {
+	case NORMALISE_FRAME:
+		return forward(s, e, from, to);
+	case NORMALISE_ANSWER:
+		in->counters.answered++;
+		in->opts.ops->reply(
+		    to->ascii, from->ascii, &n->xml, in->opts.arg);
+		break;
+	case NORMALISE_REFUSE:
+		in->counters.refused++;
+		log_info(&s->log, "stanza-refused",
+		    "stanza=%s from=%s to=%s condition=%s reason=%s", e->name,
+		    from->ascii, to->ascii, condition_str(n->condition),
+		    n->why);
+		in->opts.ops->reply(
+		    to->ascii, from->ascii, &n->xml, in->opts.arg);
+		break;
+	case NORMALISE_DROP:
+		in->counters.dropped++;
+		log_debug(&s->log, "stanza-dropped",
+		    "stanza=%s from=%s to=%s reason=%s", e->name, from->ascii,
+		    to->ascii, n->why);
+		break;
+	}
+	return 0;
+}

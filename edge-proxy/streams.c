@@ -1,0 +1,422 @@
+/*
+ * streams - see the header.
+ *
+ * What the keeper hands down is gathered piece by piece and comes into force
+ * as a whole with KW_APPLY.  The first time that opens the edge; later times
+ * replace certificates, trust, gateways and addresses.  A set that cannot be
+ * used is refused and leaves everything as it was.
+ *
+ * Order at the first time: contexts made, one handshake in memory (it makes
+ * OpenSSL load what it loads late), listeners opened, sandbox, ready.
+ */
+#include "edge-proxy/streams.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/tls_identity.h"
+#include "edge-proxy/child.h"
+#include "edge-proxy/edge.h"
+#include "edge-proxy/edge_conf.h"
+#include "edge-proxy/identities.h"
+#include "edge-proxy/keeper_wire.h"
+#include "edge-proxy/resolver_client.h"
+#include "edge-proxy/sandbox.h"
+
+/* A blob that is kept until KW_APPLY. */
+struct piece {
+	char *data;
+	size_t len;
+};
+
+struct pair {
+	struct piece certificate, key;
+};
+
+/* What has come since the last KW_APPLY. */
+struct staged {
+	struct edge_conf *conf;
+	struct pair pairs[EDGE_CONF_CERTIFICATES_MAX];
+	size_t pair_count;
+	struct piece trust;
+	struct pair inner;
+	struct piece inner_trust;
+};
+
+struct process {
+	struct child child;
+	int dns;
+	struct staged staged;
+	struct identities *identities;
+	struct resolver_client *resolver;
+	struct edge *edge;
+	bool stopping;
+	struct log log;
+};
+
+/* --- gathering ---------------------------------------------------------- */
+
+static void
+drop_piece(struct piece *p)
+{
+	if (p->data != NULL)
+		OPENSSL_cleanse(p->data, p->len);
+	free(p->data);
+	*p = (struct piece){ 0 };
+}
+
+static int
+keep_piece(struct piece *p, const struct keeper_blob *blob)
+{
+	drop_piece(p);
+	p->data = malloc(blob->len + 1);
+	if (p->data == NULL)
+		return ERR_NOMEM;
+	memcpy(p->data, blob->data, blob->len);
+	p->data[blob->len] = '\0';
+	p->len = blob->len;
+	return 0;
+}
+
+static int
+keep_pair(struct pair *p, const struct keeper_blob *blobs)
+{
+	int rc = keep_piece(&p->certificate, &blobs[0]);
+
+	return rc < 0 ? rc : keep_piece(&p->key, &blobs[1]);
+}
+
+static void
+drop_staged(struct staged *s)
+{
+	edge_conf_free(s->conf);
+	for (size_t i = 0; i < s->pair_count; i++) {
+		drop_piece(&s->pairs[i].certificate);
+		drop_piece(&s->pairs[i].key);
+	}
+	drop_piece(&s->trust);
+	drop_piece(&s->inner.certificate);
+	drop_piece(&s->inner.key);
+	drop_piece(&s->inner_trust);
+	*s = (struct staged){ 0 };
+}
+
+static void
+end(struct process *p, int status)
+{
+	resolver_client_close(p->resolver);
+	p->resolver = NULL;
+	child_end(&p->child, status);
+}
+
+/* What was handed down is of no use.  While nothing is in force yet that is
+ * the end of the process. */
+static void
+refuse(struct process *p, const char *why)
+{
+	const struct keeper_blob text = { (const uint8_t *)why, strlen(why) };
+
+	log_error(&p->log, "hand-over-refused", "reason=%s", why);
+	keeper_link_send(p->child.link, KW_REFUSED, &text, 1, -1);
+	if (p->edge == NULL)
+		end(p, 1);
+}
+
+/* --- coming into force -------------------------------------------------- */
+
+static int
+make_identity(struct tls_identity *out, const struct pair *pair,
+    const struct piece *trust, bool inner, char *why, size_t size)
+{
+	const struct tls_identity_opts opts = {
+		.certificate = pair->certificate.data,
+		.certificate_len = pair->certificate.len,
+		.key = pair->key.data,
+		.key_len = pair->key.len,
+		.trust = trust->data,
+		.trust_len = trust->len,
+		.peer = inner ? TLS_PEER_REQUIRED : TLS_PEER_RECORDED,
+		.judge_as_server = true,
+		.min_version = inner ? TLS1_3_VERSION : TLS1_2_VERSION,
+	};
+
+	return tls_identity_init(out, &opts, why, size);
+}
+
+static int
+make_identities(
+    struct identities **out, const struct staged *s, char *why, size_t size)
+{
+	struct identities *ids;
+	char text[256];
+	int rc;
+
+	rc = identities_new(&ids);
+	for (size_t i = 0; rc == 0 && i < s->pair_count; i++) {
+		struct tls_identity id;
+
+		rc = make_identity(
+		    &id, &s->pairs[i], &s->trust, false, text, sizeof(text));
+		if (rc < 0) {
+			snprintf(why, size, "/external/certificates/%zu: %s", i,
+			    text);
+			identities_free(ids);
+			return rc;
+		}
+		rc = identities_add(ids, &id);
+		if (rc < 0) {
+			tls_identity_finish(&id);
+			identities_free(ids);
+		}
+	}
+	if (rc < 0) {
+		snprintf(why, size, "%s", err_str(rc));
+		return rc;
+	}
+	*out = ids;
+	return 0;
+}
+
+/* Moves what one side wants to say over to the other. */
+static void
+carry(BIO *from, BIO *to)
+{
+	char piece[4096];
+	int n;
+
+	while ((n = BIO_read(from, piece, sizeof(piece))) > 0)
+		BIO_write(to, piece, n);
+}
+
+/* One handshake with ourselves, so that whatever OpenSSL loads or opens at its
+ * first is loaded and opened.  How it ends does not matter. */
+static void
+warm_up(const struct tls_identity *id)
+{
+	SSL *server = SSL_new(id->server), *client = SSL_new(id->client);
+	BIO *ends[4] = { NULL };
+
+	for (size_t i = 0; i < 4; i++) {
+		ends[i] = BIO_new(BIO_s_mem());
+		if (ends[i] != NULL)
+			BIO_set_mem_eof_return(ends[i], -1);
+	}
+	if (server != NULL && client != NULL && ends[0] != NULL &&
+	    ends[1] != NULL && ends[2] != NULL && ends[3] != NULL) {
+		SSL_set_bio(server, ends[0], ends[1]);
+		SSL_set_bio(client, ends[2], ends[3]);
+		SSL_set_accept_state(server);
+		SSL_set_connect_state(client);
+		for (int i = 0; i < 8; i++) {
+			(void)SSL_do_handshake(client);
+			carry(ends[3], ends[0]);
+			(void)SSL_do_handshake(server);
+			carry(ends[1], ends[2]);
+		}
+	} else {
+		for (size_t i = 0; i < 4; i++)
+			BIO_free(ends[i]);
+	}
+	SSL_free(server);
+	SSL_free(client);
+	ERR_clear_error();
+}
+
+static void
+on_edge_stopped(void *arg)
+{
+	struct process *p = arg;
+
+	p->edge = NULL;
+	end(p, 0);
+}
+
+/* The first time. */
+static int
+begin(
+    struct process *p, const struct tls_identity *inner, char *why, size_t size)
+{
+	const struct edge_conf *conf = p->staged.conf;
+	struct edge_opts opts = {
+		.loop = &p->child.loop,
+		.clock = p->child.clock,
+		.identities = p->identities,
+		.conf = conf,
+		.inner = inner->server,
+		.on_stopped = on_edge_stopped,
+		.arg = p,
+	};
+	int rc;
+
+	warm_up(inner);
+	snprintf(why, size, "the line to the resolver cannot be opened");
+	rc = resolver_client_open(
+	    &p->resolver, &p->child.loop, p->child.clock, p->dns);
+	p->dns = -1;
+	if (rc < 0)
+		return rc;
+	opts.resolver = p->resolver;
+	rc = edge_open(&p->edge, &opts, why, size);
+	if (rc < 0)
+		return rc;
+	rc = sandbox_enter(SANDBOX_STREAMS, conf->sandbox);
+	/* Not one more turn of the loop without it; it has said why. */
+	if (rc < 0)
+		exit(1);
+	return 0;
+}
+
+/* Everything is there: it comes into force, or nothing of it does. */
+static void
+apply(struct process *p)
+{
+	struct staged *s = &p->staged;
+	struct identities *ids = NULL;
+	struct tls_identity inner = { 0 };
+	char why[512] = "incomplete";
+	int rc = ERR_CONFIG;
+
+	if (s->conf == NULL || s->pair_count == 0 || s->trust.data == NULL ||
+	    s->inner_trust.data == NULL)
+		goto fail;
+	edge_conf_apply_log(s->conf);
+	rc = make_identities(&ids, s, why, sizeof(why));
+	if (rc < 0)
+		goto fail;
+	rc = make_identity(
+	    &inner, &s->inner, &s->inner_trust, true, why, sizeof(why));
+	if (rc < 0)
+		goto fail;
+	identities_replace(p->identities, ids);
+	ids = NULL;
+	if (p->edge == NULL) {
+		rc = begin(p, &inner, why, sizeof(why));
+	} else {
+		snprintf(why, sizeof(why), "the edge cannot take it over");
+		rc = edge_reload(p->edge, s->conf, inner.server);
+	}
+	if (rc < 0)
+		goto fail;
+	keeper_link_send(p->child.link, KW_READY, NULL, 0, -1);
+	log_info(&p->log, "in-force", "certificates=%zu gateways=%zu",
+	    s->pair_count, s->conf->gateway_count);
+	tls_identity_finish(&inner);
+	drop_staged(s);
+	return;
+
+fail:
+	identities_free(ids);
+	tls_identity_finish(&inner);
+	drop_staged(s);
+	refuse(p, why);
+}
+
+/* --- the keeper's messages ---------------------------------------------- */
+
+static void
+on_stop(void *arg)
+{
+	struct process *p = arg;
+
+	if (p->edge != NULL)
+		edge_stop(p->edge);
+	else
+		end(p, 0);
+}
+
+/* Keeps one message's content for KW_APPLY. */
+static int
+stage(struct process *p, enum keeper_message type,
+    const struct keeper_blob *blobs, char *why, size_t size)
+{
+	struct staged *s = &p->staged;
+	int rc = 0;
+
+	if (type == KW_CONF) {
+		/* A new set begins. */
+		drop_staged(s);
+		return edge_conf_parse(&s->conf, "edge.json",
+		    (const char *)blobs[0].data, blobs[0].len, why, size);
+	}
+	snprintf(why, size, "out of memory, or too many certificates");
+	if (type == KW_EXTERNAL) {
+		if (s->pair_count == EDGE_CONF_CERTIFICATES_MAX)
+			return ERR_FULL;
+		return keep_pair(&s->pairs[s->pair_count++], blobs);
+	}
+	if (type == KW_TRUST)
+		return keep_piece(&s->trust, &blobs[0]);
+	rc = keep_pair(&s->inner, blobs);
+	return rc < 0 ? rc : keep_piece(&s->inner_trust, &blobs[2]);
+}
+
+static void
+on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
+    void *arg)
+{
+	struct process *p = arg;
+	char why[512];
+	int rc;
+
+	switch (type) {
+	case KW_CONF:
+	case KW_EXTERNAL:
+	case KW_TRUST:
+	case KW_INTERNAL:
+		if (stage(p, type, blobs, why, sizeof(why)) < 0)
+			refuse(p, why);
+		break;
+	case KW_APPLY:
+		apply(p);
+		break;
+	case KW_RESOLVER:
+		if (p->resolver == NULL) {
+			close(fd);
+			break;
+		}
+		rc = resolver_client_attach(p->resolver, fd);
+		if (rc < 0)
+			log_error(
+			    &p->log, "resolver-lost", "error=%s", err_str(rc));
+		break;
+	case KW_STOP:
+		on_stop(p);
+		break;
+	case KW_READY:
+	case KW_REFUSED:
+		refuse(p, "not for streams");
+		break;
+	}
+}
+
+int
+streams_main(int control, int dns)
+{
+	const struct child_opts opts = {
+		.name = "streams",
+		.control = control,
+		.on_message = on_message,
+		.on_stop = on_stop,
+	};
+	struct process p = { .dns = dns };
+	int status;
+
+	log_init(&p.log, "streams");
+	if (identities_new(&p.identities) < 0)
+		return 1;
+	status = child_run(&p.child, &opts, &p);
+	drop_staged(&p.staged);
+	identities_free(p.identities);
+	if (p.dns >= 0)
+		close(p.dns);
+	return status;
+}
