@@ -8,8 +8,13 @@
  * items separated by single spaces; the compiler checks it as printf, and
  * each value is quoted and escaped on its own when it holds anything but
  * printable ASCII without space, quote, backslash and '=', so nothing a
- * peer sends can forge a line or a key.  Supported conversions: %s %d %u
- * %zu %llu %lld.  NULL for %s prints '-'.
+ * peer sends can forge a line or a key.  A value may be put together from
+ * several conversions (peer=%s:%d) and is then quoted as one.  Supported
+ * conversions: %s %.*s %c %d %u %x with the usual length modifiers.  NULL for
+ * %s prints '-'.
+ *
+ * What is too long is cut inside a value, marked with "...".  A line that
+ * cannot be written is dropped and counted on the next one (lost_lines).
  *
  * Message bodies and secrets are never passed to these functions; the only
  * exception is log_body(), which is silent unless the admin switched bodies on.

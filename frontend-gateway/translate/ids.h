@@ -3,9 +3,8 @@
  *
  * All of them are hashes, so that the same thing gets the same name again
  * after a restart and on every node that knows the secret, and nothing of the
- * inner side shows.  Stanza ids and threads contain no character that an
- * id of the ping barrier ("sp1-...") begins with and so cannot be taken for
- * one.  Pure.
+ * inner side shows.  Neither a stanza id nor a thread can begin with "sp1-",
+ * so none is taken for an id of the ping barrier.  Pure.
  */
 #ifndef FRONTEND_GATEWAY_TRANSLATE_IDS_H
 #define FRONTEND_GATEWAY_TRANSLATE_IDS_H
