@@ -1,3 +1,5 @@
+/* Four digits at a time.  A quad is decoded whole and only then looked at for
+ * bits that should be zero, so each text has exactly one accepted form. */
 #include "common/base64.h"
 
 #include "common/buf.h"

@@ -47,11 +47,12 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
-/* Text that grows in someone's array and is silently full at its end. */
+/* Text that grows in someone's array until that is full. */
 struct out {
 	char *at;
 	size_t len;
 	size_t size; /* without the NUL */
+	bool cut;    /* a value that was longer */
 };
 
 /* --- values ------------------------------------------------------------- */
@@ -114,26 +115,27 @@ escape(char piece[16], const char *s, size_t len, size_t *used)
 
 /* False when there was no room even for the shortest form. */
 static bool
-put_value(struct out *o, const char *s, size_t len)
+put_value(struct out *o, const struct out *value)
 {
 	static const char cut[] = "...\"";
 	const size_t cut_len = sizeof(cut) - 1;
 	char piece[16];
 	size_t used;
 
-	if (is_plain(s, len) && put(o, s, len))
+	if (!value->cut && is_plain(value->at, value->len) &&
+	    put(o, value->at, value->len))
 		return true;
 	if (o->size - o->len < 1 + cut_len)
 		return false;
 	put(o, "\"", 1);
-	for (size_t i = 0; i < len; i += used) {
-		size_t n = escape(piece, s + i, len - i, &used);
+	for (size_t i = 0; i < value->len; i += used) {
+		size_t n = escape(piece, value->at + i, value->len - i, &used);
 
 		if (o->size - o->len < n + cut_len)
 			return put(o, cut, cut_len);
 		put(o, piece, n);
 	}
-	return put(o, "\"", 1);
+	return value->cut ? put(o, cut, cut_len) : put(o, "\"", 1);
 }
 
 /* --- the format --------------------------------------------------------- */
@@ -219,6 +221,7 @@ put_string(struct out *value, const struct conversion *c, const char *s)
 	if (s == NULL)
 		s = "-";
 	len = c->precision >= 0 ? strnlen(s, (size_t)c->precision) : strlen(s);
+	value->cut = value->cut || len > room;
 	put(value, s, len < room ? len : room);
 }
 
@@ -276,7 +279,7 @@ put_items(struct out *o, bool first, const char *fmt, struct args *args)
 	while (*fmt == ' ')
 		fmt++;
 	while (*fmt != '\0' && readable) {
-		struct out value = { text, 0, sizeof(text) };
+		struct out value = { text, 0, sizeof(text), false };
 		size_t start = o->len;
 		const char *f = fmt;
 		bool fits;
@@ -297,7 +300,7 @@ put_items(struct out *o, bool first, const char *fmt, struct args *args)
 			f = parse_conversion(f + 1, &c, args);
 			readable = put_conversion(&value, &c, args);
 		}
-		if (!fits || !put_value(o, text, value.len)) {
+		if (!fits || !put_value(o, &value)) {
 			o->len = start;
 			return;
 		}
@@ -384,7 +387,7 @@ log_init(struct log *l, const char *component)
 void
 log_object(struct log *l, const char *fmt, ...)
 {
-	struct out o = { l->object, 0, sizeof(l->object) - 1 };
+	struct out o = { l->object, 0, sizeof(l->object) - 1, false };
 	struct args args;
 
 	va_start(args.ap, fmt);
@@ -398,7 +401,7 @@ log_event(const struct log *l, enum log_level level, const char *event,
     const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
-	struct out o = { line, 0, sizeof(line) - 1 };
+	struct out o = { line, 0, sizeof(line) - 1, false };
 	struct args args;
 
 	if (!log_enabled(l, level))

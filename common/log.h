@@ -32,7 +32,7 @@ struct log {
 	char object[120];      /* "key=value ..." put before the rest, or "" */
 };
 
-/* component must be static; object may be NULL. */
+/* component must be static. */
 void log_init(struct log *l, const char *component);
 /* Sets the object part; same format rules as the events. */
 void log_object(struct log *l, const char *fmt, ...)
@@ -58,7 +58,8 @@ int log_level_parse(enum log_level *out, const char *name);
 bool log_enabled(const struct log *l, enum log_level level);
 /* Where lines go; -1 = nowhere.  Default 2.  The descriptor is borrowed. */
 void log_set_fd(int fd);
-/* A prefix for the process ("streams", "resolver"); static string. */
+/* Put before the component with a slash ("streams/s2s_in"); static string, or
+ * NULL. */
 void log_set_process(const char *name);
 
 #endif

@@ -1,3 +1,4 @@
+/* OpenSSL seeds its generator from the kernel and again after a fork. */
 #include "common/random.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* One decoder, by the table of RFC 3629 section 4: the lead byte decides the
+ * length and how the second byte is bounded. */
 #include "common/utf8.h"
 
 /* Length that the lead byte announces, and the bounds of the second byte,

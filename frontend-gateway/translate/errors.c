@@ -1,3 +1,6 @@
+/* Two tables.  Outward failures are looked up by condition; inward ones by
+ * status, after the cases that depend on more than the status: taken, nobody
+ * waits for it, worth another try, a sender who may not know. */
 #include "frontend-gateway/translate/errors.h"
 
 #include <string.h>

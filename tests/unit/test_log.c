@@ -96,6 +96,11 @@ test_cutting(void **state)
 	assert_true(strlen(l.object) < sizeof(l.object));
 	assert_string_equal(l.object + strlen(l.object) - 4, "...\"");
 	log_object(&l, "id=%s", "1");
+	log_info(&l, "e", "long=%s after=%d", big, 1);
+	got = lines();
+	len = strlen(got);
+	assert_in_range(len, 2048, 2200);
+	assert_string_equal(got + len - 14, "x...\" after=1\n");
 	memset(big, '\n', 2000);
 	log_info(&l, "e", "a=%s b=%s c=%s d=%d", big, big, "short", 1);
 	got = lines();
