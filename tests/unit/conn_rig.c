@@ -8,6 +8,7 @@
 #include "tests/unit/conn_rig.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,8 +192,11 @@ int
 conn_rig_raw_client(struct rig *r)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int on = 1;
 
 	assert_true(fd >= 0);
+	assert_int_equal(
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
 	assert_int_equal(
 	    connect(fd, (const struct sockaddr *)&r->addr, sizeof r->addr), 0);
 	conn_rig_until(r, r->server.conn != NULL);
