@@ -57,7 +57,7 @@ hosted_json(const struct gateway_conf *c, bool *ok)
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < c->hosted_count; i++)
-		append(all, json_pack("{s:s}", "Domain", c->hosted[i]), ok);
+		append(all, json_pack("{s:s}", "domain", c->hosted[i]), ok);
 	return all;
 }
 
