@@ -388,8 +388,7 @@ read_users(struct gateway_conf *c, struct conf_obj *root)
 			return;
 		}
 		if (!gateway_conf_hosts(c, j.ascii))
-			conf_fail(
-			    root, key, "'%s': %s is not hosted", s, j.ascii);
+			conf_fail(root, key, "%s is not hosted", j.ascii);
 		c->users[i] = strdup(j.bare);
 		jid_finish(&j);
 		if (c->users[i] == NULL) {

@@ -1,0 +1,139 @@
+/* The configuration as edges are told it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "common/buf.h"
+#include "edge-proxy/hosting_parse.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/generation.h"
+#include "frontend-gateway/store/store.h"
+#include "tests/unit/gateway_sample.h"
+
+static char dir[64];
+static char why[512];
+static struct store *store;
+
+static int
+on_setup(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/test_generation.XXXXXX");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/gateway.db", dir);
+	return store_open(&store, path, why, sizeof(why));
+}
+
+static int
+on_teardown(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	store_close(store);
+	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
+	return system(cmd);
+}
+
+static struct generation
+make(const char *patch)
+{
+	struct gateway_conf *c = gateway_sample(patch);
+	struct generation g;
+
+	if (generation_make(&g, c, store, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	gateway_conf_free(c);
+	return g;
+}
+
+static void
+the_number_rises_with_the_content(void **state)
+{
+	struct generation a = make(NULL), b = make(NULL);
+	struct generation c = make("{'partners': []}");
+
+	(void)state;
+	assert_int_equal(a.counter, 1);
+	assert_int_equal(b.counter, 1);
+	assert_string_equal(a.hash, b.hash);
+	assert_string_equal(a.text, b.text);
+	assert_int_equal(c.counter, 2);
+	assert_string_not_equal(a.hash, c.hash);
+	generation_finish(&a);
+	generation_finish(&b);
+	generation_finish(&c);
+}
+
+static void
+the_other_half_reads_it(void **state)
+{
+	struct generation g = make("{'partners': [{'Domain': 'a.example',"
+				   "'PartnerType': 'Federated',"
+				   "'AdditionalDomains': ['b.example'],"
+				   "'SupportDialbackNegotiation': false}]}");
+	struct hosting_generation *h = NULL;
+
+	(void)state;
+	if (hosting_parse(&h, g.text, g.len, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_string_equal(h->hash, g.hash);
+	assert_int_equal(h->counter, g.counter);
+	assert_string_equal(h->store, store_facts(store)->id);
+	assert_int_equal(h->hosted_count, 1);
+	assert_string_equal(h->hosted[0], "contoso.example");
+	assert_int_equal(h->partner_count, 2);
+	assert_int_equal(h->partners[0].partner.connection_limit, 20);
+	assert_false(h->partners[0].partner.dialback);
+	assert_string_equal(h->partners[1].partner.domain, "b.example");
+	assert_int_equal(h->settings.inward_deadline_ms, 65000);
+	assert_int_equal(h->settings.outward_deadline_ms, 30000);
+	assert_int_equal(strlen(h->dialback_current), 64);
+	hosting_generation_free(h);
+	generation_finish(&g);
+}
+
+static void
+a_table_no_frame_takes_is_refused(void **state)
+{
+	struct gateway_conf *c;
+	struct generation g;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 0);
+	buf_add_str(&b, "{'partners': [");
+	for (int i = 0; i < 2000; i++)
+		buf_addf(
+		    &b, "%s{'Domain': 'd%d.example'}", i > 0 ? "," : "", i);
+	buf_add_str(&b, "]}");
+	c = gateway_sample(buf_cstr(&b));
+	assert_true(generation_make(&g, c, store, why, sizeof(why)) < 0);
+	assert_non_null(strstr(why, "the partner table takes "));
+	gateway_conf_free(c);
+	buf_finish(&b);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, on_setup, on_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_number_rises_with_the_content),
+		TEST(the_other_half_reads_it),
+		TEST(a_table_no_frame_takes_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+/* Who may write to whom, and what is kept from whom. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/policy/policy.h"
+#include "tests/unit/gateway_sample.h"
+
+#define ANNA "anna@contoso.example"
+#define OLAF "olaf@contoso.example"
+
+static const struct {
+	const char *user, *contact, *domain;
+	bool written; /* the user wrote to the contact before */
+	enum policy_standing standing;
+	const char *reason;
+} inward[] = {
+	{ ANNA, "bo@partner.example", "partner.example", false, POLICY_STRANGER,
+	    "partner-type" },
+	{ ANNA, "bo@partner.example", "partner.example", true, POLICY_KNOWN,
+	    "known" },
+	{ ANNA, "c@more.example", "more.example", false, POLICY_STRANGER,
+	    "partner-type" },
+	{ ANNA, "v@verified.example", "verified.example", false,
+	    POLICY_STRANGER, "partner-type" },
+	{ ANNA, "v@verified.example", "verified.example", true, POLICY_KNOWN,
+	    "known" },
+	{ ANNA, "p@public.example", "public.example", false, POLICY_DENIED,
+	    "partner-type-may-not-start" },
+	{ ANNA, "p@public.example", "public.example", true, POLICY_KNOWN,
+	    "known" },
+	{ OLAF, "bo@partner.example", "partner.example", false, POLICY_DENIED,
+	    "user-not-permitted" },
+	/* A permission that was withdrawn counts more than what was. */
+	{ OLAF, "bo@partner.example", "partner.example", true, POLICY_DENIED,
+	    "user-not-permitted" },
+	{ ANNA, "e@stranger.example", "stranger.example", true, POLICY_DENIED,
+	    "domain-not-a-partner" },
+};
+
+static void
+inward_rights_follow_the_partner_type(void **state)
+{
+	struct gateway_conf *conf = gateway_sample(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(inward) / sizeof(inward[0]); i++) {
+		struct policy_inward v;
+		struct policy *p;
+
+		assert_int_equal(policy_new(&p, conf, 0), 0);
+		if (inward[i].written)
+			policy_remember(p, inward[i].user, inward[i].contact);
+		v = policy_judge_inward(
+		    p, inward[i].user, inward[i].contact, inward[i].domain);
+		if (v.standing != inward[i].standing)
+			fail_msg("row %zu: standing %d (%s)", i, v.standing,
+			    v.reason);
+		assert_string_equal(v.reason, inward[i].reason);
+		/* The other way round, or another contact, is another pair. */
+		v = policy_judge_inward(
+		    p, inward[i].user, "x@public.example", "public.example");
+		assert_int_equal(v.standing, POLICY_DENIED);
+		policy_free(p);
+	}
+	gateway_conf_free(conf);
+}
+
+static const struct {
+	const char *user, *user_domain, *contact_domain;
+	int rc;
+	enum errors_cause cause;
+} outward[] = {
+	{ ANNA, "contoso.example", "partner.example", 0, 0 },
+	{ ANNA, "contoso.example", "public.example", 0, 0 },
+	{ ANNA, "contoso.example", "stranger.example", ERR_DENIED,
+	    ERRORS_PARTNER_UNKNOWN },
+	{ ANNA, "contoso.example", "contoso.example", ERR_DENIED,
+	    ERRORS_PARTNER_UNKNOWN },
+	{ OLAF, "contoso.example", "partner.example", ERR_DENIED,
+	    ERRORS_USER_NOT_PERMITTED },
+	{ "a@other.example", "other.example", "partner.example", ERR_DENIED,
+	    ERRORS_USER_FOREIGN },
+	{ "b@partner.example", "partner.example", "partner.example", ERR_DENIED,
+	    ERRORS_USER_FOREIGN },
+};
+
+static void
+outward_needs_a_permitted_user_and_a_partner(void **state)
+{
+	struct gateway_conf *conf = gateway_sample(NULL);
+	struct policy *p;
+
+	(void)state;
+	assert_int_equal(policy_new(&p, conf, 0), 0);
+	for (size_t i = 0; i < sizeof(outward) / sizeof(outward[0]); i++) {
+		enum errors_cause cause = ERRORS_CAUSE_COUNT;
+		int rc = policy_judge_outward(p, &cause, outward[i].user,
+		    outward[i].user_domain, outward[i].contact_domain);
+
+		assert_int_equal(rc, outward[i].rc);
+		if (rc < 0)
+			assert_int_equal(cause, outward[i].cause);
+	}
+	policy_free(p);
+	gateway_conf_free(conf);
+}
+
+static void
+strangers_cannot_tell_users_apart(void **state)
+{
+	/* Of one class each: about the user, about the rest. */
+	static const int user[] = { 401, 403, 404, 408, 410, 480, 486, 488, 600,
+		603, 604 };
+	static const int rest[] = { 413, 500, 503, 504, 513 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(user) / sizeof(user[0]); i++) {
+		assert_false(policy_conceals(POLICY_KNOWN, user[i]));
+		assert_true(policy_conceals(POLICY_STRANGER, user[i]));
+		assert_true(policy_conceals(POLICY_DENIED, user[i]));
+	}
+	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++) {
+		assert_false(policy_conceals(POLICY_KNOWN, rest[i]));
+		assert_false(policy_conceals(POLICY_STRANGER, rest[i]));
+		assert_true(policy_conceals(POLICY_DENIED, rest[i]));
+	}
+}
+
+static bool
+knows(struct policy *p, int i)
+{
+	char contact[64];
+
+	snprintf(contact, sizeof(contact), "c%d@public.example", i);
+	return policy_judge_inward(p, ANNA, contact, "public.example")
+		   .standing == POLICY_KNOWN;
+}
+
+static void
+the_pair_unused_longest_is_forgotten(void **state)
+{
+	struct gateway_conf *conf = gateway_sample(NULL);
+	char contact[64];
+	struct policy *p;
+
+	(void)state;
+	assert_int_equal(policy_new(&p, conf, 3), 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(contact, sizeof(contact), "c%d@public.example", i);
+		policy_remember(p, ANNA, contact);
+	}
+	assert_true(knows(p, 0)); /* Used: 1 is the oldest now. */
+	policy_remember(p, ANNA, "c3@public.example");
+	assert_true(knows(p, 0));
+	assert_false(knows(p, 1));
+	assert_true(knows(p, 2));
+	assert_true(knows(p, 3));
+	policy_remember(p, ANNA, "c3@public.example");
+	assert_true(knows(p, 0));
+	policy_free(p);
+	gateway_conf_free(conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inward_rights_follow_the_partner_type),
+		cmocka_unit_test(outward_needs_a_permitted_user_and_a_partner),
+		cmocka_unit_test(strangers_cannot_tell_users_apart),
+		cmocka_unit_test(the_pair_unused_longest_is_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
