@@ -327,6 +327,8 @@ struct xml_elem *
 xml_next(const struct xml_elem *e, const struct xml_elem *c, const char *ns,
     const char *name)
 {
+	if (c == NULL)
+		return first_match(e->first, ns, name);
 	assert(c->parent == e);
 	return c->node != NULL ? first_match(c->node->next, ns, name) : NULL;
 }

@@ -69,7 +69,7 @@ xml_attr_ns(const struct xml_elem *e, const char *ns, const char *name);
 /* First child element of that name, or NULL.  ns or name NULL = any. */
 struct xml_elem *
 xml_child(const struct xml_elem *e, const char *ns, const char *name);
-/* Next sibling element after e's child c, same rule. */
+/* Next sibling element after e's child c, same rule; c NULL = the first. */
 struct xml_elem *xml_next(const struct xml_elem *e, const struct xml_elem *c,
     const char *ns, const char *name);
 bool xml_is(const struct xml_elem *e, const char *ns, const char *name);
