@@ -153,9 +153,11 @@ void
 sip_ua_in_repeat(struct ua_dialog *ud)
 {
 	struct sip_ua *ua = ud->ua;
+	uint64_t now = clock_now_ms(ua->opts.clock);
+	uint64_t left;
 	int rc;
 
-	if (clock_now_ms(ua->opts.clock) >= ud->give_up_ms) {
+	if (now >= ud->give_up_ms) {
 		log_info(&ua->log, "no-ack", "call_id=%s", ud->d.call_id);
 		stop_waiting(ud);
 		sip_ua_out_bye(ud);
@@ -170,7 +172,9 @@ sip_ua_in_repeat(struct ua_dialog *ud)
 	ud->interval *= 2;
 	if (ud->interval > ua->timers.t2)
 		ud->interval = ua->timers.t2;
-	clock_timer_start(&ud->repeat, ud->interval);
+	left = ud->give_up_ms - now;
+	clock_timer_start(
+	    &ud->repeat, ud->interval < left ? ud->interval : left);
 }
 
 static struct ua_dialog *
