@@ -211,11 +211,11 @@ read_error(struct normalise_part *p)
 	}
 	frame_put_str(&p->w, FIELD_CONDITION, condition_str(c));
 	normalise_part_ornament(p, FIELD_GONE_TO, gone);
+	type = error != NULL ? xml_attr(error, "type") : NULL;
+	frame_put_str(&p->w, FIELD_ERROR_TYPE,
+	    type != NULL && one_of(type, types) ? type : condition_type(c));
 	if (error == NULL)
 		return;
-	type = xml_attr(error, "type");
-	if (type != NULL && one_of(type, types))
-		frame_put_str(&p->w, FIELD_ERROR_TYPE, type);
 	normalise_part_ornament(p, FIELD_ERROR_BY, xml_attr(error, "by"));
 	normalise_part_ornament(p, FIELD_ERROR_TEXT,
 	    normalise_part_text(p, xml_child(error, NS_STANZA_ERRORS, "text")));

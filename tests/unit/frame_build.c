@@ -45,8 +45,7 @@ put(struct frame_writer *w, unsigned tag, const json_t *value)
 	size_t i;
 
 	if (json_is_array(value)) {
-		json_array_foreach (value, i, item)
-			put(w, tag, item);
+		json_array_foreach(value, i, item) put(w, tag, item);
 	} else if (json_is_integer(value)) {
 		frame_put_u64(w, (enum frame_tag)tag,
 		    (uint64_t)json_integer_value(value));
@@ -73,9 +72,8 @@ frame_build(struct buf *out, const char *json)
 	frame_begin(&w, out,
 	    (enum frame_type)type_of(
 		json_string_value(json_object_get(o, "type"))));
-	json_object_foreach (o, key, value)
-		if (strcmp(key, "type") != 0)
-			put(&w, tag_of(key), value);
+	json_object_foreach(o, key, value) if (strcmp(key, "type") != 0)
+	    put(&w, tag_of(key), value);
 	rc = frame_end(&w);
 	if (rc != 0)
 		fail_msg("%s: %s", json, err_str(rc));
