@@ -80,8 +80,8 @@ def test_a_server_with_the_wrong_certificate_gets_no_message(site, anna):
 
 
 @pytest.mark.parametrize("uri", [
-    "bo%00@partner.example", "b%20o@partner.example", "@partner.example",
-], ids=["nul", "blank", "empty"])
+    "bo%00@partner.example", "bo%0A@partner.example",
+], ids=["nul", "newline"])
 def test_an_address_that_is_none_is_refused(anna, uri):
     response = anna.refused(uri, "hello")
     assert 400 <= response.status < 500
