@@ -362,18 +362,18 @@ script_ended_with(struct script *p, const char *text)
 void
 script_tls_client(struct script *p, struct site *as)
 {
+	buf_clear(&p->seen);
 	assert_int_equal(0,
 	    conn_start_tls_client(p->conn, as->raw->client, 0, NULL, NULL, 0));
 	assert_true(world_run(p->w, &p->secured, 3000));
-	buf_clear(&p->seen);
 }
 
 void
 script_tls_server(struct script *p, struct site *as)
 {
+	buf_clear(&p->seen);
 	assert_int_equal(0, conn_start_tls_server(p->conn, as->raw->server, 0));
 	assert_true(world_run(p->w, &p->secured, 3000));
-	buf_clear(&p->seen);
 }
 
 void

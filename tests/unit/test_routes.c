@@ -1,0 +1,1076 @@
+/*
+ * routes, connector and s2s_out, towards a real inbound stream of ours and
+ * towards servers that follow a script.  The resolver is a table.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/xml.h"
+#include "edge-proxy/resolver_client.h"
+#include "edge-proxy/routes.h"
+#include "edge-proxy/s2s_in.h"
+#include "proto/channel.h"
+#include "tests/unit/stream_world.h"
+
+#define LOCAL  "contoso.example"
+#define REMOTE "partner.example"
+
+/* --- the resolver -------------------------------------------------------- */
+
+struct record {
+	const char *name;
+	enum dns_type type;
+	enum dns_status status;
+	size_t count;
+	struct dns_srv srv[3];
+	const char *addr;
+};
+
+static struct record zone[12];
+static size_t zone_count;
+static char asked[1000];
+
+struct resolver_query {
+	struct clock_timer t;
+	struct clock *clock;
+	const struct record *r;
+	enum dns_type type;
+	resolver_answer_fn *fn;
+	void *arg;
+};
+
+static void
+on_answer_due(struct clock_timer *t, void *arg)
+{
+	struct resolver_query q = *(struct resolver_query *)arg;
+	struct sockaddr_storage addr = { 0 };
+	struct dns_answer a = { .status = DNS_OK, .type = q.type };
+
+	(void)t;
+	free(arg);
+	if (q.r != NULL) {
+		a.status = q.r->status;
+		a.count = q.r->count;
+		a.srv = q.r->srv;
+		if (q.r->addr != NULL) {
+			a.count = 1;
+			uv_ip4_addr(q.r->addr, 0, (struct sockaddr_in *)&addr);
+			a.addr = &addr;
+		}
+	}
+	q.fn(&a, q.arg);
+}
+
+static struct clock *resolver_clock;
+
+int
+resolver_query(struct resolver_query **out, struct resolver_client *rc,
+    const char *name, enum dns_type type, uint64_t limit_ms,
+    resolver_answer_fn *fn, void *arg)
+{
+	struct resolver_query *q = calloc(1, sizeof(*q));
+
+	(void)rc;
+	(void)limit_ms;
+	assert_non_null(q);
+	snprintf(asked + strlen(asked), sizeof(asked) - strlen(asked), "%s/%d ",
+	    name, (int)type);
+	q->type = type;
+	q->fn = fn;
+	q->arg = arg;
+	for (size_t i = 0; i < zone_count; i++) {
+		if (zone[i].type == type && strcmp(zone[i].name, name) == 0)
+			q->r = &zone[i];
+	}
+	clock_timer_init(&q->t, resolver_clock, on_answer_due, q);
+	clock_timer_start(&q->t, 1);
+	*out = q;
+	return 0;
+}
+
+void
+resolver_cancel(struct resolver_query *q)
+{
+	clock_timer_stop(&q->t);
+	free(q);
+}
+
+/* --- the fixture --------------------------------------------------------- */
+
+struct settled {
+	unsigned times;
+	struct channel_result r;
+	char text[200];
+};
+
+struct fixture {
+	struct world w;
+	struct site edge, partner, second;
+	struct routes *routes;
+	bool routes_closed;
+	struct buf seen; /* stanzas at the partner */
+	unsigned stanzas;
+	bool in_up, in_ended, pause_in;
+	struct s2s_in *in;
+	struct buf events;
+	bool something; /* settled or told */
+	struct settled s[400];
+	unsigned settled;
+	unsigned ids;
+	/* a scripted server in place of the partner */
+	struct script p;
+	bool accepted;
+};
+
+static void
+on_in_event(struct s2s_in *s, enum stream_event ev,
+    const struct stream_info *info, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)info;
+	if (ev == STREAM_UP)
+		f->in_up = true;
+	f->in = s;
+	if (f->pause_in)
+		s2s_in_pause(s);
+}
+
+static void
+on_in_stanza(struct s2s_in *s, const struct xml_elem *e, const struct jid *from,
+    const struct jid *to, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)s;
+	(void)from;
+	(void)to;
+	f->stanzas++;
+	if (xml_child(e, "urn:xmpp:ping", "ping") != NULL)
+		buf_addf(&f->seen, "ping:%s ", xml_attr(e, "id"));
+	else
+		buf_addf(&f->seen, "%s ", xml_attr(e, "id"));
+}
+
+static void
+on_in_end(
+    struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
+{
+	struct fixture *f = arg;
+
+	(void)was_up;
+	(void)info;
+	if (f->in == s) {
+		f->in_ended = true;
+		f->in = NULL;
+	}
+}
+
+static const struct s2s_in_events in_events = { on_in_event, on_in_stanza,
+	on_in_end };
+
+static void
+make_id(char *out, void *arg)
+{
+	struct fixture *f = arg;
+
+	snprintf(out, STREAM_ID_SIZE, "edge1.0.%u", ++f->ids);
+}
+
+static void
+on_settled(void *arg, void *cookie, const struct channel_result *r)
+{
+	struct fixture *f = arg;
+	struct settled *s = cookie;
+
+	s->times++;
+	s->r = *r;
+	snprintf(s->text, sizeof(s->text), "%s", r->text ? r->text : "");
+	f->settled++;
+	f->something = true;
+}
+
+static void
+on_event(enum stream_event ev, const struct stream_info *info, void *arg)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(STREAM_OUT, info->direction);
+	assert_int_equal(1, info->pair_count);
+	assert_string_equal(LOCAL, info->pairs[0].local);
+	assert_string_equal(REMOTE, info->pairs[0].remote);
+	assert_true(info->id[0] != '\0');
+	if (ev == STREAM_UP) {
+		assert_string_equal("external", info->auth);
+		assert_string_equal("TLSv1.3", info->tls);
+		assert_null(info->reason);
+	}
+	if (ev == STREAM_FAILED) {
+		assert_non_null(info->condition);
+		assert_non_null(info->reason);
+	}
+	buf_addf(&f->events, "%s", stream_event_str(ev));
+	if (ev == STREAM_UPDATE)
+		buf_addf(&f->events, ":%u", info->proofs);
+	if (info->condition != NULL)
+		buf_addf(&f->events, ":%s", info->condition);
+	buf_add_char(&f->events, ' ');
+	f->something = true;
+}
+
+static void
+on_closed(void *arg)
+{
+	((struct fixture *)arg)->routes_closed = true;
+}
+
+static struct record *
+zone_add(const char *name, enum dns_type type, enum dns_status status)
+{
+	struct record *r = &zone[zone_count++];
+
+	*r = (struct record){ .name = name, .type = type, .status = status };
+	return r;
+}
+
+static uint16_t
+port_of(const struct site *s)
+{
+	return ntohs(((const struct sockaddr_in *)&s->addr)->sin_port);
+}
+
+/* SRV of the partner to that port of loopback. */
+static void
+zone_target(struct record *srv, uint16_t priority, uint16_t port)
+{
+	struct dns_srv *v = &srv->srv[srv->count++];
+
+	*v = (struct dns_srv){ .priority = priority, .port = port };
+	snprintf(v->target, sizeof(v->target), "xmpp.partner.example");
+}
+
+static void
+zone_of_partner(struct fixture *f)
+{
+	zone_count = 0;
+	zone_target(
+	    zone_add("_xmpp-server._tcp.partner.example", DNS_SRV, DNS_OK), 1,
+	    port_of(&f->partner));
+	zone_add("xmpp.partner.example", DNS_A, DNS_OK)->addr = "127.0.0.1";
+}
+
+static void
+begin_with(
+    struct fixture *f, const struct site_opts *partner, const char *settings)
+{
+	memset(f, 0, sizeof(*f));
+	buf_init(&f->seen, 0);
+	buf_init(&f->events, 0);
+	world_init(&f->w);
+	resolver_clock = f->w.clock;
+	asked[0] = '\0';
+	site_init(&f->edge, &f->w,
+	    &(struct site_opts){
+		.hosted = LOCAL, .partner = REMOTE, .settings = settings });
+	site_init(&f->partner, &f->w, partner);
+	zone_of_partner(f);
+	assert_int_equal(0,
+	    routes_open(&f->routes, &(struct routes_opts){ .loop = &f->w.loop,
+					.clock = f->w.clock,
+					.hosting = f->edge.hosting,
+					.identities = f->edge.ids,
+					.make_id = make_id,
+					.on_settled = on_settled,
+					.on_event = on_event,
+					.on_closed = on_closed,
+					.arg = f }));
+}
+
+/* in_arg cannot be named in a compound literal of the caller */
+static void
+begin_opts(struct fixture *f, struct site_opts o, const char *settings)
+{
+	o.hosted = REMOTE;
+	if (o.partner == NULL)
+		o.partner = LOCAL;
+	o.in_events = &in_events;
+	o.in_arg = f;
+	begin_with(f, &o, settings);
+}
+
+static void
+begin(struct fixture *f)
+{
+	begin_opts(f, (struct site_opts){ 0 }, NULL);
+}
+
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+	struct fixture *f = ((struct site *)listener->data)->in_arg;
+
+	assert_int_equal(0, status);
+	script_accept(&f->p, &f->w, listener);
+	f->accepted = true;
+}
+
+/* The partner is a script. */
+static void
+begin_scripted(struct fixture *f)
+{
+	begin_with(
+	    f, &(struct site_opts){ .hosted = REMOTE, .partner = LOCAL }, NULL);
+	f->partner.in_arg = f;
+	assert_int_equal(0,
+	    uv_listen((uv_stream_t *)&f->partner.listener, 4, on_connection));
+}
+
+static void
+finish(struct fixture *f)
+{
+	routes_close(f->routes);
+	if (f->accepted)
+		script_close(&f->p);
+	assert_true(world_run(&f->w, &f->routes_closed, 10000));
+	if (f->in != NULL) {
+		s2s_in_resume(f->in);
+		assert_true(world_run(&f->w, &f->in_ended, 10000));
+	}
+	site_close(&f->edge);
+	site_close(&f->partner);
+	world_finish(&f->w);
+	site_free(&f->edge);
+	site_free(&f->partner);
+	buf_finish(&f->seen);
+	buf_finish(&f->events);
+}
+
+static int
+send_one(struct fixture *f, unsigned n, const char *barrier)
+{
+	char xml[200];
+
+	snprintf(xml, sizeof(xml),
+	    "<message from='anna@contoso.example' to='bo@partner.example' "
+	    "id='m%u'/>",
+	    n);
+	return routes_send(f->routes, &(struct route_stanza){ .local = LOCAL,
+					  .remote = REMOTE,
+					  .xml = xml,
+					  .len = strlen(xml),
+					  .barrier = barrier,
+					  .cookie = &f->s[n] });
+}
+
+/* Runs until n stanzas in all are settled. */
+static void
+until_settled(struct fixture *f, unsigned n)
+{
+	for (int i = 0; i < 3000 && f->settled < n; i++)
+		world_pass(&f->w, 2);
+	if (f->settled < n)
+		fail_msg("%u settled, not %u; events: %s", f->settled, n,
+		    buf_cstr(&f->events));
+}
+
+static void
+until_seen(struct fixture *f, const char *what)
+{
+	for (int i = 0; i < 1500; i++) {
+		if (strstr(buf_cstr(&f->seen), what) != NULL)
+			return;
+		world_pass(&f->w, 2);
+	}
+	fail_msg("%s not seen, but %s", what, buf_cstr(&f->seen));
+}
+
+static void
+assert_failed(const struct settled *s, enum condition c, const char *type)
+{
+	assert_int_equal(1, s->times);
+	assert_false(s->r.delivered);
+	assert_string_equal(condition_str(c), condition_str(s->r.condition));
+	if (type == NULL)
+		assert_null(s->r.error_type);
+	else
+		assert_string_equal(type, s->r.error_type);
+	assert_true(s->text[0] != '\0');
+}
+
+static void
+assert_delivered(const struct settled *s, enum proof by)
+{
+	assert_int_equal(1, s->times);
+	assert_true(s->r.delivered);
+	assert_int_equal(by, s->r.proof);
+}
+
+/* --- tests --------------------------------------------------------------- */
+
+/* What waited while connecting comes first and in order. */
+static void
+test_order(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(0, send_one(&f, i, NULL));
+	assert_int_equal(ERR_EXISTS, send_one(&f, 0, NULL));
+	assert_int_equal(5, routes_unsettled(f.routes));
+	assert_int_equal(0, f.settled);
+	until_settled(&f, 5);
+	for (unsigned i = 5; i < 8; i++)
+		assert_int_equal(0, send_one(&f, i, NULL));
+	assert_int_equal(8, f.settled);
+	until_seen(&f, "m7");
+	assert_string_equal("m0 m1 m2 m3 m4 m5 m6 m7 ", buf_cstr(&f.seen));
+	for (unsigned i = 0; i < 8; i++)
+		assert_delivered(&f.s[i], PROOF_TCP);
+	assert_string_equal("up ", buf_cstr(&f.events));
+	finish(&f);
+}
+
+static void
+test_barrier(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_one(&f, 0, "sp1-gw1-0-a");
+	send_one(&f, 1, NULL);
+	send_one(&f, 2, "sp1-gw1-1-b");
+	send_one(&f, 3, "sp1-gw1-2-c");
+	until_seen(&f, "m3");
+	assert_string_equal("m0 ping:sp1-gw1-0-a m1 m2 m3 ", buf_cstr(&f.seen));
+	assert_int_equal(1, f.settled);
+	routes_proof(f.routes, "sp1-gw1-1-b"); /* was never sent */
+	assert_int_equal(1, f.settled);
+	routes_proof(f.routes, "sp1-gw1-0-a");
+	assert_delivered(&f.s[0], PROOF_PING);
+	assert_int_equal(2, f.settled);
+	assert_string_equal("up update:2 ", buf_cstr(&f.events));
+	/* the newest id covers both that wait */
+	until_seen(&f, "ping:sp1-gw1-2-c");
+	assert_null(strstr(buf_cstr(&f.seen), "ping:sp1-gw1-1-b"));
+	routes_proof(f.routes, "sp1-gw1-0-a"); /* a second time */
+	assert_int_equal(2, f.settled);
+	routes_proof(f.routes, "sp1-gw1-2-c");
+	assert_int_equal(4, f.settled);
+	assert_delivered(&f.s[2], PROOF_PING);
+	assert_delivered(&f.s[3], PROOF_PING);
+	assert_int_equal(0, routes_unsettled(f.routes));
+	/* one that is never answered ends the stream and fails */
+	send_one(&f, 4, "sp1-gw1-3-d");
+	until_seen(&f, "ping:sp1-gw1-3-d");
+	world_skip(&f.w, 31000);
+	until_settled(&f, 5);
+	assert_failed(&f.s[4], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	finish(&f);
+}
+
+static void
+test_probe_and_tcp(void **state)
+{
+	struct route_stanza probe = {
+		.local = LOCAL, .remote = REMOTE, .barrier = "sp1-gw1-0-p"
+	};
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	probe.cookie = &f.s[0];
+	assert_int_equal(0, routes_probe(f.routes, &probe));
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	send_one(&f, 1, NULL);
+	until_settled(&f, 2);
+	probe.cookie = &f.s[2];
+	assert_int_equal(0, routes_probe(f.routes, &probe));
+	until_seen(&f, "ping:sp1-gw1-0-p");
+	assert_int_equal(2, f.settled);
+	/* no answer: TCP has to do */
+	world_skip(&f.w, 10001);
+	until_settled(&f, 3);
+	assert_delivered(&f.s[2], PROOF_TCP);
+	assert_string_equal("up update:8 ", buf_cstr(&f.events));
+	send_one(&f, 3, "sp1-gw1-1-q");
+	until_settled(&f, 4);
+	assert_delivered(&f.s[3], PROOF_TCP);
+	assert_null(strstr(buf_cstr(&f.seen), "ping:sp1-gw1-1-q"));
+	/* better late than never */
+	routes_proof(f.routes, "sp1-gw1-0-p");
+	assert_string_equal("up update:8 update:10 ", buf_cstr(&f.events));
+	send_one(&f, 4, "sp1-gw1-2-r");
+	until_seen(&f, "ping:sp1-gw1-2-r");
+	routes_proof(f.routes, "sp1-gw1-2-r");
+	assert_delivered(&f.s[4], PROOF_PING);
+	finish(&f);
+}
+
+static void
+test_forget_and_withdraw(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_one(&f, 0, "sp1-gw1-0-a");
+	send_one(&f, 1, "sp1-gw1-1-b");
+	send_one(&f, 9, NULL);
+	/* still in the queue: never sent */
+	assert_true(routes_withdraw(f.routes, &f.s[9]));
+	assert_false(routes_withdraw(f.routes, &f.s[9]));
+	until_seen(&f, "m1");
+	routes_forget_pings(f.routes, "gw");
+	routes_forget_pings(f.routes, "gw1");
+	routes_proof(f.routes, "sp1-gw1-0-a");
+	assert_int_equal(0, f.settled);
+	assert_true(routes_withdraw(f.routes, &f.s[0]));
+	send_one(&f, 2, "sp1-gw1-0-c");
+	until_seen(&f, "ping:sp1-gw1-0-c");
+	routes_proof(f.routes, "sp1-gw1-0-c");
+	assert_int_equal(2, f.settled);
+	assert_delivered(&f.s[1], PROOF_PING);
+	assert_delivered(&f.s[2], PROOF_PING);
+	assert_int_equal(0, f.s[0].times);
+	assert_int_equal(0, f.s[9].times);
+	assert_null(strstr(buf_cstr(&f.seen), "m9"));
+	finish(&f);
+}
+
+static void
+test_not_permitted(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_int_equal(
+	    0, routes_send(f.routes, &(struct route_stanza){ .local = LOCAL,
+					 .remote = "stranger.example",
+					 .xml = "<a/>",
+					 .len = 4,
+					 .cookie = &f.s[0] }));
+	assert_failed(&f.s[0], COND_NOT_ALLOWED, NULL);
+	assert_string_equal("", asked);
+	send_one(&f, 1, NULL);
+	until_settled(&f, 2);
+	site_permit(&f.edge, NULL, NULL);
+	routes_recheck(f.routes);
+	assert_non_null(strstr(buf_cstr(&f.events), "down"));
+	send_one(&f, 2, NULL);
+	assert_failed(&f.s[2], COND_NOT_ALLOWED, NULL);
+	finish(&f);
+}
+
+/* One attempt that must fail, its condition, and back-off behind it. */
+static void
+expect_failure(struct fixture *f, enum condition c, const char *type)
+{
+	send_one(f, 0, "sp1-gw1-0-a");
+	send_one(f, 1, NULL);
+	until_settled(f, 2);
+	assert_failed(&f->s[0], c, type);
+	assert_failed(&f->s[1], c, type);
+	assert_int_equal(0, f->stanzas);
+	send_one(f, 2, NULL);
+	assert_failed(&f->s[2], c, type);
+	assert_string_equal(c == COND_REMOTE_SERVER_NOT_FOUND
+				? "failed:remote-server-not-found "
+				: "failed:remote-server-timeout ",
+	    buf_cstr(&f->events));
+}
+
+static void
+test_wrong_certificates(void **state)
+{
+	static const struct site_opts rows[] = {
+		{ .names = { { MAKE_CERT_DNS, "other.example", 0 } } },
+		{ .names = { { MAKE_CERT_DNS, "xmpp.partner.example", 0 } } },
+		{ .names = { { MAKE_CERT_DNS, REMOTE, 0 } },
+		    .from_s = -7200,
+		    .to_s = -3600 },
+		{ .names = { { MAKE_CERT_DNS, REMOTE, 0 } },
+		    .eku = MAKE_CERT_EKU_CLIENT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		begin_opts(&f, rows[i], NULL);
+		expect_failure(&f, COND_REMOTE_SERVER_TIMEOUT, "cancel");
+		assert_false(f.in_up);
+		finish(&f);
+	}
+}
+
+/* The partner does not know us. */
+static void
+test_refused_by_partner(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_opts(&f, (struct site_opts){ .partner = "third.example" }, NULL);
+	expect_failure(&f, COND_REMOTE_SERVER_TIMEOUT, NULL);
+	assert_non_null(strstr(f.s[0].text, "policy-violation"));
+	finish(&f);
+}
+
+static void
+test_dns(void **state)
+{
+	static const struct {
+		enum dns_status srv, a;
+		const char *target; /* of the SRV record, NULL: none */
+		const char *addr;
+		uint16_t port;
+		enum condition c;
+		const char *asked;
+	} rows[] = {
+#define SRV_ASKED "_xmpp-server._tcp.partner.example/33 "
+#define OWN_ASKED "partner.example/1 partner.example/28 "
+		{ DNS_NXDOMAIN, DNS_NXDOMAIN, NULL, NULL, 0,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED OWN_ASKED },
+		{ DNS_OK, DNS_OK, NULL, NULL, 0, COND_REMOTE_SERVER_NOT_FOUND,
+		    SRV_ASKED OWN_ASKED },
+		{ DNS_OK, DNS_OK, NULL, "127.254.0.9", 0,
+		    COND_REMOTE_SERVER_TIMEOUT, SRV_ASKED OWN_ASKED },
+		{ DNS_OK, DNS_OK, ".", "127.0.0.1", 0,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED },
+		{ DNS_FAILED, DNS_OK, NULL, "127.0.0.1", 0,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED },
+		{ DNS_BOGUS, DNS_OK, "partner.example", "127.0.0.1", 1,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED },
+		/* a dead target is no reason to look elsewhere */
+		{ DNS_OK, DNS_OK, "partner.example", "127.254.0.9", 1,
+		    COND_REMOTE_SERVER_TIMEOUT, SRV_ASKED OWN_ASKED },
+		{ DNS_OK, DNS_BOGUS, "partner.example", "127.0.0.1", 1,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED OWN_ASKED },
+		{ DNS_OK, DNS_OK, "partner.example", "127.0.0.1", 0,
+		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED },
+		{ DNS_OK, DNS_OK, "127.254.0.9", NULL, 1,
+		    COND_REMOTE_SERVER_TIMEOUT, SRV_ASKED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+		struct record *srv;
+
+		begin(&f);
+		zone_count = 0;
+		srv = zone_add(
+		    "_xmpp-server._tcp.partner.example", DNS_SRV, rows[i].srv);
+		if (rows[i].target != NULL) {
+			zone_target(srv, 0, rows[i].port);
+			snprintf(srv->srv[0].target, sizeof(srv->srv[0].target),
+			    "%s", rows[i].target);
+		}
+		zone_add(REMOTE, DNS_A, rows[i].a)->addr = rows[i].addr;
+		expect_failure(&f, rows[i].c, NULL);
+		if (strcmp(asked, rows[i].asked) != 0)
+			fail_msg("row %zu asked %s", i, asked);
+		finish(&f);
+	}
+}
+
+/* A dead target, then one that cannot do TLS, then the good one. */
+static void
+test_next_target(void **state)
+{
+	struct fixture f;
+	struct site broken;
+
+	(void)state;
+	begin(&f);
+	site_init(
+	    &broken, &f.w, &(struct site_opts){ .hosted = "broken.example" });
+	broken.in_arg = &f;
+	assert_int_equal(
+	    0, uv_listen((uv_stream_t *)&broken.listener, 4, on_connection));
+	zone[0].count = 0;
+	zone_target(&zone[0], 1, 1);
+	zone_target(&zone[0], 3, port_of(&f.partner));
+	zone_target(&zone[0], 2, port_of(&broken));
+	send_one(&f, 0, NULL);
+	assert_true(world_run(&f.w, &f.accepted, 3000));
+	script_expect(&f.p, "to='partner.example'");
+	script_send(&f.p,
+	    "<stream:stream xmlns='jabber:server' xmlns:stream='http://"
+	    "etherx.jabber.org/streams' version='1.0' id='1'>"
+	    "<stream:features/>");
+	script_expect(&f.p, "<starttls ");
+	script_send(&f.p, "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	until_settled(&f, 1);
+	assert_delivered(&f.s[0], PROOF_TCP);
+	until_seen(&f, "m0");
+	assert_string_equal("up ", buf_cstr(&f.events));
+	site_close(&broken);
+	finish(&f);
+	site_free(&broken);
+}
+
+static void
+test_backoff(void **state)
+{
+	struct fixture f;
+	struct record *r;
+	unsigned tries = 0;
+
+	(void)state;
+	begin(&f);
+	r = &zone[0];
+	r->status = DNS_FAILED;
+	/* the first span is 1 to 11 s */
+	send_one(&f, 0, NULL);
+	until_settled(&f, 1);
+	world_skip(&f.w, 999);
+	send_one(&f, 1, NULL);
+	assert_int_equal(2, f.settled);
+	world_skip(&f.w, 10001);
+	send_one(&f, 2, NULL);
+	assert_int_equal(2, f.settled);
+	until_settled(&f, 3);
+	/* failures make it longer, up to 301 s */
+	for (unsigned i = 3; i < 10; i++) {
+		world_skip(&f.w, 301000);
+		send_one(&f, i, NULL);
+		until_settled(&f, i + 1);
+		tries++;
+	}
+	r->status = DNS_OK;
+	world_skip(&f.w, 301000);
+	send_one(&f, 20, NULL);
+	until_seen(&f, "m20");
+	assert_int_equal(7, tries);
+	finish(&f);
+}
+
+static void
+test_queue_bounds(void **state)
+{
+	struct fixture f;
+	char *big = malloc(60000);
+
+	(void)state;
+	memset(big, ' ', 60000);
+	begin_opts(&f, (struct site_opts){ 0 },
+	    "{\"queue_frames\":3,\"queue_bytes\":65536}");
+	for (unsigned i = 0; i < 4; i++)
+		send_one(&f, i, NULL);
+	assert_failed(&f.s[3], COND_RESOURCE_CONSTRAINT, NULL);
+	assert_int_equal(1, f.settled);
+	until_settled(&f, 4);
+	finish(&f);
+	/* bytes */
+	begin_opts(&f, (struct site_opts){ 0 },
+	    "{\"queue_frames\":30,\"queue_bytes\":65536}");
+	for (unsigned i = 0; i < 2; i++)
+		routes_send(f.routes, &(struct route_stanza){ .local = LOCAL,
+					  .remote = REMOTE,
+					  .xml = big,
+					  .len = 60000,
+					  .cookie = &f.s[i] });
+	assert_int_equal(0, f.s[0].times);
+	assert_failed(&f.s[1], COND_RESOURCE_CONSTRAINT, NULL);
+	finish(&f);
+	free(big);
+}
+
+/* A partner that stops reading: the connection fills, then the queue, then
+ * stanzas bounce; in the end the stream is given up. */
+static void
+test_partner_does_not_read(void **state)
+{
+	struct fixture f;
+	char *big = malloc(200001);
+	unsigned i, bounced = 0;
+
+	(void)state;
+	memset(big, ' ', 200000);
+	begin_opts(&f, (struct site_opts){ 0 },
+	    "{\"queue_frames\":10,\"queue_bytes\":10000000}");
+	f.pause_in = true;
+	send_one(&f, 0, NULL);
+	assert_true(world_run(&f.w, &f.in_up, 3000));
+	until_settled(&f, 1);
+	for (i = 1; i < 300 && bounced == 0; i++) {
+		routes_send(f.routes, &(struct route_stanza){ .local = LOCAL,
+					  .remote = REMOTE,
+					  .xml = big,
+					  .len = 200000,
+					  .cookie = &f.s[i] });
+		world_pass(&f.w, 1);
+		if (f.s[i].times > 0 && !f.s[i].r.delivered)
+			bounced++;
+	}
+	assert_int_equal(1, bounced);
+	assert_failed(&f.s[i - 1], COND_RESOURCE_CONSTRAINT, NULL);
+	assert_int_equal(10, routes_unsettled(f.routes));
+	f.pause_in = false;
+	world_skip(&f.w, 30001);
+	assert_non_null(strstr(buf_cstr(&f.events), "down"));
+	finish(&f);
+	for (unsigned k = 0; k < i; k++)
+		assert_int_equal(1, f.s[k].times);
+	free(big);
+}
+
+/* --- scripted partners ---------------------------------------------------- */
+
+#define PEER_HEADER                                                            \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx."    \
+	"jabber.org/streams' from='partner.example' to='contoso.example' "     \
+	"version='1.0' id='1'>"
+#define PEER_STARTTLS                                                          \
+	"<stream:features><starttls "                                          \
+	"xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
+#define PEER_PROCEED "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+#define SASL         "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
+#define PEER_EXTERNAL                                                          \
+	"<stream:features><mechanisms " SASL                                   \
+	"><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>"
+
+static void
+go_connected(struct fixture *f)
+{
+	begin_scripted(f);
+	send_one(f, 0, "sp1-gw1-0-a");
+	send_one(f, 1, NULL);
+	assert_true(world_run(&f->w, &f->accepted, 3000));
+	script_expect(&f->p,
+	    "from='contoso.example' to='partner.example' version='1.0' "
+	    "xml:lang='en'>");
+}
+
+static void
+go_tls(struct fixture *f)
+{
+	go_connected(f);
+	/* not offered, asked for all the same */
+	script_send(&f->p, PEER_HEADER "<stream:features/>");
+	script_expect(
+	    &f->p, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+	script_send(&f->p, PEER_PROCEED);
+	script_tls_server(&f->p, &f->partner);
+}
+
+static void
+test_scripted_refusals(void **state)
+{
+	static const struct {
+		bool tls;
+		const char *text;
+		enum condition c;
+		const char *type, *says;
+	} rows[] = {
+		{ false, "</stream:stream>", COND_REMOTE_SERVER_TIMEOUT, NULL,
+		    "" },
+		{ false, "<!DOCTYPE x>", COND_REMOTE_SERVER_TIMEOUT, NULL, "" },
+		{ false,
+		    "<stream:stream xmlns='jabber:server' xmlns:stream='"
+		    "http://etherx.jabber.org/streams' id='1'>",
+		    COND_REMOTE_SERVER_TIMEOUT, NULL, "1.0" },
+		{ false,
+		    PEER_HEADER "<stream:error><host-unknown xmlns='urn:ietf:"
+				"params:xml:ns:xmpp-streams'/></stream:error>",
+		    COND_REMOTE_SERVER_NOT_FOUND, NULL, "host-unknown" },
+		{ false, PEER_HEADER PEER_STARTTLS PEER_PROCEED " ",
+		    COND_REMOTE_SERVER_TIMEOUT, "cancel", "plaintext" },
+		{ false, PEER_HEADER PEER_STARTTLS PEER_PROCEED PEER_HEADER,
+		    COND_REMOTE_SERVER_TIMEOUT, "cancel", "plaintext" },
+		{ false, PEER_HEADER "<success " SASL "/>",
+		    COND_REMOTE_SERVER_TIMEOUT, NULL, "SASL" },
+		{ false, PEER_HEADER PEER_PROCEED, COND_REMOTE_SERVER_TIMEOUT,
+		    NULL, "TLS" },
+		{ true, PEER_HEADER "<stream:features/>",
+		    COND_REMOTE_SERVER_TIMEOUT, "cancel",
+		    "did not accept our certificate" },
+		{ true,
+		    PEER_HEADER "<stream:features><mechanisms " SASL
+				"/></stream:features>",
+		    COND_REMOTE_SERVER_TIMEOUT, "cancel",
+		    "did not accept our certificate" },
+		{ true,
+		    PEER_HEADER PEER_EXTERNAL "<failure " SASL "><text>x</text>"
+					      "<not-authorized/></failure>",
+		    COND_REMOTE_SERVER_TIMEOUT, "cancel", "not-authorized" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		if (rows[i].tls)
+			go_tls(&f);
+		else
+			go_connected(&f);
+		script_send(&f.p, rows[i].text);
+		until_settled(&f, 2);
+		if (strstr(f.s[0].text, rows[i].says) == NULL)
+			fail_msg("row %zu says %s", i, f.s[0].text);
+		assert_failed(&f.s[0], rows[i].c, rows[i].type);
+		assert_failed(&f.s[1], rows[i].c, rows[i].type);
+		assert_false(script_ended_with(&f.p, "<message"));
+		finish(&f);
+	}
+}
+
+static void
+go_open(struct fixture *f)
+{
+	go_tls(f);
+	script_expect(&f->p, "from='contoso.example'");
+	script_send(&f->p, PEER_HEADER PEER_EXTERNAL);
+	script_expect(&f->p,
+	    "<auth " SASL " mechanism='EXTERNAL'>Y29udG9zby5leGFtcGxl</auth>");
+	script_send(&f->p, "<challenge " SASL "/>");
+	script_expect(
+	    &f->p, "<response " SASL ">Y29udG9zby5leGFtcGxl</response>");
+	script_send(&f->p, "<success " SASL "/>");
+	script_expect(&f->p, "<stream:stream ");
+	script_send(&f->p, PEER_HEADER "<stream:features/>");
+	script_expect(&f->p, "id='m0'/><iq type='get' id='sp1-gw1-0-a' "
+			     "from='contoso.example' to='partner.example'>"
+			     "<ping xmlns='urn:xmpp:ping'/></iq>");
+	script_expect(&f->p, "id='m1'/>");
+}
+
+static void
+test_ends_after_open(void **state)
+{
+	static const struct {
+		const char *text, *event;
+		bool backoff;
+	} rows[] = {
+		{ "</stream:stream>", "up down ", false },
+		{ "<stream:error><reset xmlns='urn:ietf:params:xml:ns:"
+		  "xmpp-streams'/></stream:error></stream:stream>",
+		    "up down:reset ", false },
+		{ "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:"
+		  "ns:xmpp-streams'/></stream:error></stream:stream>",
+		    "up down:system-shutdown ", true },
+		/* nobody sends us stanzas here: ignored */
+		{ "<message from='bo@partner.example' "
+		  "to='anna@contoso.example'/></stream:stream>",
+		    "up down ", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		go_open(&f);
+		assert_int_equal(1, f.settled);
+		assert_delivered(&f.s[1], PROOF_TCP);
+		script_send(&f.p, rows[i].text);
+		until_settled(&f, 2);
+		assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+		assert_string_equal(rows[i].event, buf_cstr(&f.events));
+		send_one(&f, 2, NULL);
+		assert_int_equal(rows[i].backoff ? 1 : 0, f.s[2].times);
+		assert_true(script_ended_with(&f.p, "</stream:stream>"));
+		buf_finish(&f.p.seen);
+		f.accepted = false;
+		finish(&f);
+		assert_int_equal(1, f.s[2].times);
+	}
+}
+
+static void
+test_connection_lost(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	go_open(&f);
+	conn_abort(f.p.conn, CONN_END_LOCAL);
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	assert_string_equal("up down ", buf_cstr(&f.events));
+	assert_true(f.p.ended || world_run(&f.w, &f.p.ended, 3000));
+	finish(&f);
+}
+
+/* Peers that say nothing at some point are given up in time. */
+static void
+test_silent_partner(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	go_connected(&f);
+	world_skip(&f.w, 10001);
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	finish(&f);
+	go_tls(&f);
+	world_skip(&f.w, 10001);
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	finish(&f);
+}
+
+static void
+test_close_settles(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	/* while resolving */
+	begin(&f);
+	send_one(&f, 0, NULL);
+	finish(&f);
+	assert_int_equal(1, f.s[0].times);
+	/* while connecting */
+	go_connected(&f);
+	finish(&f);
+	assert_int_equal(1, f.s[0].times);
+	assert_int_equal(1, f.s[1].times);
+	/* open, one unproven */
+	go_open(&f);
+	routes_close(f.routes);
+	assert_int_equal(ERR_CLOSED, send_one(&f, 5, NULL));
+	finish(&f);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_barrier),
+		cmocka_unit_test(test_probe_and_tcp),
+		cmocka_unit_test(test_forget_and_withdraw),
+		cmocka_unit_test(test_not_permitted),
+		cmocka_unit_test(test_wrong_certificates),
+		cmocka_unit_test(test_refused_by_partner),
+		cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_next_target),
+		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_queue_bounds),
+		cmocka_unit_test(test_partner_does_not_read),
+		cmocka_unit_test(test_scripted_refusals),
+		cmocka_unit_test(test_ends_after_open),
+		cmocka_unit_test(test_connection_lost),
+		cmocka_unit_test(test_silent_partner),
+		cmocka_unit_test(test_close_settles),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
