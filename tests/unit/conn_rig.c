@@ -50,8 +50,11 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 	assert_ptr_equal(c, e->conn);
 	assert_false(e->ended);
 	assert_true(len > 0);
-	e->data = realloc(e->data, e->len + len);
-	assert_non_null(e->data);
+	if (e->len + len > e->cap) {
+		e->cap = 2 * (e->len + len);
+		e->data = realloc(e->data, e->cap);
+		assert_non_null(e->data);
+	}
 	memcpy(e->data + e->len, data, len);
 	e->len += len;
 	e->chunks++;

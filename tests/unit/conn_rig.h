@@ -31,7 +31,7 @@ struct end {
 	int accept_rc;
 	unsigned backlogs, drains, chunks;
 	uint8_t *data; /* all bytes received */
-	size_t len;
+	size_t len, cap;
 	enum conn_end why;
 	int rc;
 	char detail[200];
