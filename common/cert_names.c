@@ -4,6 +4,7 @@
  */
 #include "common/cert_names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -87,7 +88,7 @@ static bool
 dns_id_of(char out[DOMAIN_SIZE], struct text t)
 {
 	char rest[DOMAIN_SIZE];
-	size_t len;
+	int len;
 
 	if (!is_ascii(t))
 		return false;
@@ -95,12 +96,8 @@ dns_id_of(char out[DOMAIN_SIZE], struct text t)
 		return domain_of(out, t);
 	if (!domain_of(rest, skip(t, 2)) || strchr(rest, '.') == NULL)
 		return false;
-	len = strlen(rest);
-	if (len + 2 >= DOMAIN_SIZE)
-		return false;
-	memcpy(out, "*.", 2);
-	memcpy(out + 2, rest, len + 1);
-	return true;
+	len = snprintf(out, DOMAIN_SIZE, "*.%s", rest);
+	return len > 0 && len < DOMAIN_SIZE;
 }
 
 /* A SRVName or XmppAddr. */

@@ -53,8 +53,10 @@ new_list(size_t len)
 static size_t
 fill(struct chunk *k, const uint8_t *data, size_t len)
 {
-	size_t n = CHUNK_SIZE - k->end;
+	size_t n;
 
+	assert(k != NULL);
+	n = CHUNK_SIZE - k->end;
 	if (n > len)
 		n = len;
 	memcpy(k->data + k->end, data, n);
@@ -62,29 +64,36 @@ fill(struct chunk *k, const uint8_t *data, size_t len)
 	return n;
 }
 
+/* Hangs a list behind the tail.  Returns the piece that takes the next byte. */
+static struct chunk *
+append(struct chunks *q, struct chunk *list)
+{
+	if (q->tail == NULL) {
+		q->head = list;
+		return list;
+	}
+	q->tail->next = list;
+	return q->tail;
+}
+
 int
 chunks_add(struct chunks *q, const void *data, size_t len)
 {
-	const uint8_t *from = data;
-	size_t left = len, room;
+	size_t room = q->tail == NULL ? 0 : CHUNK_SIZE - q->tail->end;
 	struct chunk *more = NULL, *k;
+	const uint8_t *from = data;
+	size_t left = len, n;
 
 	if (len == 0)
 		return 0;
 	/* All memory first: then nothing below can fail half-way. */
-	room = q->tail == NULL ? 0 : CHUNK_SIZE - q->tail->end;
-	if (left > room) {
-		more = new_list(left - room);
+	if (len > room) {
+		more = new_list(len - room);
 		if (more == NULL)
 			return ERR_NOMEM;
 	}
-	if (q->tail == NULL)
-		q->head = more;
-	else
-		q->tail->next = more;
-	for (k = q->tail == NULL ? more : q->tail; left > 0; k = k->next) {
-		size_t n = fill(k, from, left);
-
+	for (k = append(q, more); left > 0; k = k->next) {
+		n = fill(k, from, left);
 		from += n;
 		left -= n;
 		q->tail = k;
@@ -120,8 +129,10 @@ chunks_consume(struct chunks *q, size_t len)
 	q->len -= len;
 	while (len > 0) {
 		struct chunk *k = q->head;
-		size_t n = k->end - k->begin;
+		size_t n;
 
+		assert(k != NULL);
+		n = k->end - k->begin;
 		if (n > len) {
 			k->begin += len;
 			return;

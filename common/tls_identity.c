@@ -82,7 +82,9 @@ openssl_reason(void)
 static int
 on_passphrase(char *buf, int size, int writing, void *arg)
 {
-	(void)buf, (void)size, (void)writing;
+	(void)writing;
+	if (size > 0)
+		buf[0] = '\0';
 	*(bool *)arg = true;
 	return -1;
 }
@@ -452,6 +454,8 @@ tls_identity_load(struct tls_identity *out,
 	};
 	int rc;
 
+	if (size > 0)
+		why[0] = '\0';
 	*out = (struct tls_identity){ 0 };
 	rc = content_read(&certificate, files->certificate, reason);
 	if (rc == 0)
