@@ -1,0 +1,1146 @@
+/*
+ * Chats, with the pool and the edges played by the test.
+ *
+ * Every function of sip_ua.h and edges.h that conversations use is defined
+ * here, so neither is linked in; what they are asked to do is written down in
+ * a journal of one line per deed, which each step empties and compares.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "frontend-gateway/barrier.h"
+#include "frontend-gateway/conversation/conversations.h"
+#include "frontend-gateway/edges.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/guard.h"
+#include "frontend-gateway/policy/policy.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "proto/channel.h"
+#include "proto/frame.h"
+#include "tests/unit/gateway_sample.h"
+
+/* --- the journal ---------------------------------------------------------- */
+
+static char journal[16384];
+
+__attribute__((format(printf, 1, 2))) static void
+note(const char *fmt, ...)
+{
+	size_t len = strlen(journal);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(journal + len, sizeof(journal) - len, fmt, ap);
+	va_end(ap);
+	len = strlen(journal);
+	assert_true(len + 2 < sizeof(journal));
+	memcpy(journal + len, "\n", 2);
+}
+
+/* What has happened since the last time. */
+#define expect(want)                                                           \
+	do {                                                                   \
+		assert_string_equal(journal, want);                            \
+		journal[0] = '\0';                                             \
+	} while (0)
+
+/* --- the pool ------------------------------------------------------------- */
+
+struct sip_ua {
+	bool unreachable;
+};
+struct sip_server_txn {
+	int number;
+};
+struct sip_ua_call {
+	enum sip_method method;
+	sip_ua_result_fn *on_result;
+	void *arg;
+	bool open;
+};
+
+static struct sip_ua ua;
+static struct sip_server_txn txns[32];
+static size_t txn_count;
+static struct sip_ua_call calls[64];
+static size_t call_count;
+static struct sip_dialog dialogs[32];
+static size_t dialog_count;
+static char last_id[128]; /* Ms-Conversation-ID of the last INVITE */
+
+static struct sip_dialog *
+new_dialog(void *user)
+{
+	struct sip_dialog *d = &dialogs[dialog_count++];
+
+	assert_true(dialog_count < 32);
+	memset(d, 0, sizeof(*d));
+	d->call_id = strdup("call");
+	d->user = user;
+	return d;
+}
+
+static int
+number_of(const struct sip_dialog *d)
+{
+	return (int)(d - dialogs);
+}
+
+static int
+new_call(struct sip_ua_call **out, const struct sip_question *q)
+{
+	struct sip_ua_call *c = &calls[call_count++];
+
+	assert_true(call_count < 64);
+	*c = (struct sip_ua_call){ q->method, q->on_result, q->arg, true };
+	*out = c;
+	return 0;
+}
+
+int
+sip_ua_ask(
+    struct sip_ua_call **out, struct sip_ua *u, const struct sip_question *q)
+{
+	const char *first = "-";
+
+	if (u->unreachable)
+		return ERR_CLOSED;
+	assert_int_equal(q->method, SIP_INVITE);
+	for (size_t i = 0; i < q->header_count; i++) {
+		if (strcmp(q->headers[i].name, "ms-text-format") == 0)
+			first = strstr(q->headers[i].value, "ms-body=");
+		else
+			snprintf(last_id, sizeof(last_id), "%s",
+			    q->headers[i].value);
+	}
+	note("INVITE %s from %s (%s) %s", q->uri, q->from_uri, q->from_display,
+	    first);
+	return new_call(out, q);
+}
+
+int
+sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *u, struct sip_dialog *d,
+    const struct sip_question *q)
+{
+	if (u->unreachable)
+		return ERR_CLOSED;
+	note("MESSAGE d%d %.*s", number_of(d), (int)q->body_len,
+	    (const char *)q->body);
+	return new_call(out, q);
+}
+
+void
+sip_ua_drop(struct sip_ua *u, struct sip_ua_call *call)
+{
+	(void)u;
+	assert_true(call->open);
+	call->open = false;
+	note("drop %s", sip_method_name(call->method));
+}
+
+void
+sip_ua_bye(struct sip_ua *u, struct sip_dialog *d)
+{
+	(void)u;
+	note("BYE d%d", number_of(d));
+}
+
+void
+sip_ua_forget(struct sip_ua *u, struct sip_dialog *d)
+{
+	(void)u;
+	note("forget d%d", number_of(d));
+}
+
+int
+sip_ua_respond(
+    struct sip_ua *u, struct sip_server_txn *st, const struct sip_answer *a)
+{
+	char more[256] = "";
+
+	(void)u;
+	for (size_t i = 0; i < a->header_count; i++)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more),
+		    " %s", a->headers[i].name);
+	note("t%d %d%s%s%s", st->number, a->status,
+	    a->diagnostics_reason != NULL ? " " : "",
+	    a->diagnostics_reason != NULL ? a->diagnostics_reason : "", more);
+	return 0;
+}
+
+int
+sip_ua_refuse(struct sip_ua *u, struct sip_server_txn *st, int status,
+    unsigned diagnostics, const char *reason)
+{
+	struct sip_answer a = { .status = status,
+		.diagnostics = diagnostics,
+		.diagnostics_reason = reason };
+
+	return sip_ua_respond(u, st, &a);
+}
+
+int
+sip_ua_accept(struct sip_dialog **out, struct sip_ua *u,
+    struct sip_server_txn *st, const struct sip_answer *a, void *user)
+{
+	(void)u;
+	*out = new_dialog(user);
+	note("t%d accepted %d d%d", st->number, a->status, number_of(*out));
+	return 0;
+}
+
+const char *
+sip_dialog_end_str(enum sip_dialog_end why)
+{
+	(void)why;
+	return "ended";
+}
+
+static struct sip_msg *
+parse(const char *head, const char *body)
+{
+	struct sip_msg *m;
+	char text[4096];
+	int len;
+
+	len = snprintf(text, sizeof(text), "%sContent-Length: %zu\r\n\r\n",
+	    head, strlen(body));
+	assert_true(len > 0 && (size_t)len < sizeof(text));
+	assert_int_equal(sip_msg_parse(&m, (const uint8_t *)text, (size_t)len,
+			     (const uint8_t *)body, strlen(body)),
+	    0);
+	return m;
+}
+
+/* The final answer to the last call; headers end with CRLF each. */
+static void
+pool_answers(int status, const char *headers)
+{
+	struct sip_ua_call *c = &calls[call_count - 1];
+	struct sip_result r = {
+		.outcome = SIP_OUTCOME_RESPONSE, .final = true, .status = status
+	};
+	struct sip_msg *m;
+	char head[1024];
+
+	assert_true(c->open);
+	c->open = false;
+	snprintf(head, sizeof(head),
+	    "SIP/2.0 %d X\r\nVia: SIP/2.0/TLS gw:5061;branch=z9hG4bKx\r\n"
+	    "From: <sip:bo@partner.example>;tag=a\r\n"
+	    "To: <sip:anna@contoso.example>;tag=b\r\n"
+	    "Call-ID: c\r\nCSeq: 1 %s\r\n%s",
+	    status, sip_method_name(c->method), headers);
+	m = parse(head, "");
+	r.response = m;
+	if (c->method == SIP_INVITE && status < 300)
+		r.dialog = new_dialog(c->arg);
+	c->on_result(&ua, c, &r, c->arg);
+	sip_msg_free(m);
+}
+
+static void
+pool_is_silent(enum sip_outcome outcome, int status)
+{
+	struct sip_ua_call *c = &calls[call_count - 1];
+	struct sip_result r = {
+		.outcome = outcome, .final = true, .status = status
+	};
+
+	assert_true(c->open);
+	c->open = false;
+	c->on_result(&ua, c, &r, c->arg);
+}
+
+/* --- the edges ------------------------------------------------------------ */
+
+struct edges {
+	bool down[2];
+	bool full;
+};
+
+static struct edges edges;
+static void *last_cookie;
+static uint64_t next_seq;
+static char last_stanza[64]; /* id of the last message frame */
+
+unsigned
+edges_choose(const struct edges *e, const char *local, const char *user,
+    const char *contact, unsigned preferred)
+{
+	(void)local;
+	(void)user;
+	(void)contact;
+	if (preferred < 2 && !e->down[preferred])
+		return preferred;
+	return e->down[0] && !e->down[1] ? 1 : 0;
+}
+
+bool
+edges_serves(const struct edges *e, unsigned edge, const char *local)
+{
+	(void)local;
+	return !e->down[edge];
+}
+
+const char *
+edges_name(const struct edges *e, unsigned edge)
+{
+	(void)e;
+	return edge == 0 ? "edge1" : "edge2";
+}
+
+int
+edges_send(struct edges *e, unsigned edge, const struct buf *frame,
+    void *cookie, uint64_t *seq)
+{
+	char from[256], to[256], body[256], nick[64];
+	struct frame f;
+
+	if (e->full)
+		return ERR_FULL;
+	assert_int_equal(frame_decode(&f, frame->data, frame->len), 0);
+	assert_true(frame_copy(&f, FIELD_FROM, from, sizeof(from)));
+	assert_true(frame_copy(&f, FIELD_TO, to, sizeof(to)));
+	assert_true(frame_copy(&f, FIELD_BODY, body, sizeof(body)));
+	assert_true(frame_copy(&f, FIELD_ID, last_stanza, sizeof(last_stanza)));
+	assert_true(frame_has(&f, FIELD_BARRIER));
+	assert_true(frame_has(&f, FIELD_THREAD));
+	(void)frame_copy(&f, FIELD_NICK, nick, sizeof(nick));
+	note("e%u frame %s -> %s (%s) %s", edge, from, to, nick, body);
+	last_cookie = cookie;
+	*seq = ++next_seq;
+	return 0;
+}
+
+void
+edges_withdraw(struct edges *e, unsigned edge, uint64_t seq)
+{
+	(void)e;
+	note("e%u withdraw %llu", edge, (unsigned long long)seq);
+}
+
+void
+edges_answer(
+    struct edges *e, struct edges_ticket t, const struct channel_result *r)
+{
+	(void)e;
+	note("e%u answer %llu %s%s%s", t.edge, (unsigned long long)t.seq,
+	    r->delivered ? "delivered" : condition_str(r->condition),
+	    r->text != NULL ? " " : "", r->text != NULL ? r->text : "");
+}
+
+/* Streams whose name begins with x are broken. */
+bool
+edges_stream_broken(const struct edges *e, const char *id)
+{
+	(void)e;
+	return id[0] == 'x';
+}
+
+/* --- the fixture ---------------------------------------------------------- */
+
+static struct clock *wall;
+static struct gateway_conf *conf;
+static struct policy *policy;
+static struct barrier *barrier;
+static struct conversations *cs;
+
+static int
+on_setup(void **state)
+{
+	struct conversations_opts o = { .edges = &edges, .ua = &ua };
+
+	(void)state;
+	log_set_fd(-1);
+	journal[0] = '\0';
+	txn_count = call_count = dialog_count = 0;
+	next_seq = 0;
+	ua = (struct sip_ua){ 0 };
+	edges = (struct edges){ 0 };
+	conf = gateway_sample("{'limits': {'queue_messages': 4},"
+			      "'users': ['anna@contoso.example',"
+			      "'carl@contoso.example']}");
+	if (clock_open_manual(&wall, 1000, 1795248930000) < 0 ||
+	    policy_new(&policy, conf, 0) < 0 ||
+	    barrier_new(&barrier, "gw1", wall) < 0)
+		return -1;
+	o.conf = conf;
+	o.clock = wall;
+	o.policy = policy;
+	o.barrier = barrier;
+	o.secret.data = "test-secret";
+	o.secret.len = 11;
+	return conversations_new(&cs, &o);
+}
+
+static int
+on_teardown(void **state)
+{
+	(void)state;
+	conversations_free(cs);
+	for (size_t i = 0; i < dialog_count; i++)
+		free(dialogs[i].call_id);
+	barrier_free(barrier);
+	policy_free(policy);
+	clock_close(wall);
+	gateway_conf_free(conf);
+	return 0;
+}
+
+/* A message frame, as the guard passes it on. */
+struct stanza {
+	const char *id, *from, *to, *kind, *body, *condition, *stream;
+};
+
+static void
+stanza_comes(uint64_t seq, struct stanza s)
+{
+	static const struct guard_stream guard = { .inbound = true };
+	struct edges_stream stream = { .id = s.stream != NULL ? s.stream : "s1",
+		.guard = guard };
+	struct guard_addresses who;
+	struct frame_writer w;
+	struct frame f;
+	struct buf b;
+
+	if (s.from == NULL)
+		s.from = "bo@partner.example/phone";
+	if (s.to == NULL)
+		s.to = "anna@contoso.example";
+	buf_init(&b, FRAME_MAX);
+	frame_begin(&w, &b, FRAME_MESSAGE);
+	frame_put_str(&w, FIELD_ID, s.id);
+	frame_put_str(&w, FIELD_FROM, s.from);
+	frame_put_str(&w, FIELD_TO, s.to);
+	frame_put_str(&w, FIELD_KIND, s.kind != NULL ? s.kind : "chat");
+	frame_put_str(&w, FIELD_BODY, s.body);
+	frame_put_str(&w, FIELD_CONDITION, s.condition);
+	assert_int_equal(frame_end(&w), 0);
+	assert_int_equal(frame_decode(&f, b.data, b.len), 0);
+	assert_int_equal(jid_parse(&who.from, s.from, strlen(s.from)), 0);
+	assert_int_equal(jid_parse(&who.to, s.to, strlen(s.to)), 0);
+	conversations_on_stanza(
+	    cs, (struct edges_ticket){ 0, seq }, &f, &who, &stream);
+	guard_addresses_finish(&who);
+	buf_finish(&b);
+}
+
+static void
+says(uint64_t seq, const char *body)
+{
+	stanza_comes(seq, (struct stanza){ .body = body });
+}
+
+/* A request from the pool. */
+static struct sip_server_txn *
+request(const char *method, const char *from, const char *to,
+    const char *headers, const char *body, struct sip_dialog *d)
+{
+	struct sip_server_txn *st = &txns[txn_count];
+	struct sip_msg *m;
+	char head[2048];
+
+	st->number = (int)txn_count++;
+	snprintf(head, sizeof(head),
+	    "%s %s SIP/2.0\r\nVia: SIP/2.0/TLS fe1:5061;branch=z9hG4bK%zu\r\n"
+	    "From: \"Anna A\" <%s>;tag=t1\r\nTo: <%s>%s\r\n"
+	    "Call-ID: %s\r\nCSeq: %zu %s\r\nMax-Forwards: 70\r\n"
+	    "Contact: <sip:anna@contoso.example;gruu;opaque=x>\r\n%s",
+	    method, to, txn_count, from, to, d != NULL ? ";tag=t2" : "",
+	    "call-1", txn_count, method, headers);
+	m = parse(head, body);
+	conversations_on_request(cs, st, m, d);
+	sip_msg_free(m);
+	return st;
+}
+
+#define ANNA  "sip:anna@contoso.example"
+#define BO    "sip:bo@partner.example"
+#define IM    "Content-Type: application/sdp\r\n"
+#define PLAIN "Content-Type: text/plain; charset=UTF-8\r\n"
+static const char im_sdp[] =
+    "v=0\r\no=- 0 0 IN IP4 192.0.2.1\r\ns=session\r\nc=IN IP4 192.0.2.1\r\n"
+    "t=0 0\r\nm=message 5060 sip null\r\na=accept-types:text/plain\r\n";
+static const char audio_sdp[] =
+    "v=0\r\no=- 0 0 IN IP4 192.0.2.1\r\ns=session\r\nc=IN IP4 192.0.2.1\r\n"
+    "t=0 0\r\nm=audio 5060 RTP/AVP 0\r\n";
+
+static struct sip_dialog *
+lync_invites(void)
+{
+	(void)request("INVITE", ANNA, BO, IM, im_sdp, NULL);
+	return &dialogs[dialog_count - 1];
+}
+
+static struct sip_server_txn *
+lync_says(struct sip_dialog *d, const char *text)
+{
+	return request("MESSAGE", ANNA, BO, PLAIN, text, d);
+}
+
+static void
+edge_result(bool delivered, enum condition c)
+{
+	struct channel_result r = {
+		.delivered = delivered, .proof = PROOF_PING, .condition = c
+	};
+
+	conversations_on_result(cs, last_cookie, &r);
+}
+
+#define INVITED(b64)                                                           \
+	"INVITE sip:anna@contoso.example from sip:bo@partner.example (bo) "    \
+	"ms-body=" b64 "\n"
+#define TAKES_FIRST "Supported: timer, ms-text-format\r\n"
+
+/* --- XMPP to Lync --------------------------------------------------------- */
+
+static void
+the_first_message_rides_in_the_invite(void **state)
+{
+	(void)state;
+	says(1, "hi");
+	expect(INVITED("aGk="));
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\n");
+	says(2, "again");
+	expect("MESSAGE d0 again\n");
+	pool_answers(200, "");
+	expect("e0 answer 2 delivered\n");
+}
+
+static void
+or_follows_when_the_callee_did_not_take_it(void **state)
+{
+	(void)state;
+	says(1, "hi");
+	expect(INVITED("aGk="));
+	pool_answers(200, "Supported: timer\r\n");
+	expect("MESSAGE d0 hi\n");
+	pool_answers(202, "");
+	expect("e0 answer 1 delivered\n");
+}
+
+static void
+one_message_is_on_its_way_at_a_time(void **state)
+{
+	(void)state;
+	says(1, "one");
+	says(2, "two");
+	says(3, "three");
+	expect(INVITED("b25l"));
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\nMESSAGE d0 two\n");
+	pool_answers(200, "");
+	expect("e0 answer 2 delivered\nMESSAGE d0 three\n");
+	pool_answers(200, "");
+	expect("e0 answer 3 delivered\n");
+}
+
+static void
+the_queue_is_bounded(void **state)
+{
+	(void)state;
+	for (uint64_t i = 1; i <= 5; i++)
+		says(i, "x");
+	expect(INVITED("eA==") "e0 answer 5 resource-constraint\n");
+}
+
+/* What a stranger and a known contact are told of the pool's answers. */
+static void
+strangers_learn_nothing_of_users(void **state)
+{
+	static const struct {
+		int status;
+		const char *stranger, *known;
+	} rows[] = {
+		{ 404, "service-unavailable", "item-not-found" },
+		{ 403, "service-unavailable", "forbidden" },
+		{ 480, "service-unavailable", "recipient-unavailable" },
+		{ 603, "service-unavailable", "not-allowed" },
+		{ 504, "remote-server-timeout", "remote-server-timeout" },
+		{ 503, "remote-server-timeout", "remote-server-timeout" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char want[128];
+
+		stanza_comes(1, (struct stanza){ .body = "hi",
+				    .from = "s@partner.example/a" });
+		journal[0] = '\0';
+		pool_answers(rows[i].status, "");
+		snprintf(
+		    want, sizeof(want), "e0 answer 1 %s\n", rows[i].stranger);
+		assert_string_equal(journal, want);
+		policy_remember(
+		    policy, "anna@contoso.example", "bo@partner.example");
+		says(2, "hi");
+		journal[0] = '\0';
+		pool_answers(rows[i].status, "");
+		snprintf(want, sizeof(want), "e0 answer 2 %s", rows[i].known);
+		assert_memory_equal(journal, want, strlen(want));
+		journal[0] = '\0';
+		assert_int_equal(conversations_count(cs), 0);
+	}
+}
+
+static void
+a_refused_invite_speaks_for_the_queue(void **state)
+{
+	(void)state;
+	says(1, "one");
+	says(2, "two");
+	journal[0] = '\0';
+	pool_answers(480, "");
+	expect("e0 answer 1 service-unavailable\n"
+	       "e0 answer 2 service-unavailable\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+a_lost_dialog_is_replaced_once(void **state)
+{
+	static const int lost[] = { 481, 408, 430, 480, 504 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		char want[256], id[128];
+		int old = (int)dialog_count;
+
+		says(1, "one");
+		pool_answers(200, TAKES_FIRST);
+		snprintf(id, sizeof(id), "%s", last_id);
+		says(2, "two");
+		journal[0] = '\0';
+		pool_answers(lost[i], "");
+		snprintf(
+		    want, sizeof(want), "forget d%d\n" INVITED("dHdv"), old);
+		expect(want);
+		assert_string_not_equal(id, last_id);
+		pool_answers(200, "");
+		snprintf(want, sizeof(want), "MESSAGE d%d two\n", old + 1);
+		expect(want);
+		/* A second loss is told. */
+		pool_answers(481, "");
+		assert_non_null(strstr(journal, "e0 answer 2 "));
+		assert_null(strstr(journal, "INVITE"));
+		journal[0] = '\0';
+		conversations_on_dialog_end(
+		    cs, &dialogs[old + 1], SIP_DIALOG_END_BYE);
+		assert_int_equal(conversations_count(cs), 0);
+	}
+}
+
+static void
+a_clash_of_ids_is_tried_once_more(void **state)
+{
+	char id[128];
+
+	(void)state;
+	says(1, "hi");
+	snprintf(id, sizeof(id), "%s", last_id);
+	expect(INVITED("aGk="));
+	pool_answers(488, "ms-client-diagnostics: 52035;reason=\"x\"\r\n");
+	expect(INVITED("aGk="));
+	assert_string_not_equal(id, last_id);
+	pool_answers(488, "ms-client-diagnostics: 52035;reason=\"x\"\r\n");
+	assert_non_null(strstr(journal, "e0 answer 1 "));
+	assert_null(strstr(journal, "INVITE"));
+	journal[0] = '\0';
+}
+
+static void
+the_edge_has_its_answer_in_a_minute(void **state)
+{
+	(void)state;
+	says(1, "one");
+	clock_advance(wall, 1000);
+	says(2, "two");
+	expect(INVITED("b25l"));
+	clock_advance(wall, 59000);
+	expect(
+	    "drop INVITE\ne0 answer 1 remote-server-timeout\n" INVITED("dHdv"));
+	clock_advance(wall, 1000);
+	expect("drop INVITE\ne0 answer 2 remote-server-timeout\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+a_pool_that_is_away_is_waited_for(void **state)
+{
+	(void)state;
+	ua.unreachable = true;
+	says(1, "hi");
+	expect("");
+	ua.unreachable = false;
+	conversations_on_reachable(cs);
+	expect(INVITED("aGk="));
+	pool_is_silent(SIP_OUTCOME_TRANSPORT, 503);
+	assert_non_null(strstr(journal, "remote-server-timeout"));
+	journal[0] = '\0';
+	ua.unreachable = true;
+	says(2, "hi");
+	clock_advance(wall, 60000);
+	expect("e0 answer 2 remote-server-timeout\n");
+}
+
+static void
+the_denied_reach_nobody(void **state)
+{
+	static const struct stanza rows[] = {
+		{ .to = "olaf@contoso.example", .body = "hi" },
+		{ .to = "nobody@contoso.example", .body = "hi" },
+		{ .from = "p@public.example/a", .body = "hi" },
+		{ .to = "contoso.example", .body = "hi" },
+		{ .from = "partner.example", .body = "hi" },
+		{ .kind = "groupchat", .body = "hi" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		stanza_comes(7, rows[i]);
+		expect("e0 answer 7 service-unavailable\n");
+	}
+	/* What is no message of a person is taken, whoever it is for. */
+	stanza_comes(8, (struct stanza){ .to = "olaf@contoso.example" });
+	expect("e0 answer 8 delivered\n");
+	stanza_comes(9, (struct stanza){ .kind = "headline", .body = "new" });
+	expect("e0 answer 9 delivered\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+too_long_a_text_is_refused_whole(void **state)
+{
+	char *body = malloc(70001);
+
+	(void)state;
+	assert_non_null(body);
+	memset(body, 'x', 70000);
+	body[70000] = '\0';
+	says(1, body);
+	free(body);
+	assert_non_null(strstr(journal, "e0 answer 1 policy-violation "));
+	assert_non_null(strstr(journal, "65536"));
+}
+
+static void
+a_second_copy_is_shown_once(void **state)
+{
+	struct stanza first = { .id = "m1", .body = "hi", .stream = "x1" };
+	struct stanza again = { .id = "m1", .body = "hi", .stream = "s2" };
+
+	(void)state;
+	stanza_comes(1, first);
+	expect(INVITED("aGk="));
+	stanza_comes(2, again);
+	expect("");
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\ne0 answer 2 delivered\n");
+	/* On a stream that lives the same words are said again. */
+	stanza_comes(3, again);
+	expect("MESSAGE d0 hi\n");
+	pool_answers(200, "");
+	expect("e0 answer 3 delivered\n");
+}
+
+/* --- Lync to XMPP --------------------------------------------------------- */
+
+static void
+a_message_is_answered_when_it_is_proven(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	expect("t0 accepted 200 d0\n");
+	lync_says(d, "hello\r\n");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) hello\n");
+	edge_result(true, 0);
+	expect("t1 200\n");
+	/* The name is told once a thread. */
+	lync_says(d, "more");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example () "
+	       "more\n");
+	edge_result(true, 0);
+	expect("t2 200\n");
+	/* The contact has been written to: he is no stranger. */
+	assert_int_equal(policy_judge_inward(policy, "anna@contoso.example",
+			     "bo@partner.example", "partner.example")
+			     .standing,
+	    POLICY_KNOWN);
+}
+
+static void
+answers_go_to_the_device_that_wrote(void **state)
+{
+	struct sip_dialog *d;
+
+	(void)state;
+	says(1, "hi");
+	pool_answers(200, TAKES_FIRST);
+	d = &dialogs[0];
+	journal[0] = '\0';
+	lync_says(d, "yes");
+	expect("e0 frame anna@contoso.example/lync -> "
+	       "bo@partner.example/phone (Anna A) yes\n");
+	/* It bounces: the next one goes to the bare address. */
+	stanza_comes(2, (struct stanza){ .id = last_stanza,
+			    .kind = "error",
+			    .condition = "service-unavailable" });
+	assert_non_null(strstr(journal, "t0 480 "));
+	journal[0] = '\0';
+	lync_says(d, "really");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example () "
+	       "really\n");
+}
+
+static void
+failures_reach_the_sender(void **state)
+{
+	static const struct {
+		enum condition c;
+		int status;
+	} rows[] = {
+		{ COND_ITEM_NOT_FOUND, 404 },
+		{ COND_REMOTE_SERVER_NOT_FOUND, 404 },
+		{ COND_REMOTE_SERVER_TIMEOUT, 504 },
+		{ COND_SERVICE_UNAVAILABLE, 480 },
+		{ COND_FORBIDDEN, 403 },
+		{ COND_RESOURCE_CONSTRAINT, 500 },
+	};
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sip_server_txn *st = lync_says(d, "hello");
+		char want[64];
+
+		journal[0] = '\0';
+		edge_result(false, rows[i].c);
+		snprintf(
+		    want, sizeof(want), "t%d %d ", st->number, rows[i].status);
+		assert_memory_equal(journal, want, strlen(want));
+		journal[0] = '\0';
+	}
+}
+
+static void
+a_bounce_decides_before_the_proof(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "hello");
+	journal[0] = '\0';
+	/* Somebody else's words do not count. */
+	stanza_comes(1, (struct stanza){ .id = last_stanza,
+			    .from = "eve@partner.example/x",
+			    .kind = "error",
+			    .condition = "item-not-found" });
+	stanza_comes(2, (struct stanza){ .id = "another",
+			    .kind = "error",
+			    .condition = "item-not-found" });
+	expect("e0 answer 1 delivered\ne0 answer 2 delivered\n");
+	/* The contact's server may speak for him. */
+	stanza_comes(3, (struct stanza){ .id = last_stanza,
+			    .from = "partner.example",
+			    .kind = "error",
+			    .condition = "item-not-found" });
+	assert_non_null(strstr(journal, "e0 answer 3 delivered\n"));
+	assert_non_null(strstr(journal, "t1 404 "));
+	assert_non_null(strstr(journal, "e0 withdraw 1\n"));
+	journal[0] = '\0';
+	/* After the proof it comes too late to be told. */
+	lync_says(d, "hello again");
+	edge_result(true, 0);
+	journal[0] = '\0';
+	stanza_comes(4, (struct stanza){ .id = last_stanza,
+			    .kind = "error",
+			    .condition = "item-not-found" });
+	expect("e0 answer 4 delivered\n");
+}
+
+static void
+silence_is_told_as_a_failure(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "hello");
+	journal[0] = '\0';
+	clock_advance(wall, 27999);
+	expect("");
+	clock_advance(wall, 1);
+	expect("t1 504 XMPP server did not confirm the message in time\n"
+	       "e0 withdraw 1\n");
+	edges.down[0] = edges.down[1] = true;
+	lync_says(d, "hello");
+	journal[0] = '\0';
+	clock_advance(wall, 28000);
+	expect("t2 504 No edge server is connected\ne0 withdraw 2\n");
+}
+
+static void
+an_edge_that_is_lost_hands_over(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "one");
+	lync_says(d, "two");
+	journal[0] = '\0';
+	edges.down[0] = true;
+	conversations_on_lost(cs, 0);
+	expect("e0 withdraw 1\n"
+	       "e1 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) one\n"
+	       "e0 withdraw 2\n"
+	       "e1 frame anna@contoso.example/lync -> bo@partner.example () "
+	       "two\n");
+	edge_result(true, 0);
+	expect("t2 200\n");
+}
+
+static void
+a_full_edge_is_overload(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	edges.full = true;
+	journal[0] = '\0';
+	lync_says(d, "one");
+	expect("t1 480 Too many messages wait for delivery\n");
+}
+
+static void
+a_transaction_that_is_gone_takes_its_message_along(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+	struct sip_server_txn *st;
+
+	(void)state;
+	st = lync_says(d, "one");
+	journal[0] = '\0';
+	conversations_on_withdrawn(cs, st);
+	expect("e0 withdraw 1\n");
+}
+
+static void
+refusals_by_content_and_policy(void **state)
+{
+	static const struct {
+		const char *method, *from, *to, *headers, *body, *want;
+	} rows[] = {
+		{ "INVITE", ANNA, BO,
+		    "Content-Type: application/ms-conf-invite+xml\r\n",
+		    "<Conferencing/>",
+		    "415 Group chat is not supported Accept" },
+		{ "INVITE", ANNA, BO, IM "TriggeredInvite: TRUE\r\n", im_sdp,
+		    "415 Group chat is not supported Accept" },
+		{ "INVITE", ANNA, BO,
+		    IM "EndPoints: <sip:a@contoso.example>, "
+		       "<sip:b@contoso.example>, <sip:c@contoso.example>\r\n",
+		    im_sdp, "415 Group chat is not supported Accept" },
+		{ "INVITE", ANNA, BO, IM, audio_sdp,
+		    "488 Only instant messages are supported Warning" },
+		{ "INVITE", ANNA, BO, "", "",
+		    "488 Only instant messages are supported Warning" },
+		{ "INVITE", ANNA, "sip:x@stranger.example", IM, im_sdp,
+		    "404 Domain is not among the allowed XMPP partners" },
+		{ "INVITE", "sip:olaf@contoso.example", BO, IM, im_sdp,
+		    "403 User is not permitted to talk to XMPP partners" },
+		{ "INVITE", "sip:a@other.example", BO, IM, im_sdp,
+		    "403 Sender is not in a domain that this gateway "
+		    "serves" },
+		{ "MESSAGE", ANNA, "sip:x@stranger.example", PLAIN, "hi",
+		    "404 Domain is not among the allowed XMPP partners" },
+		{ "MESSAGE", ANNA, BO, "Content-Type: image/gif\r\n", "GIF",
+		    "415 Message body is of a type not taken Accept" },
+		{ "INFO", ANNA, BO, "Content-Type: application/xml\r\n",
+		    "<KeyboardActivity/>", "481 Dialog unknown after restart" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sip_server_txn *st;
+		char want[256];
+
+		st = request(rows[i].method, rows[i].from, rows[i].to,
+		    rows[i].headers, rows[i].body, NULL);
+		snprintf(
+		    want, sizeof(want), "t%d %s\n", st->number, rows[i].want);
+		expect(want);
+		assert_int_equal(conversations_count(cs), 0);
+	}
+}
+
+static void
+small_talk_in_a_dialog_is_answered(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	journal[0] = '\0';
+	request("INFO", ANNA, BO, "Content-Type: application/xml\r\n",
+	    "<KeyboardActivity><status status=\"type\"/></KeyboardActivity>",
+	    d);
+	expect("t1 200\n");
+	request("INFO", ANNA, BO, "Content-Type: application/csta+xml\r\n",
+	    "<x/>", d);
+	expect("t2 415 Message body is of a type not taken\n");
+	request("INVITE", ANNA, BO, IM, im_sdp, d);
+	expect("t3 200\n");
+	lync_says(d, "\r\n");
+	expect("t4 200\n");
+}
+
+static void
+a_message_needs_no_dialog(void **state)
+{
+	(void)state;
+	lync_says(NULL, "page");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) page\n");
+	edge_result(true, 0);
+	expect("t0 200\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+/* --- sessions -------------------------------------------------------------- */
+
+static void
+when_both_begin_theirs_is_the_session(void **state)
+{
+	(void)state;
+	says(1, "mine");
+	expect(INVITED("bWluZQ=="));
+	lync_invites();
+	expect("t0 accepted 200 d0\ndrop INVITE\nMESSAGE d0 mine\n");
+	pool_answers(200, "");
+	expect("e0 answer 1 delivered\n");
+}
+
+static void
+the_device_invited_last_is_written_to(void **state)
+{
+	(void)state;
+	lync_invites();
+	lync_invites();
+	journal[0] = '\0';
+	says(1, "hi");
+	expect("MESSAGE d1 hi\n");
+	pool_answers(200, "");
+	conversations_on_dialog_end(cs, &dialogs[1], SIP_DIALOG_END_BYE);
+	journal[0] = '\0';
+	says(2, "ho");
+	expect("MESSAGE d0 ho\n");
+	pool_answers(200, "");
+}
+
+static void
+after_a_bye_the_next_message_begins_anew(void **state)
+{
+	char id[128];
+
+	(void)state;
+	says(1, "hi");
+	pool_answers(200, TAKES_FIRST);
+	snprintf(id, sizeof(id), "%s", last_id);
+	conversations_on_dialog_end(cs, &dialogs[0], SIP_DIALOG_END_BYE);
+	assert_int_equal(conversations_count(cs), 0);
+	journal[0] = '\0';
+	says(2, "ho");
+	expect(INVITED("aG8="));
+	assert_string_not_equal(id, last_id);
+}
+
+static void
+an_idle_chat_is_ended(void **state)
+{
+	(void)state;
+	says(1, "hi");
+	pool_answers(200, TAKES_FIRST);
+	journal[0] = '\0';
+	clock_advance(wall, 1799999);
+	expect("");
+	clock_advance(wall, 1);
+	expect("BYE d0\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+the_end_answers_lync_and_leaves_the_rest_to_the_edge(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "one");
+	says(1, "two");
+	journal[0] = '\0';
+	assert_int_equal(conversations_stop(cs), 1);
+	says(2, "three");
+	expect("");
+	lync_says(d, "four");
+	expect("t2 480 Too many messages wait for delivery\n");
+	conversations_hang_up(cs);
+	expect("t1 504 XMPP server did not confirm the message in time\n"
+	       "e0 withdraw 1\nBYE d0\n");
+	conversations_free(cs);
+	cs = NULL;
+	expect("drop MESSAGE\n");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, on_setup, on_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_first_message_rides_in_the_invite),
+		TEST(or_follows_when_the_callee_did_not_take_it),
+		TEST(one_message_is_on_its_way_at_a_time),
+		TEST(the_queue_is_bounded),
+		TEST(strangers_learn_nothing_of_users),
+		TEST(a_refused_invite_speaks_for_the_queue),
+		TEST(a_lost_dialog_is_replaced_once),
+		TEST(a_clash_of_ids_is_tried_once_more),
+		TEST(the_edge_has_its_answer_in_a_minute),
+		TEST(a_pool_that_is_away_is_waited_for),
+		TEST(the_denied_reach_nobody),
+		TEST(too_long_a_text_is_refused_whole),
+		TEST(a_second_copy_is_shown_once),
+		TEST(a_message_is_answered_when_it_is_proven),
+		TEST(answers_go_to_the_device_that_wrote),
+		TEST(failures_reach_the_sender),
+		TEST(a_bounce_decides_before_the_proof),
+		TEST(silence_is_told_as_a_failure),
+		TEST(an_edge_that_is_lost_hands_over),
+		TEST(a_full_edge_is_overload),
+		TEST(a_transaction_that_is_gone_takes_its_message_along),
+		TEST(refusals_by_content_and_policy),
+		TEST(small_talk_in_a_dialog_is_answered),
+		TEST(a_message_needs_no_dialog),
+		TEST(when_both_begin_theirs_is_the_session),
+		TEST(the_device_invited_last_is_written_to),
+		TEST(after_a_bye_the_next_message_begins_anew),
+		TEST(an_idle_chat_is_ended),
+		TEST(the_end_answers_lync_and_leaves_the_rest_to_the_edge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
