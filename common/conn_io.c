@@ -50,7 +50,8 @@ conn_io_kick(struct conn *c)
 
 /* ---- outward -------------------------------------------------------- */
 
-/* Moves what the engine has made into the wire queue. */
+/* Moves what the engine has made into the wire queue.  A flush follows: every
+ * caller is in on_turn or has it coming. */
 static void
 collect(struct conn *c)
 {
@@ -64,7 +65,6 @@ collect(struct conn *c)
 		return;
 	}
 	tls_engine_output_taken(&c->tls);
-	conn_io_kick(c);
 }
 
 /* Turns plain into wire, no further ahead than the kernel needs. */

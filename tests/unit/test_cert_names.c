@@ -12,7 +12,8 @@
 #include "common/err.h"
 #include "tests/unit/make_cert.h"
 
-#define NUL(s) s, sizeof s - 1
+/* With its length, for what holds a NUL. */
+#define NUL(s) (s), sizeof(s) - 1
 
 /* One entry in, at most one name out; "" = skipped. */
 static const struct {

@@ -50,7 +50,7 @@ take_pattern(struct chunks *q, size_t *at, size_t len)
 }
 
 static const size_t sizes[] = { 1, 2, 100, CHUNK_SIZE - 1, CHUNK_SIZE,
-	CHUNK_SIZE + 1, 3 * CHUNK_SIZE, 100000 };
+	CHUNK_SIZE + 1, (size_t)3 * CHUNK_SIZE, 100000 };
 #define COUNT (sizeof sizes / sizeof sizes[0])
 
 static void

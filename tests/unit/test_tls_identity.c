@@ -291,20 +291,20 @@ peer_without_certificate(void **state)
 
 /* What a foreign client proposes, and whether we take it. */
 static const struct {
-	int version;
 	const char *ciphers;
+	int version;
 	bool allow_cbc;
 	bool accepted;
 } proposals[] = {
-	{ TLS1_1_VERSION, "ALL:@SECLEVEL=0", false, false },
-	{ TLS1_1_VERSION, "ALL:@SECLEVEL=0", true, false },
-	{ TLS1_2_VERSION, "ECDHE+AESGCM", false, true },
-	{ TLS1_2_VERSION, "ECDHE+CHACHA20", false, true },
-	{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", false, false },
-	{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", true, true },
-	{ TLS1_2_VERSION, "ECDHE-ECDSA-AES256-SHA", true, true },
-	{ TLS1_2_VERSION, "AES128-GCM-SHA256:AES128-SHA", true, false },
-	{ TLS1_2_VERSION, "aNULL:eNULL:@SECLEVEL=0", true, false },
+	{ "ALL:@SECLEVEL=0", TLS1_1_VERSION, false, false },
+	{ "ALL:@SECLEVEL=0", TLS1_1_VERSION, true, false },
+	{ "ECDHE+AESGCM", TLS1_2_VERSION, false, true },
+	{ "ECDHE+CHACHA20", TLS1_2_VERSION, false, true },
+	{ "ECDHE-ECDSA-AES128-SHA256", TLS1_2_VERSION, false, false },
+	{ "ECDHE-ECDSA-AES128-SHA256", TLS1_2_VERSION, true, true },
+	{ "ECDHE-ECDSA-AES256-SHA", TLS1_2_VERSION, true, true },
+	{ "AES128-GCM-SHA256:AES128-SHA", TLS1_2_VERSION, true, false },
+	{ "aNULL:eNULL:@SECLEVEL=0", TLS1_2_VERSION, true, false },
 };
 
 static void
