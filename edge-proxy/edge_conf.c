@@ -183,22 +183,23 @@ static bool
 server_ok(const char *s, char *why, size_t size)
 {
 	struct sockaddr_storage ss;
-	char text[96];
+	char address[64], text[96];
 	const char *at = strchr(s, '@');
 	size_t len = at != NULL ? (size_t)(at - s) : strlen(s);
-	int n;
+	bool ok = strlen(s) < sizeof(address) && strchr(s, '[') == NULL;
 
-	if (strlen(s) >= 64) {
-		snprintf(why, size, "\"%.60s...\" is too long", s);
+	if (ok) {
+		snprintf(address, sizeof(address), "%.*s", (int)len, s);
+		ok = conf_parse_address(&ss, address, -1, why, size) == 0;
+	}
+	if (!ok) {
+		snprintf(why, size, "\"%.80s\" is not address@port", s);
 		return false;
 	}
-	n = snprintf(text, sizeof(text),
-	    memchr(s, ':', len) != NULL ? "[%.*s]:%s" : "%.*s:%s", (int)len, s,
-	    at != NULL ? at + 1 : "53");
-	if (n < 0 || (size_t)n >= sizeof(text) || strpbrk(s, "[]") != NULL) {
-		snprintf(why, size, "\"%.60s\" is not address@port", s);
-		return false;
-	}
+	if (at == NULL)
+		return true;
+	/* The port by the same rules as everywhere. */
+	snprintf(text, sizeof(text), "127.0.0.1:%s", at + 1);
 	return conf_parse_address(&ss, text, 0, why, size) == 0;
 }
 

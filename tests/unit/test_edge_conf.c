@@ -130,8 +130,7 @@ static const struct {
 	{ "{'internal': {'gateways': ['-']}}",
 	    "/internal/gateways/0: \"-\" is not a domain name" },
 	{ "{'resolver': {'servers': ['127.0.0.1:53']}}",
-	    "/resolver/servers/0: \"127.0.0.1:53\" is not an IP address "
-	    "with a port" },
+	    "/resolver/servers/0: \"127.0.0.1:53\" is not address@port" },
 	{ "{'resolver': {'servers': ['127.0.0.1@99999']}}",
 	    "/resolver/servers/0: port 99999 is above 65535" },
 	{ "{'resolver': {'servers': ['1.1.1.1','1.1.1.1','1.1.1.1',"
