@@ -11,7 +11,7 @@
  * A body longer than body_max is skipped, up to skip_max: other people share
  * the connection, so one oversized message must not end it.
  *
- * Owns     its buffer, never more than head_max + body_max and one feed.
+ * Owns     its buffer: at most twice head_max, body_max and one feed together.
  * Errors   after an error the stream has no known boundaries any more and
  *          the connection must end.
  */
