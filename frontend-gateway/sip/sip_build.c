@@ -10,6 +10,11 @@
 #include "common/buf.h"
 #include "common/err.h"
 
+enum { EPID_MAX = 16 };
+
+static const char alnum[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 static const struct {
 	int status;
 	const char *reason;
@@ -304,16 +309,23 @@ sip_build_quoted(struct buf *out, const char *text)
 }
 
 int
-sip_build_address(
-    struct buf *out, const char *display, const char *uri, const char *tag)
+sip_build_address(struct buf *out, const char *display, const char *uri,
+    const char *tag, const char *epid)
 {
+	size_t len = epid != NULL ? strlen(epid) : 0;
+
+	if (len > EPID_MAX || (len > 0 && strspn(epid, alnum) != len))
+		return ERR_MALFORMED;
 	if (display != NULL && *display != '\0') {
 		sip_build_quoted(out, display);
 		buf_add_char(out, ' ');
 	}
-	if (tag == NULL)
-		return buf_addf(out, "<%s>", uri);
-	return buf_addf(out, "<%s>;tag=%s", uri, tag);
+	buf_addf(out, "<%s>", uri);
+	if (tag != NULL)
+		buf_addf(out, ";tag=%s", tag);
+	if (len > 0)
+		buf_addf(out, ";epid=%s", epid);
+	return buf_failed(out) ? ERR_NOMEM : 0;
 }
 
 int

@@ -68,10 +68,11 @@ const char *sip_build_reason(int status);
 
 /* Appends text as a quoted-string.  Control characters become spaces. */
 int sip_build_quoted(struct buf *out, const char *text);
-/* Appends an address: "Bo" <sip:bo@partner.example>;tag=x.  display and tag
- * may be NULL. */
-int sip_build_address(
-    struct buf *out, const char *display, const char *uri, const char *tag);
+/* Appends an address: "Bo" <sip:bo@partner.example>;tag=x;epid=y.  All but
+ * the URI may be NULL.  epid names an endpoint ([MS-SIP] 2.2.1): up to 16
+ * letters and digits, else ERR_MALFORMED. */
+int sip_build_address(struct buf *out, const char *display, const char *uri,
+    const char *tag, const char *epid);
 /* Appends the value of an ms-diagnostics header. */
 int sip_build_diagnostics(
     struct buf *out, unsigned id, const char *reason, const char *source);

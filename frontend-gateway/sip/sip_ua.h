@@ -194,6 +194,7 @@ struct sip_question {
 	const char *uri;          /* Request-URI */
 	const char *from_uri;     /* "sip:bo@partner.example" */
 	const char *from_display; /* UTF-8, is quoted here; may be NULL */
+	const char *from_epid;    /* up to 16 letters and digits, or NULL */
 	const char *to_uri;       /* NULL = uri */
 	/* Both: */
 	const struct sip_header *headers;

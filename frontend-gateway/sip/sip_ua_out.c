@@ -438,9 +438,10 @@ write_fresh(
 		return ERR_MALFORMED;
 	random_hex(tag, 8);
 	random_hex(f->call_id, 16);
-	rc = sip_build_address(&f->from, q->from_display, q->from_uri, tag);
+	rc = sip_build_address(
+	    &f->from, q->from_display, q->from_uri, tag, q->from_epid);
 	if (rc == 0)
-		rc = sip_build_address(&f->to, NULL, to, NULL);
+		rc = sip_build_address(&f->to, NULL, to, NULL, NULL);
 	if (rc == 0)
 		rc = sip_ua_contact(&f->contact, ua, q->from_uri);
 	if (rc == 0 &&

@@ -538,9 +538,20 @@ test_quoting(void **state)
 
 	(void)state;
 	buf_init(&out, 0);
-	sip_build_address(&out, "B\"o\\ \r\n\xc3\xb6", "sip:bo@p", "t1");
-	assert_string_equal(
-	    buf_cstr(&out), "\"B\\\"o\\\\   \xc3\xb6\" <sip:bo@p>;tag=t1");
+	assert_int_equal(sip_build_address(&out, "B\"o\\ \r\n\xc3\xb6",
+			     "sip:bo@p", "t1", "1a2b"),
+	    0);
+	assert_string_equal(buf_cstr(&out),
+	    "\"B\\\"o\\\\   \xc3\xb6\" <sip:bo@p>;tag=t1;epid=1a2b");
+	buf_clear(&out);
+	assert_int_equal(
+	    sip_build_address(&out, NULL, "sip:bo@p", NULL, NULL), 0);
+	assert_string_equal(buf_cstr(&out), "<sip:bo@p>");
+	assert_int_equal(sip_build_address(
+			     &out, NULL, "sip:bo@p", NULL, "12345678901234567"),
+	    ERR_MALFORMED);
+	assert_int_equal(sip_build_address(&out, NULL, "sip:bo@p", NULL, "a;b"),
+	    ERR_MALFORMED);
 	buf_clear(&out);
 	sip_build_diagnostics(&out, 61001, "gone", "gw.example");
 	assert_string_equal(buf_cstr(&out),
