@@ -305,7 +305,7 @@ judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
 		a.diagnostics = diagnostics_of(r->response);
 		/* What only we know (no answer, no connection) says nothing
 		 * about a user. */
-		a.stranger = policy_conceals(in->standing, r->status);
+		a.stranger = policy_conceals(in->standing);
 	}
 	next = errors_from_sip(e, &a);
 	log_info(&c->log, "pool-answered",

@@ -156,18 +156,9 @@ policy_judge_inward(struct policy *p, const char *user, const char *contact,
 }
 
 bool
-policy_conceals(enum policy_standing standing, int status)
+policy_conceals(enum policy_standing standing)
 {
-	switch (standing) {
-	case POLICY_KNOWN:
-		return false;
-	case POLICY_STRANGER:
-		return status != 413 && status != 513 &&
-		       (status < 500 || status > 599);
-	case POLICY_DENIED:
-		break;
-	}
-	return true;
+	return standing != POLICY_KNOWN;
 }
 
 int

@@ -47,11 +47,10 @@ struct policy_inward {
 struct policy_inward policy_judge_inward(struct policy *p, const char *user,
     const char *contact, const char *contact_domain);
 
-/* Whether a contact of that standing must not be told why the pool answered
- * with that status.  Unknown, blocked and forbidden users look alike to all
- * but the known, so that nobody can harvest the directory; a pool that is away
- * or a text that is too long tells nothing of a user. */
-bool policy_conceals(enum policy_standing standing, int status);
+/* Whether a contact of that standing must not be told why the pool refused his
+ * message.  Unknown, blocked and forbidden users look alike to all but the
+ * known, so that nobody can harvest the directory. */
+bool policy_conceals(enum policy_standing standing);
 
 /* May user (of domain) write to a contact at contact_domain?  0, or
  * ERR_DENIED with the cause to refuse it with. */
