@@ -65,16 +65,16 @@ class FrontEnd:
         if conn in self.connections:
             self.connections.remove(conn)
         self.journal.add("closed", connection=conn)
-        for future in self.pending.values():
-            if not future.done():
+        for via, future in self.pending.values():
+            if via is conn and not future.done():
                 future.set_exception(ConnectionError("connection closed"))
-        self.pending.clear()
 
     def _on_message(self, message, conn):
         if not message.request:
             self.journal.add("response", status=message.status,
                              method=message.method, response=message)
-            future = self.pending.get((message.call_id, message.cseq))
+            _, future = self.pending.get((message.call_id, message.cseq),
+                                         (None, None))
             if future is not None and message.status >= 200:
                 if not future.done():
                     future.set_result(message)
@@ -121,7 +121,7 @@ class FrontEnd:
 
     async def _transact(self, conn, data, call_id, cseq, timeout):
         future = asyncio.get_running_loop().create_future()
-        self.pending[(call_id, cseq)] = future
+        self.pending[(call_id, cseq)] = (conn, future)
         conn.send(data)
         try:
             return await asyncio.wait_for(future, timeout)

@@ -122,6 +122,8 @@ class Process:
         self.popen = None
 
     def start(self):
+        """From the main thread: the kernel's death signal follows the
+        thread that forked, not the process."""
         cmd = ["setpriv", "--pdeathsig", "KILL"]
         if self.user:
             cmd += [f"--reuid={self.user}", f"--regid={self.user}",

@@ -16,6 +16,17 @@ import slixmpp      # noqa: E402  (it logs while it is imported)
 from .journal import Journal    # noqa: E402
 
 
+STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
+
+
+def condition(error):
+    """The defined condition; slixmpp's own list lacks some of RFC 6120."""
+    for child in error.xml:
+        if child.tag.startswith(STANZAS) and child.tag != STANZAS + "text":
+            return child.tag[len(STANZAS):]
+    return ""
+
+
 class XmppUser:
     def __init__(self, run, jid, address, port, ca, password="secret",
                  resource="desk"):
@@ -84,7 +95,7 @@ class XmppUser:
     def _on_error(self, stanza):
         error = stanza["error"]
         self.journal.add("error", sender=str(stanza["from"]),
-                         id=stanza["id"], condition=error["condition"],
+                         id=stanza["id"], condition=condition(error),
                          type=error["type"], text=error["text"],
                          by=error["by"], stanza=stanza)
 

@@ -197,10 +197,11 @@ def test_a_server_that_dies_before_its_answer_is_an_error(raw, anna):
 
 def test_a_ping_of_the_partner_is_answered_on_our_stream(raw, anna):
     raw.server.on_stanza = lambda text, wire: (
-        raw.answer(pong(text)) if text.startswith("<iq") else None)
+        raw.answer(pong(text)) if attribute(text, "type") == "get" else None)
     anna.send(f"rho@{RAW}", "hello")
     raw.answer(f"<iq type='get' id='p1' from='{RAW}' to='contoso.example'>"
                "<ping xmlns='urn:xmpp:ping'/></iq>")
     found = raw.server.journal.wait(
-        "stanza", text=lambda t: t.startswith("<iq") and "p1" in t)
+        "stanza", text=lambda t: t.startswith("<iq")
+        and attribute(t, "id") == "p1")
     assert attribute(found.text, "type") == "result"

@@ -116,7 +116,7 @@ def test_a_lync_user_who_is_signed_out_is_reported_to_the_partner(bo):
 @pytest.mark.parametrize("status, conditions", [
     ((486, "Busy Here"), ("recipient-unavailable", "service-unavailable")),
     ((603, "Decline"), ("not-allowed", "service-unavailable")),
-    ((500, "Server Internal Error"), ("remote-server-timeout",
+    ((500, "Server Internal Error"), ("internal-server-error",
                                       "service-unavailable")),
 ], ids=["busy", "decline", "error"])
 def test_a_chat_that_the_client_refuses_is_reported(
