@@ -87,7 +87,6 @@ writes_wait_for_the_connection(void **state)
 
 /* An end that is written to from another one's deferred callback must not
  * wait for the next event. */
-static conn_rig_hook_fn on_data_write_back;
 static void
 on_data_write_back(struct end *e)
 {
@@ -435,7 +434,6 @@ connecting_takes_too_long(void **state)
 	conn_rig_close(&r);
 }
 
-static conn_rig_hook_fn on_any_close, on_any_abort;
 static void
 on_any_close(struct end *e)
 {

@@ -108,8 +108,6 @@ close_both(struct rig *r)
 
 /* ---- the two ways into TLS ------------------------------------------ */
 
-static conn_rig_hook_fn on_starttls, on_proceed, on_up_server, on_up_client;
-
 /* "S" asks for TLS, "P" grants it. */
 static void
 on_starttls(struct end *e)
@@ -669,7 +667,6 @@ garbage_within_tls(void **state)
 	conn_rig_close(&r);
 }
 
-static conn_rig_hook_fn on_any_close, on_any_abort;
 static void
 on_any_close(struct end *e)
 {
@@ -768,7 +765,6 @@ reader_that_never_reads_is_cut_off(void **state)
 	conn_rig_close(&r);
 }
 
-static conn_rig_hook_fn on_data_pause;
 static void
 on_data_pause(struct end *e)
 {
@@ -843,7 +839,6 @@ everything_in_single_bytes(void **state)
 	}
 }
 
-static conn_rig_hook_fn on_drained_more;
 enum { TOTAL = 16 * 1024 * 1024 };
 
 /* Keeps writing until it has written it all or is told to wait. */
