@@ -1,12 +1,12 @@
 /*
- * Everything that happens ends in settle(), which starts whatever can be
- * started and reports a conversation that has nothing left; nothing touches
- * the conversation after it.
+ * Everything that happens ends in conversation_settle(), which starts whatever
+ * can be started and reports a conversation that has nothing left; nothing
+ * touches the conversation after it.
  *
  * A message stays at the head of the queue while it is on its way, so its
  * deadline and the dialog's fate find it in one place.
  */
-#include "frontend-gateway/conversation/conversation.h"
+#include "frontend-gateway/conversation/conversation_impl.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -19,7 +19,6 @@
 #include "common/jid.h"
 #include "common/log.h"
 #include "common/random.h"
-#include "frontend-gateway/conversation/outward.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -27,22 +26,8 @@
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
 
-enum {
-	LEGS_MAX = 8, /* dialogs of one pair: the user's endpoints */
-	HEADER_MAX = 16 * 1024,
-	SDP_PORT = 5061, /* has no meaning in an IM session */
-	CONVERSATION_ID_LEN = 24
-};
-
 /* The resource all endpoints of a Lync user share. */
 static const char resource[] = "/lync";
-
-enum conversation_state {
-	CONVERSATION_IDLE,
-	CONVERSATION_INVITING,
-	CONVERSATION_OPEN,
-	CONVERSATION_COUNT
-};
 
 #define BIT(s) (1u << (unsigned)(s))
 
@@ -57,41 +42,6 @@ static const struct {
 	[CONVERSATION_OPEN] = { "open", BIT(CONVERSATION_IDLE) },
 };
 
-/* One dialog of the pair. */
-struct leg {
-	struct sip_dialog *dialog;
-	char thread[IDS_THREAD_SIZE];
-};
-
-struct conversation {
-	const struct conversation_env *env;
-	struct log log;
-	enum conversation_state state;
-
-	struct jid user, contact; /* bare */
-	char *user_uri, *contact_uri;
-	char *from; /* the user's JID with our resource */
-	char *lock; /* full JID the contact last wrote from, or NULL */
-	unsigned edge;
-
-	struct leg legs[LEGS_MAX]; /* the current one is the last */
-	size_t leg_count;
-	/* The thread in which the user's name was told last. */
-	char named[IDS_THREAD_SIZE];
-
-	struct list queue; /* struct inward */
-	size_t queue_count, queue_bytes;
-	struct inward *sent;        /* the head, on its way; or NULL */
-	struct sip_ua_call *call;   /* INVITE or MESSAGE with it; or NULL */
-	struct sip_dialog *sent_in; /* of the MESSAGE, while it lives */
-	char id[CONVERSATION_ID_LEN * 2]; /* Ms-Conversation-ID of call */
-
-	size_t outward; /* messages of the user under way */
-	struct clock_timer idle;
-};
-
-static void settle(struct conversation *c);
-
 /* The only place that writes c->state. */
 static void
 set_state(struct conversation *c, enum conversation_state to)
@@ -104,8 +54,8 @@ set_state(struct conversation *c, enum conversation_state to)
 	c->state = to;
 }
 
-static void
-touch(struct conversation *c)
+void
+conversation_touch(struct conversation *c)
 {
 	clock_timer_start(&c->idle, c->env->conf->timers.idle_ms);
 }
@@ -153,28 +103,19 @@ hang_up_all(struct conversation *c)
 		hang_up(c, current(c)->dialog);
 }
 
-/* A dialog that becomes the current one; name is what the pool calls the
- * conversation. */
-static void
-add_leg(struct conversation *c, struct sip_dialog *d, const char *name)
+void
+conversation_add_leg(
+    struct conversation *c, struct sip_dialog *d, const char *name)
 {
 	struct leg *leg;
 
-	if (c->leg_count == LEGS_MAX)
+	if (c->leg_count == CONVERSATION_LEGS_MAX)
 		hang_up(c, c->legs[0].dialog);
 	leg = &c->legs[c->leg_count++];
 	leg->dialog = d;
 	ids_thread(leg->thread, name, c->env->secret);
 	sip_dialog_set_user(d, c);
 	set_state(c, CONVERSATION_OPEN);
-}
-
-static const char *
-conversation_name(const struct sip_msg *m)
-{
-	const char *id = sip_msg_header(m, "Ms-Conversation-ID", 0);
-
-	return id != NULL && id[0] != '\0' ? id : sip_msg_call_id(m);
 }
 
 /* --- XMPP to Lync: the queue --------------------------------------------- */
@@ -203,7 +144,7 @@ delivered(struct conversation *c, struct inward *in)
 	log_info(&c->log, "delivered", "id=%s from=%s", in->id, in->from);
 	unqueue(c, in);
 	inward_delivered(in);
-	touch(c);
+	conversation_touch(c);
 }
 
 static void
@@ -223,9 +164,8 @@ failed_here(struct conversation *c, struct inward *in, enum condition why)
 	failed(c, in, &e);
 }
 
-/* Gives up the call under way; its result will not come. */
-static void
-drop_call(struct conversation *c)
+void
+conversation_drop_call(struct conversation *c)
 {
 	if (c->call != NULL)
 		sip_ua_drop(c->env->ua, c->call);
@@ -242,9 +182,9 @@ on_late(struct inward *in, void *arg)
 	struct conversation *c = arg;
 
 	if (c->sent == in)
-		drop_call(c);
+		conversation_drop_call(c);
 	failed_here(c, in, COND_REMOTE_SERVER_TIMEOUT);
-	settle(c);
+	conversation_settle(c);
 }
 
 /* --- XMPP to Lync: what the pool answered ---------------------------------- */
@@ -378,7 +318,7 @@ on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
 			sip_ua_forget(c->env->ua, d);
 		hang_up_all(c);
 	}
-	settle(c);
+	conversation_settle(c);
 }
 
 static void
@@ -397,17 +337,17 @@ on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
 	if (r->dialog == NULL) {
 		set_state(c, CONVERSATION_IDLE);
 		(void)act(c, in, r, false);
-		settle(c);
+		conversation_settle(c);
 		return;
 	}
-	add_leg(c, r->dialog, c->id);
-	touch(c);
+	conversation_add_leg(c, r->dialog, c->id);
+	conversation_touch(c);
 	/* The callee says so when it has shown the text of the INVITE; else it
 	 * follows as a MESSAGE. */
 	if (in->invited &&
 	    sip_msg_lists(r->response, "Supported", "ms-text-format"))
 		delivered(c, in);
-	settle(c);
+	conversation_settle(c);
 }
 
 /* --- XMPP to Lync: asking -------------------------------------------------- */
@@ -447,11 +387,11 @@ ask_invite(struct conversation *c, struct inward *in)
 	int rc;
 
 	new_id(c);
-	buf_init(&sdp, HEADER_MAX);
-	buf_init(&first, HEADER_MAX);
-	buf_init(&name, HEADER_MAX);
-	rc = sip_sdp_offer(
-	    &sdp, c->env->conf->sip.fqdn, SDP_PORT, BODY_ACCEPT_TYPES);
+	buf_init(&sdp, CONVERSATION_TEXT_MAX);
+	buf_init(&first, CONVERSATION_TEXT_MAX);
+	buf_init(&name, CONVERSATION_TEXT_MAX);
+	rc = sip_sdp_offer(&sdp, c->env->conf->sip.fqdn, CONVERSATION_SDP_PORT,
+	    BODY_ACCEPT_TYPES);
 	/* A text too long for a header field follows as a MESSAGE. */
 	in->invited = ids_text_format(&first, in->text, in->len) == 0;
 	if (in->invited) {
@@ -522,8 +462,8 @@ pump(struct conversation *c)
 	}
 }
 
-static void
-settle(struct conversation *c)
+void
+conversation_settle(struct conversation *c)
 {
 	pump(c);
 	if (c->state == CONVERSATION_IDLE && c->call == NULL &&
@@ -558,8 +498,8 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	}
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
-	touch(c);
-	settle(c);
+	conversation_touch(c);
+	conversation_settle(c);
 	return 0;
 }
 
@@ -572,296 +512,14 @@ conversation_unlock(struct conversation *c, const char *full)
 	c->lock = NULL;
 }
 
-void
-conversation_settle(struct conversation *c)
-{
-	settle(c);
-}
-
-/* --- Lync to XMPP ---------------------------------------------------------- */
-
-static void
-refuse(
-    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
-{
-	struct errors_sip e;
-	int rc;
-
-	errors_refusal(&e, cause);
-	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
-	rc = sip_ua_refuse(c->env->ua, st, e.status, e.diagnostics, e.reason);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-}
-
-static void
-answer_ok(struct conversation *c, struct sip_server_txn *st)
-{
-	struct sip_answer a = { .status = 200 };
-	int rc = sip_ua_respond(c->env->ua, st, &a);
-
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-}
-
-static void
-on_outward_done(bool was_delivered, bool bounced, void *arg)
-{
-	struct conversation *c = arg;
-
-	assert(c->outward > 0);
-	c->outward--;
-	if (was_delivered)
-		policy_remember(c->env->policy, c->user.bare, c->contact.bare);
-	/* The device may be the reason. */
-	if (bounced) {
-		free(c->lock);
-		c->lock = NULL;
-	}
-	settle(c);
-}
-
-/* thread: NULL outside a dialog. */
-static void
-forward(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req, const struct buf *text, const char *thread)
-{
-	const char *display = sip_msg_from_display(req);
-	char own[IDS_THREAD_SIZE], id[IDS_STANZA_SIZE];
-	struct buf nick;
-	struct outward_message m = {
-		.id = id,
-		.from = c->from,
-		.to = c->lock != NULL ? c->lock : c->contact.bare,
-		.user = c->user.bare,
-		.contact = c->contact.bare,
-		.local = c->user.ascii,
-		.remote = c->contact.ascii,
-		.text = (const char *)text->data,
-		.text_len = text->len,
-		.thread = thread,
-	};
-
-	if (thread == NULL) {
-		ids_thread(own, conversation_name(req), c->env->secret);
-		m.thread = own;
-	}
-	ids_stanza(id, sip_msg_call_id(req), sip_msg_cseq(req),
-	    sip_msg_from_tag(req), c->env->secret);
-	/* The name goes with the first message of a thread. */
-	buf_init(&nick, HEADER_MAX);
-	if (display != NULL && strcmp(c->named, m.thread) != 0)
-		(void)address_display(&nick, display, strlen(display));
-	if (nick.len > 0) {
-		m.nick = buf_cstr(&nick);
-		snprintf(c->named, sizeof(c->named), "%s", m.thread);
-	}
-	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
-	    c->contact.bare, c->edge);
-	c->outward++;
-	touch(c);
-	outwards_start(c->env->outwards, st, &m, c->edge, on_outward_done, c);
-	buf_finish(&nick);
-}
-
-static void
-on_message(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req, const char *thread)
-{
-	struct body_part part = {
-		.content_type = sip_msg_header(req, "Content-Type", 0),
-		.content_encoding = sip_msg_header(req, "Content-Encoding", 0),
-		.data = sip_msg_body(req),
-		.len = sip_msg_body_len(req),
-	};
-	struct sip_header accept = { "Accept", BODY_ACCEPT };
-	struct errors_sip e;
-	struct sip_answer a;
-	struct buf text;
-	int status, rc;
-
-	buf_init(&text, BODY_TEXT_MAX);
-	status = body_from_sip(&text, &part, c->env->conf->limits.body_bytes);
-	if (status == 0 && text.len > 0) {
-		forward(c, st, req, &text, thread);
-		buf_finish(&text);
-		return;
-	}
-	buf_finish(&text);
-	if (status == 0) {
-		answer_ok(c, st); /* There is nothing to say. */
-		settle(c);
-		return;
-	}
-	errors_refusal(&e, errors_body_cause(status));
-	a = (struct sip_answer){ .status = e.status,
-		.headers = &accept,
-		.header_count = e.status == 415 ? 1 : 0,
-		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
-	log_info(&c->log, "refused", "status=%d type=%s bytes=%zu", e.status,
-	    sip_msg_content_type(req), sip_msg_body_len(req));
-	rc = sip_ua_respond(c->env->ua, st, &a);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-	settle(c);
-}
-
-/* What is said in an INFO is of no use to the other side (yet its sender wants
- * to know that it was understood). */
-static void
-on_info(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req)
-{
-	const char *type = sip_msg_content_type(req);
-
-	if (type[0] == '\0' || strcmp(type, "application/xml") == 0 ||
-	    strcmp(type, "application/xml+conversationinfo") == 0)
-		answer_ok(c, st);
-	else
-		refuse(c, st, ERRORS_BODY_TYPE);
-	settle(c);
-}
-
-/* The answer to an offer.  0, or ERR_UNSUPPORTED for anything but an IM
- * session in plain text. */
-static int
-answer_sdp(struct conversation *c, struct buf *out, const struct sip_msg *req)
-{
-	struct sip_sdp *offer = malloc(sizeof(*offer));
-	int rc;
-
-	if (offer == NULL)
-		return ERR_NOMEM;
-	rc = ERR_UNSUPPORTED;
-	if (strcmp(sip_msg_content_type(req), "application/sdp") == 0 &&
-	    sip_sdp_parse(offer, sip_msg_body(req), sip_msg_body_len(req)) ==
-		0 &&
-	    offer->kind != SIP_SDP_OTHER && offer->accepts_plain)
-		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
-		    SDP_PORT, c->contact_uri, BODY_ACCEPT_TYPES);
-	free(offer);
-	return rc;
-}
-
-static void
-refuse_media(struct conversation *c, struct sip_server_txn *st)
-{
-	char warning[320];
-	struct sip_header h = { "Warning", warning };
-	struct errors_sip e;
-	struct sip_answer a;
-	int rc;
-
-	snprintf(warning, sizeof(warning),
-	    "304 %s \"Media type not available\"", c->env->conf->sip.fqdn);
-	errors_refusal(&e, ERRORS_MEDIA);
-	a = (struct sip_answer){ .status = e.status,
-		.headers = &h,
-		.header_count = 1,
-		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
-	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
-	rc = sip_ua_respond(c->env->ua, st, &a);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-}
-
-/* An INVITE within a dialog: the session stays as it is. */
-static void
-on_reinvite(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req)
-{
-	struct sip_answer a = { .status = 200,
-		.content_type = "application/sdp" };
-	struct buf sdp;
-	int rc;
-
-	buf_init(&sdp, HEADER_MAX);
-	if (answer_sdp(c, &sdp, req) < 0) {
-		refuse_media(c, st);
-	} else {
-		a.body = sdp.data;
-		a.body_len = sdp.len;
-		rc = sip_ua_respond(c->env->ua, st, &a);
-		if (rc < 0)
-			log_warn(
-			    &c->log, "not-answered", "error=%s", err_str(rc));
-	}
-	buf_finish(&sdp);
-	settle(c);
-}
-
-void
-conversation_invited(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req)
-{
-	struct sip_answer a = { .status = 200,
-		.content_type = "application/sdp" };
-	char name[256];
-	struct sip_dialog *d;
-	struct buf sdp;
-	int rc;
-
-	buf_init(&sdp, HEADER_MAX);
-	rc = answer_sdp(c, &sdp, req);
-	if (rc < 0) {
-		refuse_media(c, st);
-		goto done;
-	}
-	/* Accepting may end the request's life. */
-	snprintf(name, sizeof(name), "%s", conversation_name(req));
-	a.body = sdp.data;
-	a.body_len = sdp.len;
-	rc = sip_ua_accept(&d, c->env->ua, st, &a, c);
-	if (rc < 0) {
-		log_warn(&c->log, "not-accepted", "error=%s", err_str(rc));
-		refuse(c, st, ERRORS_INTERNAL);
-		goto done;
-	}
-	log_info(&c->log, "invited", "call=%s", sip_dialog_call_id(d));
-	/* Both sides began at once: theirs is the session, what ours carried
-	 * goes there as a MESSAGE. */
-	if (c->state == CONVERSATION_INVITING)
-		drop_call(c);
-	add_leg(c, d, name);
-	touch(c);
-done:
-	buf_finish(&sdp);
-	settle(c);
-}
-
-void
-conversation_requested(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req, struct sip_dialog *d)
-{
-	const char *thread = NULL;
-	enum sip_method method = sip_msg_method(req);
-
-	for (size_t i = 0; d != NULL && i < c->leg_count; i++)
-		if (c->legs[i].dialog == d)
-			thread = c->legs[i].thread;
-	if (method == SIP_MESSAGE) {
-		on_message(c, st, req, thread);
-	} else if (method == SIP_INFO) {
-		on_info(c, st, req);
-	} else if (method == SIP_INVITE) {
-		on_reinvite(c, st, req);
-	} else {
-		/* The user agent hands up no other method. */
-		refuse(c, st, ERRORS_INTERNAL);
-		settle(c);
-	}
-}
+/* --- life ----------------------------------------------------------------- */
 
 void
 conversation_dialog_ended(struct conversation *c, struct sip_dialog *d)
 {
 	(void)remove_leg(c, d);
-	settle(c);
+	conversation_settle(c);
 }
-
-/* --- life ------------------------------------------------------------------ */
 
 static void
 on_idle(struct clock_timer *t, void *arg)
@@ -870,12 +528,12 @@ on_idle(struct clock_timer *t, void *arg)
 
 	(void)t;
 	if (c->call != NULL || c->outward > 0 || !list_empty(&c->queue)) {
-		touch(c);
+		conversation_touch(c);
 		return;
 	}
 	log_info(&c->log, "idle", "dialogs=%zu", c->leg_count);
 	hang_up_all(c);
-	settle(c);
+	conversation_settle(c);
 }
 
 void
@@ -949,7 +607,7 @@ conversation_free(struct conversation *c)
 		return;
 	assert(c->outward == 0);
 	clock_timer_stop(&c->idle);
-	drop_call(c);
+	conversation_drop_call(c);
 	while (c->leg_count > 0) {
 		struct sip_dialog *d = current(c)->dialog;
 

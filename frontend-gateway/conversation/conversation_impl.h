@@ -1,0 +1,76 @@
+/*
+ * conversation_impl - what the two files of a conversation share: its record,
+ * and the deeds that both directions need.  Nobody else includes it.
+ *
+ * conversation.c       state, dialogs, XMPP to Lync
+ * conversation_lync.c  Lync to XMPP
+ */
+#ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
+#define GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
+
+#include "common/clock.h"
+#include "common/jid.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "frontend-gateway/conversation/conversation.h"
+
+struct sip_ua_call;
+
+enum {
+	CONVERSATION_LEGS_MAX = 8,         /* dialogs: the user's endpoints */
+	CONVERSATION_TEXT_MAX = 16 * 1024, /* a header's value, an SDP */
+	CONVERSATION_SDP_PORT = 5061,      /* means nothing without media */
+	CONVERSATION_ID_SIZE = 48
+};
+
+enum conversation_state {
+	CONVERSATION_IDLE,
+	CONVERSATION_INVITING,
+	CONVERSATION_OPEN,
+	CONVERSATION_COUNT
+};
+
+/* One dialog of the pair. */
+struct leg {
+	struct sip_dialog *dialog;
+	char thread[IDS_THREAD_SIZE];
+};
+
+struct conversation {
+	const struct conversation_env *env;
+	struct log log;
+	enum conversation_state state;
+
+	struct jid user, contact; /* bare */
+	char *user_uri, *contact_uri;
+	char *from; /* the user's JID with our resource */
+	char *lock; /* full JID the contact last wrote from, or NULL */
+	unsigned edge;
+
+	/* The current one is the last. */
+	struct leg legs[CONVERSATION_LEGS_MAX];
+	size_t leg_count;
+	/* The thread in which the user's name was told last. */
+	char named[IDS_THREAD_SIZE];
+
+	struct list queue; /* struct inward */
+	size_t queue_count, queue_bytes;
+	struct inward *sent;           /* the head, on its way; or NULL */
+	struct sip_ua_call *call;      /* INVITE or MESSAGE with it; or NULL */
+	struct sip_dialog *sent_in;    /* of the MESSAGE, while it lives */
+	char id[CONVERSATION_ID_SIZE]; /* Ms-Conversation-ID of call */
+
+	size_t outward; /* messages of the user under way */
+	struct clock_timer idle;
+};
+
+/* Puts off the end of an idle chat. */
+void conversation_touch(struct conversation *c);
+/* Gives up the call under way; its result will not come. */
+void conversation_drop_call(struct conversation *c);
+/* d becomes the current dialog; name is what the pool calls the
+ * conversation. */
+void conversation_add_leg(
+    struct conversation *c, struct sip_dialog *d, const char *name);
+
+#endif
