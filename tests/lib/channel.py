@@ -39,9 +39,9 @@ FIELD_NAMES = {tag: (name, form) for name, (tag, form) in FIELDS.items()}
 STANZAS = ("message", "presence", "iq")
 
 
-def encode(kind, version=FRAME_VERSION, **fields):
+def encode(kind, /, frame_version=FRAME_VERSION, **fields):
     """One frame.  Underscores in names stand for hyphens; a list repeats."""
-    body = bytes([version, TYPES[kind] if isinstance(kind, str) else kind])
+    body = bytes([frame_version, TYPES[kind] if isinstance(kind, str) else kind])
     for key, value in fields.items():
         tag, form = FIELDS[key.replace("_", "-")]
         for one in value if isinstance(value, list) else [value]:
@@ -129,7 +129,7 @@ class Peer:
             self.frames.append((kind, fields))
             self._more.notify_all()
 
-    def send(self, kind, **fields):
+    def send(self, kind, /, **fields):
         self.send_raw(encode(kind, **fields))
 
     def send_raw(self, data):
@@ -138,7 +138,7 @@ class Peer:
         except OSError as e:
             raise Closed(str(e)) from e
 
-    def hello(self, kind, **more):
+    def hello(self, kind, /, **more):
         """Our hello or welcome."""
         fields = dict(version=FRAME_VERSION, node=self.node, boot=self.boot,
                       peer_boot="", send_base=1, result_seen=0,
@@ -148,13 +148,13 @@ class Peer:
             del fields["peer_boot"]
         self.send(kind, **fields)
 
-    def stanza(self, kind, **fields):
+    def stanza(self, kind, /, **fields):
         """A stanza frame with the next number; returns the number."""
         self.seq += 1
         self.send(kind, seq=self.seq, **fields)
         return self.seq
 
-    def wait(self, kind, timeout=10, **match):
+    def wait(self, kind, /, timeout=10, **match):
         """The first frame of that kind whose fields match; it is taken off."""
         end = time.monotonic() + timeout
         with self._more:
