@@ -5,6 +5,7 @@
 #include "frontend-gateway/sip/sip_dialog.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -194,11 +195,8 @@ sip_dialog_init_uas(
 		return ERR_MALFORMED;
 	d->state = SIP_DIALOG_CONFIRMED;
 	d->local = malloc(size);
-	if (d->local != NULL) {
-		strcpy(d->local, to);
-		strcat(d->local, ";tag=");
-		strcat(d->local, local_tag);
-	}
+	if (d->local != NULL)
+		snprintf(d->local, size, "%s;tag=%s", to, local_tag);
 	d->remote = strdup(sip_msg_from(request));
 	d->local_tag = strdup(local_tag);
 	d->remote_tag = strdup(sip_msg_from_tag(request));

@@ -51,7 +51,7 @@ struct sip_dialog {
 	void *user;
 };
 
-/* --- for users of sip_ua.h ------------------------------------------------ */
+/* --- for users of sip_ua.h ---------------------------------------------- */
 
 const char *sip_dialog_call_id(const struct sip_dialog *d);
 enum sip_dialog_state sip_dialog_state(const struct sip_dialog *d);
@@ -61,7 +61,7 @@ bool sip_dialog_is_uac(const struct sip_dialog *d);
 void sip_dialog_set_user(struct sip_dialog *d, void *user);
 void *sip_dialog_user(const struct sip_dialog *d);
 
-/* --- for sip_ua and tests --------------------------------------------------- */
+/* --- for sip_ua and tests ----------------------------------------------- */
 
 /* From a request that came (its Contact and Record-Route), as its UAS with
  * that To tag.  ERR_MALFORMED without a usable Contact. */

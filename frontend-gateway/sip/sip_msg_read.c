@@ -15,7 +15,7 @@
 
 enum { HEADERS_MAX = 1000, CSEQ_MAX = 0x7fffffff };
 
-/* --- helpers ------------------------------------------------------ */
+/* --- helpers ------------------------------------------------------------ */
 
 static void
 set_defect(struct sip_msg *m, int status, const char *what)

@@ -404,7 +404,7 @@ limit_inbound(struct sip_transport *t, const struct peer *p)
 		if (oldest == NULL || l->heard_ms < oldest->heard_ms)
 			oldest = l;
 	}
-	if (count < max)
+	if (oldest == NULL || count < max)
 		return;
 	log_info(&oldest->log, "replaced", "count=%zu", count);
 	drop(oldest);
@@ -553,7 +553,7 @@ on_accept(uv_stream_t *tcp, int status)
 		l = new_link(t, &opts);
 		rc = l != NULL ? conn_accept(&l->conn, tcp, &opts) : ERR_NOMEM;
 	}
-	if (rc < 0) {
+	if (rc != 0) {
 		log_warn(&t->log, "accept-failed", "error=%s", err_str(rc));
 		free(l);
 		return;

@@ -28,7 +28,7 @@ const char *
 sip_dialog_end_str(enum sip_dialog_end why)
 {
 	static const char *const texts[] = {
-#define X(name, text) [name] = text,
+#define X(name, text) [name] = (text),
 		SIP_DIALOG_ENDS(X)
 #undef X
 	};
@@ -56,8 +56,10 @@ sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri)
 void
 sip_ua_branch(char *out)
 {
-	memcpy(out, "z9hG4bK", 7);
-	random_hex(out + 7, 16);
+	static const char magic[] = "z9hG4bK";
+
+	memcpy(out, magic, sizeof(magic));
+	random_hex(out + sizeof(magic) - 1, 16);
 }
 
 const char *
@@ -409,16 +411,14 @@ fail:
 void
 sip_ua_close(struct sip_ua *ua)
 {
-	struct ua_dialog *ud;
-
 	assert(!ua->closing);
 	ua->closing = true;
 	sip_ua_out_close(ua);
 	sip_ua_in_close(ua);
-	while (!list_empty(&ua->dialog_list)) {
-		ud = list_entry(ua->dialog_list.next, struct ua_dialog, node);
-		sip_ua_dialog_over(ud, SIP_DIALOG_END_CLOSED);
-	}
+	/* Owners who leave a dialog now only mark it. */
+	LIST_FOREACH_SAFE (it, &ua->dialog_list)
+		sip_ua_dialog_over(list_entry(it, struct ua_dialog, node),
+		    SIP_DIALOG_END_CLOSED);
 	sip_txns_close(ua->txns);
 	ua->txns = NULL;
 	sip_transport_close(ua->transport);

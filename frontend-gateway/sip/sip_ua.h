@@ -130,7 +130,7 @@ struct sip_ua_stats {
 };
 void sip_ua_get_stats(const struct sip_ua *ua, struct sip_ua_stats *out);
 
-/* --- answering -------------------------------------------------------------- */
+/* --- answering ---------------------------------------------------------- */
 
 /* An answer.  Zeroed members are left out.  Via, From, To, Call-ID, CSeq,
  * Record-Route, Contact, Allow (405, 2xx to INVITE), Server and
@@ -157,14 +157,16 @@ int sip_ua_respond(struct sip_ua *ua, struct sip_server_txn *st,
 /* Short form: status, diagnostics id and reason (0, NULL = none). */
 int sip_ua_refuse(struct sip_ua *ua, struct sip_server_txn *st, int status,
     unsigned diagnostics, const char *reason);
-/* 2xx to an INVITE outside a dialog: makes the dialog, repeats the answer until the ACK
- * is there. */
+/* 2xx to an INVITE outside a dialog: makes the dialog and repeats the answer
+ * until the ACK is there.  On error st is still open: ERR_MALFORMED for an
+ * INVITE without Contact or an answer that cannot be written, ERR_FULL at
+ * dialogs_max. */
 int sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
     struct sip_server_txn *st, const struct sip_answer *answer, void *user);
 /* The request of a transaction that is still to be answered. */
 const struct sip_msg *sip_ua_request_of(const struct sip_server_txn *st);
 
-/* --- asking ------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 enum sip_outcome {
 	SIP_OUTCOME_RESPONSE,

@@ -82,7 +82,7 @@ struct sip_ua_call {
 	char *ack_tag;  /* its To tag */
 };
 
-/* --- sip_ua.c ------------------------------------------------------------- */
+/* --- sip_ua.c ----------------------------------------------------------- */
 
 /* Appends our Contact for that address. */
 int sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri);
@@ -104,7 +104,7 @@ void sip_ua_dialog_free(struct ua_dialog *ud);
 /* Tells the owner, if there is one, and frees. */
 void sip_ua_dialog_over(struct ua_dialog *ud, enum sip_dialog_end why);
 
-/* --- sip_ua_in.c ------------------------------------------------------------ */
+/* --- sip_ua_in.c -------------------------------------------------------- */
 
 void sip_ua_in_request(struct sip_ua *ua, struct sip_server_txn *st);
 void sip_ua_in_cancel(struct sip_ua *ua, struct sip_server_txn *st);
@@ -114,7 +114,7 @@ void sip_ua_in_repeat(struct ua_dialog *ud);
 /* Withdraws all that is open. */
 void sip_ua_in_close(struct sip_ua *ua);
 
-/* --- sip_ua_out.c ----------------------------------------------------------- */
+/* --- sip_ua_out.c ------------------------------------------------------- */
 
 /* Sends BYE and forgets the answer. */
 void sip_ua_out_bye(struct ua_dialog *ud);

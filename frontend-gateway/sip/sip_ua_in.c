@@ -527,22 +527,16 @@ sip_ua_refuse(struct sip_ua *ua, struct sip_server_txn *st, int status,
 	return sip_ua_respond(ua, st, &a);
 }
 
-int
-sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
-    struct sip_server_txn *st, const struct sip_answer *a, void *user)
+/* The dialog that an INVITE and its 2xx make, in the table. */
+static int
+make_dialog(
+    struct ua_dialog **out, struct sip_ua *ua, const struct sip_server_txn *st)
 {
 	const struct sip_msg *req = sip_server_request(st);
-	uint64_t conn = sip_server_conn(st);
-	uint32_t cseq = sip_msg_cseq(req);
-	struct ua_dialog *ud = NULL;
+	struct ua_dialog *ud;
 	struct buf contact;
 	int rc;
 
-	assert(sip_msg_method(req) == SIP_INVITE);
-	assert(*sip_msg_to_tag(req) == '\0');
-	assert(a->status >= 200 && a->status < 300);
-	if (ua->closing)
-		return ERR_BAD_STATE;
 	buf_init(&contact, 0);
 	rc = sip_ua_contact(&contact, ua, sip_msg_to_uri(req));
 	if (rc == 0 && buf_cstr(&contact) == NULL)
@@ -550,14 +544,39 @@ sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
 	if (rc == 0)
 		rc = sip_ua_dialog_new(&ud, ua, buf_cstr(&contact));
 	buf_finish(&contact);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = sip_dialog_init_uas(&ud->d, req, sip_server_to_tag(st));
 	if (rc == 0)
 		rc = sip_ua_dialog_add(ud);
-	if (rc == 0)
-		rc = answer(ua, st, a, ud->contact, &ud->answer);
-	if (rc < 0) {
+	if (rc != 0) {
+		sip_ua_dialog_free(ud);
+		return rc;
+	}
+	*out = ud;
+	return 0;
+}
+
+int
+sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
+    struct sip_server_txn *st, const struct sip_answer *a, void *user)
+{
+	const struct sip_msg *req = sip_server_request(st);
+	uint64_t conn = sip_server_conn(st);
+	uint32_t cseq = sip_msg_cseq(req);
+	struct ua_dialog *ud;
+	int rc;
+
+	assert(sip_msg_method(req) == SIP_INVITE);
+	assert(*sip_msg_to_tag(req) == '\0');
+	assert(a->status >= 200 && a->status < 300);
+	if (ua->closing)
+		return ERR_BAD_STATE;
+	rc = make_dialog(&ud, ua, st);
+	if (rc != 0)
+		return rc;
+	rc = answer(ua, st, a, ud->contact, &ud->answer);
+	if (rc != 0) {
 		sip_ua_dialog_free(ud);
 		return rc;
 	}

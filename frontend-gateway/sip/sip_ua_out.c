@@ -91,33 +91,36 @@ report_failure(struct sip_ua_call *c, enum sip_outcome outcome)
 
 /* --- sending ------------------------------------------------------------ */
 
-/* Completes, writes and sends r; a transaction reports to c, if not NULL. */
+/* Completes, writes and sends a request; its transaction reports to c, if not
+ * NULL. */
 static int
-start(struct sip_ua *ua, struct sip_ua_call *c, struct sip_build_request *r,
-    enum sip_method method, const char *front_end)
+start(struct sip_ua *ua, struct sip_ua_call *c,
+    const struct sip_build_request *partial, enum sip_method method,
+    const char *front_end)
 {
 	struct sip_header own[3] = { { "User-Agent", SIP_UA_PRODUCT } };
 	struct sip_client_opts o = { .method = method,
 		.front_end = front_end,
 		.fn = c != NULL ? on_client_event : NULL,
 		.arg = c };
+	struct sip_build_request r = *partial;
 	char branch[SIP_UA_BRANCH_SIZE];
 	struct buf text;
 	int rc;
 
 	sip_ua_branch(branch);
-	r->own_count = 1;
+	r.own_count = 1;
 	if (method == SIP_INVITE) {
-		own[r->own_count++] = (struct sip_header){ "Allow", ua->allow };
-		own[r->own_count++] = (struct sip_header){ "Supported",
+		own[r.own_count++] = (struct sip_header){ "Allow", ua->allow };
+		own[r.own_count++] = (struct sip_header){ "Supported",
 			"ms-dialog-route-set-update" };
 	}
-	r->own = own;
-	r->method = sip_method_name(method);
-	r->sent_by = ua->sent_by;
-	r->branch = branch;
+	r.own = own;
+	r.method = sip_method_name(method);
+	r.sent_by = ua->sent_by;
+	r.branch = branch;
 	buf_init(&text, 0);
-	rc = sip_build_request(&text, r);
+	rc = sip_build_request(&text, &r);
 	if (rc == 0) {
 		o.branch = branch;
 		o.text = text.data;
@@ -463,7 +466,7 @@ remember_invite(struct sip_ua_call *c, const struct fresh *f, const char *uri)
 		   : ERR_NOMEM;
 }
 
-/* Makes a call and sends its request. */
+/* Makes a call and sends its request.  f is NULL within a dialog. */
 static int
 ask(struct sip_ua_call **out, struct sip_ua *ua, const struct sip_question *q,
     struct sip_build_request *r, const struct fresh *f, const char *front_end)
@@ -473,7 +476,7 @@ ask(struct sip_ua_call **out, struct sip_ua *ua, const struct sip_question *q,
 
 	if (rc < 0)
 		return rc;
-	if (q->method == SIP_INVITE)
+	if (f != NULL && q->method == SIP_INVITE)
 		rc = remember_invite(c, f, q->uri);
 	if (rc == 0)
 		rc = start(ua, c, r, q->method, front_end);
@@ -564,6 +567,7 @@ sip_ua_forget(struct sip_ua *ua, struct sip_dialog *d)
 {
 	struct ua_dialog *ud = map_entry(d, struct ua_dialog, d);
 
-	(void)ua;
-	sip_ua_dialog_free(ud);
+	ud->left = true;
+	if (!ua->closing)
+		sip_ua_dialog_free(ud);
 }

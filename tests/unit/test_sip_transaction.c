@@ -47,7 +47,7 @@ expect_(struct bench *b, const char *want, int line)
 static void
 leave(struct bench *b, const void *data, size_t len)
 {
-	char word[32];
+	char word[32], line[40];
 
 	assert_true(len < sizeof(b->last));
 	memcpy(b->last, data, len);
@@ -55,9 +55,8 @@ leave(struct bench *b, const void *data, size_t len)
 	if (sscanf(b->last, "SIP/2.0 %20s", word) != 1 &&
 	    sscanf(b->last, "%20s", word) != 1)
 		fail_msg("'%s'", b->last);
-	memmove(word + 2, word, strlen(word) + 1);
-	memcpy(word, "> ", 2);
-	note(b, word);
+	snprintf(line, sizeof(line), "> %s", word);
+	note(b, line);
 }
 
 static int

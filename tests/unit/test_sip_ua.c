@@ -278,8 +278,10 @@ value_of(const char *text, const char *name)
 
 	snprintf(needle, sizeof(needle), "\r\n%s: ", name);
 	p = strstr(text, needle);
-	if (p == NULL)
+	if (p == NULL) {
 		fail_msg("no %s in '%s'", name, text);
+		return "";
+	}
 	p += strlen(needle);
 	snprintf(out, sizeof(values[0]), "%.*s", (int)strcspn(p, "\r"), p);
 	return out;
@@ -589,9 +591,11 @@ our_tag(char *out, size_t size, const char *answer)
 {
 	const char *to = value_of(answer, "To");
 
-	assert_int_equal(sip_param_get(out, size, strchr(to, ';'),
-			     strlen(strchr(to, ';')), "tag"),
-	    0);
+	const char *params = strchr(to, ';');
+
+	assert_non_null(params);
+	assert_int_equal(
+	    sip_param_get(out, size, params, strlen(params), "tag"), 0);
 }
 
 /* Lets Anna call Bo and be accepted; tag is ours. */
@@ -688,7 +692,8 @@ test_f1(void **state)
 		"c1", ";tag=%s") "CSeq: 2 MESSAGE\r\n"
 				 "Content-Type: text/plain; charset=UTF-8\r\n"
 				 "Content-Length: 2\r\n\r\nhi";
-	char *big = malloc(60 * 1024 + 1);
+	enum { BIG = 60 * 1024 };
+	char *big = malloc(BIG + 1);
 	struct sip_question q;
 	struct sip_answer ok = { .status = 200 };
 	struct world w;
@@ -698,8 +703,8 @@ test_f1(void **state)
 
 	(void)state;
 	assert_non_null(big);
-	memset(big, 'Q', 60 * 1024);
-	big[60 * 1024] = '\0';
+	memset(big, 'Q', BIG);
+	big[BIG] = '\0';
 	world_open(&w);
 	invite = invite_text(big);
 	say(&w.pool, invite);
@@ -708,7 +713,7 @@ test_f1(void **state)
 	assert_string_equal(w.subject, "toast");
 	assert_int_equal(
 	    strlen(sip_msg_header(sip_ua_request_of(w.st), "ms-im-format", 0)),
-	    60 * 1024 + strlen("text/rtf; charset=UTF-8; ms-body="));
+	    BIG + strlen("text/rtf; charset=UTF-8; ms-body="));
 	/* A 100 comes by itself while the owner thinks. */
 	clock_advance(w.clock, 200);
 	hear(&w, &w.pool, "SIP/2.0 100 Trying");
