@@ -134,8 +134,6 @@ on_attempt_end(struct s2s_out *s, const struct s2s_out_end *end,
 		destroy(c);
 		return;
 	}
-	log_info(&c->log, "attempt-failed", "peer=%s reason=%s", info->peer,
-	    info->reason);
 	route_failure_of_end(&c->failure, end, info->reason);
 	if (!more || c->attempts >= ATTEMPTS_MAX ||
 	    !clock_timer_running(&c->limit))

@@ -73,8 +73,8 @@ int routes_open(struct routes **out, const struct routes_opts *opts);
 void routes_close(struct routes *r);
 
 /* Takes a stanza; everything is copied.  0: on_settled will tell (or has told).
- * ERR_NOMEM, ERR_EXISTS (cookie in use), ERR_TOO_LONG (barrier), ERR_CLOSED (after
- * routes_close): not taken, on_settled stays silent. */
+ * ERR_NOMEM, ERR_EXISTS (cookie in use), ERR_TOO_LONG (barrier), ERR_CLOSED
+ * (after routes_close): not taken, on_settled stays silent. */
 int routes_send(struct routes *r, const struct route_stanza *s);
 /* The gateway tries what the stream of a pair can prove: s->barrier is sent as
  * a ping of its own (xml is ignored).  Settled like a stanza: delivered by

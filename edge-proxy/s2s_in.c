@@ -257,15 +257,6 @@ on_expiry(struct clock_timer *t, void *arg)
 
 /* --- negotiation --------------------------------------------------------- */
 
-static void
-refuse_header(struct s2s_in *s, enum stream_error e, const char *why)
-{
-	log_info(&s->log, "header-refused", "condition=%s why=%s to=%s from=%s",
-	    stream_error_str(e), why, s->ends.to, s->ends.from);
-	/* One text for what a stranger may not tell apart. */
-	finish(s, e, why);
-}
-
 /* After TLS the certificate decides what can be offered. */
 static void
 offer_auth(struct s2s_in *s)
@@ -273,8 +264,6 @@ offer_auth(struct s2s_in *s)
 	const char *why = peer_identity_why_not(&s->identity, s->ends.from);
 
 	if (why != NULL) {
-		log_warn(&s->log, "certificate-refused", "from=%s why=%s",
-		    s->ends.from, why);
 		finish(s, STREAM_ERR_POLICY_VIOLATION, why);
 		return;
 	}
@@ -325,7 +314,7 @@ on_header(struct xml_stream *xs, const struct stream_header *h, void *arg)
 	e = addressing_header(
 	    &s->ends, h, s->state == IN_TLS_HEADER, s->opts.hosting, &why);
 	if (e != STREAM_ERR_NONE)
-		refuse_header(s, e, why);
+		finish(s, e, why);
 	else if (s->state == IN_HEADER) {
 		send_header(
 		    s, &(struct stream_xml_features){ .starttls = true });
@@ -482,6 +471,33 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 	jid_finish(&to);
 }
 
+/* XEP-0220 2.5: a further pair is refused without harm to those that are
+ * authorised; a stream that has none is of no use. */
+static void
+take_dialback(struct s2s_in *s, const struct xml_elem *e)
+{
+	struct buf out;
+
+	if (s->state != IN_OPEN || xml_attr(e, "from") == NULL ||
+	    xml_attr(e, "to") == NULL) {
+		finish(s, STREAM_ERR_POLICY_VIOLATION,
+		    "dialback is not permitted");
+		return;
+	}
+	log_info(&s->log, "dialback-refused", "from=%s to=%s",
+	    xml_attr(e, "from"), xml_attr(e, "to"));
+	buf_init(&out, 0);
+	stream_xml_dialback_error(
+	    &out, &(struct stream_xml_dialback){
+		      .verify = strcmp(e->name, "verify") == 0,
+		      .from = xml_attr(e, "to"),
+		      .to = xml_attr(e, "from"),
+		      .id = xml_attr(e, "id"),
+		      .condition = COND_NOT_AUTHORIZED,
+		  });
+	stream_wire_flush(s->conn, &out);
+}
+
 static void
 on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 {
@@ -499,8 +515,7 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 	else if (xml_is(e, XML_NS_TLS, "starttls") && s->state == IN_STARTTLS)
 		take_starttls(s);
 	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
-		finish(s, STREAM_ERR_POLICY_VIOLATION,
-		    "dialback is not permitted");
+		take_dialback(s, e);
 	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
 		 strcmp(e->ns, XML_NS_SERVER) != 0)
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
@@ -632,9 +647,11 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 		    conn_end_str(why), detail[0] != '\0' ? ": " : "", detail);
 	if (s->state != IN_CLOSED)
 		set_state(s, IN_CLOSED);
-	log_info(&s->log, "stream-end",
-	    "local=%s remote=%s was_up=%d condition=%s reason=%s", s->ends.to,
-	    s->ends.from, s->was_up, stream_error_str(s->error), s->reason);
+	/* The one line about a refusal, whoever was refused. */
+	log_event(&s->log, s->error != STREAM_ERR_NONE ? LOG_WARN : LOG_INFO,
+	    "stream-end", "local=%s remote=%s was_up=%d condition=%s reason=%s",
+	    s->ends.to, s->ends.from, s->was_up, stream_error_str(s->error),
+	    s->reason);
 	s->conn = NULL;
 	s2s_in_info(s, &info);
 	s->opts.events->on_end(s, s->was_up, &info, s->opts.arg);

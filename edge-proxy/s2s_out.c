@@ -199,8 +199,6 @@ finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
 static void
 reject_certificate(struct s2s_out *s, const char *why)
 {
-	log_warn(
-	    &s->log, "certificate-refused", "remote=%s why=%s", s->remote, why);
 	remember_end(s, S2S_OUT_TLS, why);
 	set_state(s, OUT_CLOSED);
 	conn_close(s->conn, CONN_END_LOCAL);

@@ -53,8 +53,8 @@ struct s2s_out_events {
 	void (*on_drained)(struct s2s_out *s, void *arg);
 	/* The stream takes no more: it is closing or its connection has gone.
 	 * Fires once for a stream that was up, before on_end.  May be NULL. */
-	void (*on_down)(struct s2s_out *s, const struct s2s_out_end *end,
-	    void *arg);
+	void (*on_down)(
+	    struct s2s_out *s, const struct s2s_out_end *end, void *arg);
 	/* s is gone afterwards. */
 	void (*on_end)(struct s2s_out *s, const struct s2s_out_end *end,
 	    const struct stream_info *info, void *arg);
@@ -94,7 +94,7 @@ void s2s_out_add_proof(struct s2s_out *s, unsigned proof);
 void s2s_out_info(const struct s2s_out *s, struct stream_info *out);
 const char *s2s_out_id(const struct s2s_out *s);
 
-/* The owner may hand a stream on (connector to route): later events go there. */
+/* The owner hands the stream on: later events go there. */
 void s2s_out_set_owner(
     struct s2s_out *s, const struct s2s_out_events *events, void *arg);
 

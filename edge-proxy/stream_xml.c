@@ -126,6 +126,21 @@ stream_xml_sasl_failure(struct buf *out, const char *condition)
 }
 
 void
+stream_xml_dialback_error(struct buf *out, const struct stream_xml_dialback *d)
+{
+	const char *name = d->verify ? "verify" : "result";
+
+	buf_addf(out, "<db:%s xmlns:db='" XML_NS_DIALBACK "'", name);
+	attribute(out, "from", d->from);
+	attribute(out, "to", d->to);
+	attribute(out, "id", d->id);
+	buf_addf(out,
+	    " type='error'><error type='%s'><%s "
+	    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:%s>",
+	    condition_type(d->condition), condition_str(d->condition), name);
+}
+
+void
 stream_xml_ping(
     struct buf *out, const char *from, const char *to, const char *id)
 {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "edge-proxy/stream_error.h"
+#include "proto/condition.h"
 
 struct buf;
 
@@ -47,6 +48,16 @@ void stream_xml_response(struct buf *out, const char *base64);
 void stream_xml_success(struct buf *out);
 /* condition: an element name of ours. */
 void stream_xml_sasl_failure(struct buf *out, const char *condition);
+
+/* XEP-0220 2.5: what was asked for is refused. */
+struct stream_xml_dialback {
+	bool verify; /* else result */
+	const char *from, *to;
+	const char *id; /* NULL leaves it out */
+	enum condition condition;
+};
+void
+stream_xml_dialback_error(struct buf *out, const struct stream_xml_dialback *d);
 
 /* XEP-0199 request. */
 void stream_xml_ping(

@@ -654,6 +654,29 @@ test_ignored_elements(void **state)
 	finish(&f);
 }
 
+/* A further pair by dialback is refused; the stream goes on. */
+static void
+test_dialback_refused(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	go_open(&f);
+	script_send(&f.p,
+	    "<db:result xmlns:db='jabber:server:dialback' "
+	    "from='o&apos;x.example' to='contoso.example'>key</db:result>");
+	script_expect(&f.p,
+	    "<db:result xmlns:db='jabber:server:dialback' "
+	    "from='contoso.example' to='o&apos;x.example' type='error'>"
+	    "<error type='auth'><not-authorized "
+	    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+	    "</db:result>");
+	script_send(&f.p, GOOD);
+	assert_true(world_run(&f.w, &f.stanza, 3000));
+	finish(&f);
+}
+
 static void
 test_too_large(void **state)
 {
@@ -832,6 +855,7 @@ main(void)
 		cmocka_unit_test(test_challenge_and_failures),
 		cmocka_unit_test(test_stanzas),
 		cmocka_unit_test(test_ignored_elements),
+		cmocka_unit_test(test_dialback_refused),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_close_and_recheck),
