@@ -1,8 +1,8 @@
 """A component (XEP-0114) of a Prosody host: load without rosters.
 
-It writes stanzas as text and counts those that come in; nothing is parsed
-beyond what counting needs, so that the load costs little beside what is
-measured.
+It writes stanzas as text, counts the messages that come in and answers
+pings; nothing is parsed beyond what that needs, so that the load costs little
+beside what is measured.
 """
 
 import hashlib
@@ -12,7 +12,14 @@ import threading
 import time
 
 BODY = re.compile(rb"<body>")
+PING = re.compile(rb"""<iq\b[^>]*\btype=['"]get['"][^>]*>""")
+ENDS = (b"</message>", b"</iq>")
 ERROR = re.compile(rb"""<message[^>]*\btype=['"]error['"]""")
+
+
+def attribute(tag, name):
+    found = re.search(rb"\b" + name + rb"=(['\"])(.*?)\1", tag)
+    return found[2] if found else b""
 
 
 class Component:
@@ -28,6 +35,7 @@ class Component:
         digest = hashlib.sha1(head[1] + secret.encode()).hexdigest()
         self.sock.sendall(f"<handshake>{digest}</handshake>".encode())
         self._until(rb"<handshake\s*/>")
+        self.writing = threading.Lock()     # two threads write
         self.received = 0
         self.errors = 0
         self.changed = threading.Condition()
@@ -56,16 +64,26 @@ class Component:
                 return
             # Whole stanzas only; what is cut waits for its end.
             data = rest + data
-            cut = data.rfind(b"</message>") + 10 if b"</message>" in data \
-                else 0
+            cut = max(data.rfind(end) + len(end) if end in data else 0
+                      for end in ENDS)
             rest, data = data[cut:], data[:cut]
+            self._answer_pings(data)
             with self.changed:
                 self.errors += len(ERROR.findall(data))
                 self.received += len(BODY.findall(data))
                 self.changed.notify_all()
 
+    def _answer_pings(self, data):
+        for ping in PING.findall(data):
+            id, sender, to = (attribute(ping, name)
+                              for name in (b"id", b"from", b"to"))
+            self.send(b"<iq type='result' id='" + id + b"' from='" + to
+                      + b"' to='" + sender + b"'/>")
+
     def send(self, text):
-        self.sock.sendall(text.encode())
+        with self.writing:
+            self.sock.sendall(text if isinstance(text, bytes)
+                              else text.encode())
 
     def wait(self, count, timeout):
         """Until that many bodies came in; returns how many did."""
