@@ -146,9 +146,7 @@ begin(struct normalise_part *p, struct normalised *out,
 	memset(p, 0, sizeof(*p));
 	p->e = e;
 	buf_init(&p->text, 0);
-	p->language = xml_attr_ns(e, XML_NS_XML, "lang");
-	if (p->language == NULL)
-		p->language = ctx->language;
+	p->language = ctx->language;
 	frame_begin(&p->w, &out->frame, type);
 	normalise_part_content(p, FIELD_ID, xml_attr(e, "id"));
 	frame_put_str(&p->w, FIELD_FROM, ctx->from->full);

@@ -104,16 +104,6 @@ is_key_transport(const struct normalise_part *p, const char *body)
 /* --- text -------------------------------------------------------------- */
 
 static void
-body_language(struct normalise_part *p, const struct xml_elem *body)
-{
-	const char *lang =
-	    body != NULL ? xml_attr_ns(body, XML_NS_XML, "lang") : NULL;
-
-	normalise_part_ornament(p, FIELD_LANGUAGE,
-	    lang != NULL && lang[0] != '\0' ? lang : p->language);
-}
-
-static void
 rich_body(struct normalise_part *p)
 {
 	const struct frame_field_info *info = frame_info_field(FIELD_RICH_BODY);
@@ -380,7 +370,7 @@ normalise_message(struct normalise_part *p)
 		return;
 	}
 	text = normalise_part_text(p, body);
-	body_language(p, body);
+	normalise_part_language(p, body);
 	copy = strdup(text);
 	if (copy == NULL) {
 		p->nomem = true;

@@ -46,18 +46,44 @@ normalise_part_content(
 	}
 }
 
-void
+bool
 normalise_part_ornament(
     struct normalise_part *p, enum frame_tag tag, const char *s)
 {
-	if (s != NULL && s[0] != '\0' && check(tag, s) == 0)
-		frame_put_str(&p->w, tag, s);
+	if (s == NULL || s[0] == '\0' || check(tag, s) != 0)
+		return false;
+	frame_put_str(&p->w, tag, s);
+	return true;
 }
 
 void
 normalise_part_flag(struct normalise_part *p, enum frame_tag tag)
 {
 	frame_put_flag(&p->w, tag);
+}
+
+/* The characters and length of a BCP 47 tag. */
+static bool
+is_language(const char *s)
+{
+	return s != NULL && s[0] != '\0' && strlen(s) <= 35 &&
+	       s[strspn(s,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		   "0123456789-")] == '\0';
+}
+
+void
+normalise_part_language(struct normalise_part *p, const struct xml_elem *e)
+{
+	const char *lang =
+	    e != NULL ? xml_attr_ns(e, XML_NS_XML, "lang") : NULL;
+
+	if (!is_language(lang))
+		lang = xml_attr_ns(p->e, XML_NS_XML, "lang");
+	if (!is_language(lang))
+		lang = p->language;
+	if (is_language(lang))
+		frame_put_str(&p->w, FIELD_LANGUAGE, lang);
 }
 
 void

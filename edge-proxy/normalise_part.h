@@ -19,7 +19,7 @@
 struct normalise_part {
 	struct frame_writer w;
 	const struct xml_elem *e;
-	const char *language; /* of the stanza, or NULL */
+	const char *language; /* of the stream, or NULL */
 	struct buf text;      /* for the value at hand */
 	unsigned content;     /* fields that are worth a frame */
 	bool nomem;
@@ -30,11 +30,16 @@ struct normalise_part {
 /* The first reason counts. */
 void normalise_part_refuse(struct normalise_part *p, enum condition c,
     const char *why);
+/* Both tell whether the field is in the frame. */
 bool normalise_part_content(struct normalise_part *p, enum frame_tag tag,
     const char *s);
-void normalise_part_ornament(struct normalise_part *p, enum frame_tag tag,
+bool normalise_part_ornament(struct normalise_part *p, enum frame_tag tag,
     const char *s);
 void normalise_part_flag(struct normalise_part *p, enum frame_tag tag);
+/* FIELD_LANGUAGE for the text in e (or NULL): its own, else the stanza's, else
+ * the stream's; what is no language tag counts as none. */
+void normalise_part_language(struct normalise_part *p,
+    const struct xml_elem *e);
 /* Milliseconds out of an attribute of a child. */
 void normalise_part_time(struct normalise_part *p, enum frame_tag tag,
     const char *ns, const char *name, const char *attr);

@@ -24,15 +24,10 @@ static void
 status(struct normalise_part *p)
 {
 	const struct xml_elem *e = normalise_part_choose(p, "status");
-	const char *lang;
 
-	if (e == NULL)
-		return;
-	lang = xml_attr_ns(e, XML_NS_XML, "lang");
-	normalise_part_ornament(p, FIELD_LANGUAGE,
-	    lang != NULL && lang[0] != '\0' ? lang : p->language);
-	normalise_part_ornament(
-	    p, FIELD_STATUS_TEXT, normalise_part_text(p, e));
+	if (normalise_part_ornament(
+		p, FIELD_STATUS_TEXT, normalise_part_text(p, e)))
+		normalise_part_language(p, e);
 }
 
 static void
