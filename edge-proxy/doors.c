@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/list.h"
 
 enum { BACKLOG = 512 };
 
 /* One listening handle; frees itself when it is closed. */
 struct door {
+	struct list all;
 	uv_tcp_t tcp;
 	struct doors *doors; /* NULL when closed */
 };
@@ -24,7 +26,7 @@ struct doors {
 	void *arg;
 	struct sockaddr_storage *listen;
 	size_t count;
-	struct door **open; /* count of them, or NULL while closed */
+	struct list open; /* all of them, or empty while closed */
 };
 
 int
@@ -38,6 +40,7 @@ doors_new(
 	d->loop = loop;
 	d->on_connection = on_connection;
 	d->arg = arg;
+	list_init(&d->open);
 	*out = d;
 	return 0;
 }
@@ -84,9 +87,8 @@ on_closed(uv_handle_t *h)
 static void
 close_door(struct door *door)
 {
-	if (door == NULL)
-		return;
 	door->doors = NULL;
+	list_remove(&door->all);
 	uv_close((uv_handle_t *)&door->tcp, on_closed);
 }
 
@@ -101,7 +103,7 @@ on_connection(uv_stream_t *h, int status)
 }
 
 static int
-open_door(struct door **out, struct doors *d, const struct sockaddr *addr)
+open_door(struct doors *d, const struct sockaddr *addr)
 {
 	struct door *door = calloc(1, sizeof(*door));
 	int rc;
@@ -115,16 +117,12 @@ open_door(struct door **out, struct doors *d, const struct sockaddr *addr)
 	}
 	door->tcp.data = door;
 	door->doors = d;
+	list_append(&d->open, &door->all);
 	rc = uv_tcp_bind(&door->tcp, addr, 0);
 	if (rc == 0)
 		rc = uv_listen(
 		    (uv_stream_t *)&door->tcp, BACKLOG, on_connection);
-	if (rc < 0) {
-		close_door(door);
-		return rc;
-	}
-	*out = door;
-	return 0;
+	return rc;
 }
 
 int
@@ -132,19 +130,14 @@ doors_open(struct doors *d, char *why, size_t size)
 {
 	int rc;
 
-	if (d->open != NULL)
+	if (doors_are_open(d))
 		return 0;
-	d->open = calloc(d->count, sizeof(*d->open));
-	if (d->open == NULL) {
-		snprintf(why, size, "%s", err_str(ERR_NOMEM));
-		return ERR_NOMEM;
-	}
 	for (size_t i = 0; i < d->count; i++) {
 		const struct sockaddr *addr =
 		    (const struct sockaddr *)&d->listen[i];
 		char host[64] = "?";
 
-		rc = open_door(&d->open[i], d, addr);
+		rc = open_door(d, addr);
 		if (rc == 0)
 			continue;
 		uv_ip_name(addr, host, sizeof(host));
@@ -162,18 +155,14 @@ doors_open(struct doors *d, char *why, size_t size)
 void
 doors_close(struct doors *d)
 {
-	if (d->open == NULL)
-		return;
-	for (size_t i = 0; i < d->count; i++)
-		close_door(d->open[i]);
-	free(d->open);
-	d->open = NULL;
+	LIST_FOREACH_SAFE (it, &d->open)
+		close_door(list_entry(it, struct door, all));
 }
 
 bool
 doors_are_open(const struct doors *d)
 {
-	return d->open != NULL;
+	return !list_empty(&d->open);
 }
 
 static void

@@ -358,8 +358,8 @@ int
 edge_conf_load(struct edge_conf **out, const char *path, char **text, char *why,
     size_t size)
 {
-	char *content;
-	size_t len;
+	char *content = NULL;
+	size_t len = 0;
 	int rc;
 
 	rc = edge_conf_read_file(&content, &len, path);

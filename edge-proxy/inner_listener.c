@@ -258,7 +258,7 @@ static size_t
 take_hello(struct guest *p, const uint8_t *data, size_t len)
 {
 	struct gateway *g = NULL;
-	struct frame f;
+	struct frame f = { 0 };
 	const char *why;
 	size_t before = p->first.len, size = 0;
 	int rc;
