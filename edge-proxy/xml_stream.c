@@ -2,9 +2,8 @@
  * xml_stream - see the header.
  *
  * The normal path: bytes pass a check of the very first ones (expat would take
- * UTF-16 and a byte order mark), go to expat, and its events build a tree from
- * depth 1 on; the end of a first-level element hands the tree out and empties
- * the arena.
+ * UTF-16 and a byte order mark), go to expat, and its events build a tree
+ * (xml_build); the end of a first-level element hands it out and clears it.
  *
  * Bytes are counted outside expat, which gathers a whole tag before it says
  * anything: base is the offset at which the first-level element in progress
@@ -32,18 +31,12 @@
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/utf8.h"
 #include "common/xml.h"
+#include "edge-proxy/xml_build.h"
 
 enum {
-	SEPARATOR = 1,     /* never in input, raw or as reference */
-	HOLD_FROM = 1024,  /* bytes of an incomplete tag */
-	DEPTH_LIMIT = 128, /* of the array; limits stay below */
-	SPACE_MAX = 1024,  /* white space skipped at a restart */
-	URI_LIMIT = 1024,  /* of a buffer, as above */
-	ARENA_EXTRA = 65536,
-	ARENA_ELEMENT = 160, /* an element with short names */
-	ARENA_FACTOR = 4     /* tree bytes for each byte of XML */
+	HOLD_FROM = 1024, /* bytes of an incomplete tag */
+	SPACE_MAX = 1024  /* white space skipped at a restart */
 };
 #define REREAD_BUDGET ((uint64_t)64 << 20)
 
@@ -56,7 +49,7 @@ enum xml_state {
 
 struct xml_stream {
 	XML_Parser parser;
-	struct xml_arena *arena;
+	struct xml_build build;
 	struct xml_stream_limits limits;
 	const struct xml_stream_events *events;
 	void *arg;
@@ -87,11 +80,7 @@ struct xml_stream {
 	struct buf later; /* fed while paused */
 	uint64_t reread;
 
-	/* the tree */
-	struct xml_elem *current;
-	unsigned depth; /* open elements, the stream's own included */
-	unsigned children[DEPTH_LIMIT];
-	unsigned elements;
+	bool in_stream; /* the opening tag was seen */
 	unsigned ns_declared;
 	bool default_ns_wrong;
 	bool dialback;
@@ -183,38 +172,13 @@ event_end(const struct xml_stream *xs)
 	       (uint64_t)XML_GetCurrentByteCount(xs->parser);
 }
 
-/* A name as expat gives it, "uri SEP local", taken apart. */
-struct name {
-	char ns[URI_LIMIT + 1];
-	const char *local;
-};
-
-static int
-split_name(struct xml_stream *xs, struct name *out, const char *full)
-{
-	const char *sep = strchr(full, SEPARATOR);
-	size_t len = sep == NULL ? 0 : (size_t)(sep - full);
-
-	out->local = sep == NULL ? full : sep + 1;
-	if (strlen(out->local) > xs->limits.name_max) {
-		too_much(xs, "name too long");
-		return ERR_TOO_LONG;
-	}
-	if (len > xs->limits.uri_max || len > URI_LIMIT) {
-		too_much(xs, "namespace name too long");
-		return ERR_TOO_LONG;
-	}
-	memcpy(out->ns, full, len);
-	out->ns[len] = '\0';
-	return 0;
-}
-
 static bool
 is_stream_tag(const char *name)
 {
 	size_t n = strlen(XML_NS_STREAMS);
 
-	return strncmp(name, XML_NS_STREAMS, n) == 0 && name[n] == SEPARATOR;
+	return strncmp(name, XML_NS_STREAMS, n) == 0 &&
+	       name[n] == XML_BUILD_SEPARATOR;
 }
 
 /* RFC 6120 4.8.1 and 4.8.2; the root is judged before its attributes. */
@@ -229,7 +193,7 @@ start_stream(struct xml_stream *xs, const char *name, const char **attrs)
 		return;
 	}
 	if (!is_stream_tag(name)) {
-		const char *sep = strchr(name, SEPARATOR);
+		const char *sep = strchr(name, XML_BUILD_SEPARATOR);
 
 		sep = sep == NULL ? name : sep + 1;
 		refuse(xs,
@@ -238,7 +202,7 @@ start_stream(struct xml_stream *xs, const char *name, const char **attrs)
 		    "not a stream header");
 		return;
 	}
-	if (strcmp(strchr(name, SEPARATOR) + 1, "stream") != 0) {
+	if (strcmp(strchr(name, XML_BUILD_SEPARATOR) + 1, "stream") != 0) {
 		refuse(xs, STREAM_ERR_BAD_FORMAT, "not a stream header");
 		return;
 	}
@@ -264,69 +228,22 @@ start_stream(struct xml_stream *xs, const char *name, const char **attrs)
 			h.lang = attrs[i + 1];
 	}
 	xs->base = event_end(xs);
-	xs->depth = 1;
+	xs->in_stream = true;
 	xs->events->on_header(xs, &h, xs->arg);
-}
-
-/* The bounds an element must keep to be added to the tree. */
-static bool
-within_bounds(struct xml_stream *xs)
-{
-	if (xs->depth > xs->limits.depth_max || xs->depth >= DEPTH_LIMIT)
-		too_much(xs, "elements nested too deep");
-	else if (xs->depth > 1 &&
-		 ++xs->children[xs->depth - 1] > xs->limits.children_max)
-		too_much(xs, "too many child elements");
-	else if (++xs->elements > xs->limits.elements_max)
-		too_much(xs, "too many elements");
-	else
-		return true;
-	return false;
-}
-
-static void
-add_attributes(struct xml_stream *xs, struct xml_elem *e, const char **attrs)
-{
-	struct name n;
-	unsigned count = 0;
-
-	for (size_t i = 0; attrs[i] != NULL; i += 2) {
-		if (++count > xs->limits.attrs_max) {
-			too_much(xs, "too many attributes");
-			return;
-		}
-		if (split_name(xs, &n, attrs[i]) < 0)
-			return;
-		if (xml_set_attr(xs->arena, e, n.ns, n.local, attrs[i + 1]) <
-		    0) {
-			too_much(xs, "element too large");
-			return;
-		}
-	}
 }
 
 static void
 start_element(struct xml_stream *xs, const char *name, const char **attrs)
 {
-	struct xml_elem *e;
-	struct name n;
+	const char *why;
 
-	if (xs->depth == 1) {
+	if (xs->build.depth == 0) {
 		xs->base = (uint64_t)XML_GetCurrentByteIndex(xs->parser);
 		xs->reread = 0;
-		xs->elements = 0;
 	}
-	if (!within_bounds(xs) || split_name(xs, &n, name) < 0)
-		return;
-	e = xml_elem_new(xs->arena, xs->current, n.ns, n.local);
-	if (e == NULL) {
-		too_much(xs, "element too large");
-		return;
-	}
-	add_attributes(xs, e, attrs);
-	xs->current = e;
-	xs->children[xs->depth] = 0;
-	xs->depth++;
+	why = xml_build_start(&xs->build, &xs->limits, name, attrs);
+	if (why != NULL)
+		too_much(xs, why);
 }
 
 static void XMLCALL
@@ -338,7 +255,7 @@ on_start(void *arg, const char *name, const char **attrs)
 		return;
 	if (xs->ns_declared > xs->limits.ns_max)
 		too_much(xs, "too many namespace declarations");
-	else if (xs->depth == 0)
+	else if (!xs->in_stream)
 		start_stream(xs, name, attrs);
 	else
 		start_element(xs, name, attrs);
@@ -359,27 +276,26 @@ finish_element(struct xml_stream *xs, const struct xml_elem *e)
 	}
 	xs->stop_at = end;
 	xs->events->on_element(xs, e, xs->arg);
-	xml_arena_reset(xs->arena);
+	xml_build_clear(&xs->build);
 }
 
 static void XMLCALL
 on_end(void *arg, const char *name)
 {
 	struct xml_stream *xs = arg;
-	struct xml_elem *e = xs->current;
+	struct xml_elem *e;
 
 	(void)name;
 	if (xs->state != XS_RUNNING)
 		return;
-	xs->depth--;
-	if (xs->depth == 0) {
+	if (xs->build.depth == 0) {
 		xs->state = XS_ENDED;
 		XML_StopParser(xs->parser, XML_FALSE);
 		xs->events->on_goodbye(xs, xs->arg);
 		return;
 	}
-	xs->current = e->parent;
-	if (xs->depth == 1)
+	e = xml_build_end(&xs->build);
+	if (e != NULL)
 		finish_element(xs, e);
 }
 
@@ -397,18 +313,20 @@ static void XMLCALL
 on_text(void *arg, const char *s, int len)
 {
 	struct xml_stream *xs = arg;
+	const char *why;
 
 	if (xs->state != XS_RUNNING)
 		return;
-	if (xs->depth == 1) {
+	if (xs->build.depth == 0) {
 		if (!is_space(s, len))
 			refuse(
 			    xs, STREAM_ERR_BAD_FORMAT, "text between elements");
 		xs->base = event_end(xs);
 		return;
 	}
-	if (xml_add_text(xs->arena, xs->current, s, (size_t)len) < 0)
-		too_much(xs, "element too large");
+	why = xml_build_text(&xs->build, s, (size_t)len);
+	if (why != NULL)
+		too_much(xs, why);
 }
 
 static void XMLCALL
@@ -417,7 +335,7 @@ on_namespace(void *arg, const char *prefix, const char *uri)
 	struct xml_stream *xs = arg;
 
 	xs->ns_declared++;
-	if (xs->depth > 0)
+	if (xs->in_stream)
 		return;
 	if (prefix == NULL && uri != NULL && strcmp(uri, XML_NS_SERVER) != 0 &&
 	    strcmp(uri, XML_NS_STREAMS) != 0)
@@ -470,7 +388,7 @@ on_doctype(void *arg, const char *name, const char *system_id,
 static XML_Parser
 make_parser(struct xml_stream *xs)
 {
-	XML_Parser p = XML_ParserCreateNS("UTF-8", SEPARATOR);
+	XML_Parser p = XML_ParserCreateNS("UTF-8", XML_BUILD_SEPARATOR);
 
 	if (p == NULL)
 		return NULL;
@@ -492,6 +410,8 @@ static void
 begin(struct xml_stream *xs)
 {
 	xs->state = XS_RUNNING;
+	xs->error = STREAM_ERR_NONE;
+	xs->error_text = "";
 	xs->restart = false;
 	xs->suspended = false;
 	xs->first_bytes = 0;
@@ -499,29 +419,21 @@ begin(struct xml_stream *xs)
 	xs->received = xs->fed = xs->base = xs->reread = 0;
 	buf_clear(&xs->held);
 	buf_clear(&xs->later);
-	xs->current = NULL;
-	xs->depth = 0;
+	xs->in_stream = false;
 	xs->ns_declared = 0;
 	xs->default_ns_wrong = false;
 	xs->dialback = false;
 }
 
-static size_t
-arena_limit(const struct xml_stream_limits *l)
-{
-	return ARENA_FACTOR * l->element_max +
-	       ARENA_ELEMENT * (size_t)l->elements_max + ARENA_EXTRA;
-}
-
-/* A new parser and arena in place of the old ones.  Not from within expat. */
+/* A new parser and tree in place of the old ones.  Not from within expat. */
 static void
 renew(struct xml_stream *xs)
 {
-	struct xml_arena *arena;
+	struct xml_build build;
 	XML_Parser p = make_parser(xs);
 
 	begin(xs);
-	if (p == NULL || xml_arena_open(&arena, arena_limit(&xs->limits)) < 0) {
+	if (p == NULL || xml_build_init(&build, &xs->limits) < 0) {
 		if (p != NULL)
 			XML_ParserFree(p);
 		xs->state = XS_FAILED;
@@ -530,9 +442,9 @@ renew(struct xml_stream *xs)
 		return;
 	}
 	XML_ParserFree(xs->parser);
-	xml_arena_close(xs->arena);
+	xml_build_finish(&xs->build);
 	xs->parser = p;
-	xs->arena = arena;
+	xs->build = build;
 	xs->skip_space = true;
 }
 
@@ -550,7 +462,7 @@ xml_stream_open(struct xml_stream **out, const struct xml_stream_limits *limits,
 	xs->error_text = "";
 	buf_init(&xs->held, 0);
 	buf_init(&xs->later, 0);
-	if (xml_arena_open(&xs->arena, arena_limit(limits)) < 0)
+	if (xml_build_init(&xs->build, limits) < 0)
 		goto fail;
 	xs->parser = make_parser(xs);
 	if (xs->parser == NULL)
@@ -560,8 +472,7 @@ xml_stream_open(struct xml_stream **out, const struct xml_stream_limits *limits,
 	return 0;
 
 fail:
-	if (xs->arena != NULL)
-		xml_arena_close(xs->arena);
+	xml_build_finish(&xs->build);
 	free(xs);
 	return ERR_NOMEM;
 }
@@ -570,7 +481,7 @@ static void
 destroy(struct xml_stream *xs)
 {
 	XML_ParserFree(xs->parser);
-	xml_arena_close(xs->arena);
+	xml_build_finish(&xs->build);
 	buf_finish(&xs->held);
 	buf_finish(&xs->later);
 	free(xs);
@@ -697,13 +608,13 @@ static void
 check_size(struct xml_stream *xs)
 {
 	size_t max =
-	    xs->depth == 0 ? xs->limits.header_max : xs->limits.element_max;
+	    xs->in_stream ? xs->limits.element_max : xs->limits.header_max;
 
 	if (xs->state != XS_RUNNING || xs->suspended)
 		return;
 	if (xs->received - xs->base > max)
-		too_much(xs, xs->depth == 0 ? "stream header too long"
-					    : "element too large");
+		too_much(xs, xs->in_stream ? "element too large"
+					   : "stream header too long");
 }
 
 static int
@@ -808,7 +719,7 @@ xml_stream_feed(
 void
 xml_stream_stop(struct xml_stream *xs)
 {
-	assert(xs->busy > 0 && xs->depth == 1);
+	assert(xs->busy > 0 && xs->build.depth == 0);
 	if (xs->state != XS_RUNNING)
 		return;
 	xs->state = XS_STOPPED;
@@ -825,7 +736,7 @@ xml_stream_restart(
 		renew(xs);
 		return;
 	}
-	assert(!xs->suspended && xs->depth == 1);
+	assert(!xs->suspended && xs->build.depth == 0);
 	if (xs->state != XS_RUNNING)
 		return;
 	xs->restart = true;
