@@ -332,6 +332,7 @@ def test_an_address_that_is_taken_is_told_at_the_start():
     place = Place()
     try:
         with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((place.edge.address, place.edge.port))
             sock.listen()
             path = place.edge.write()
