@@ -62,6 +62,7 @@ SRC_EDGE := $(filter-out edge-proxy/main.c,$(wildcard edge-proxy/*.c))
 GATEWAY_DIRS := . sip translate conversation presence policy store admin
 SRC_GATEWAY := $(filter-out frontend-gateway/./main.c,\
 	$(foreach d,$(GATEWAY_DIRS),$(wildcard frontend-gateway/$(d)/*.c)))
+SRC_COMMAND := $(wildcard deploy/*.c)
 SRC_UNIT := $(wildcard tests/unit/test_*.c)
 SRC_UNIT_LIB := $(filter-out $(SRC_UNIT),$(wildcard tests/unit/*.c))
 
@@ -70,8 +71,10 @@ LIB_COMMON := $(BUILD)/lib/libcommon.a
 LIB_PROTO := $(BUILD)/lib/libproto.a
 LIB_EDGE := $(BUILD)/lib/libedge.a
 LIB_GATEWAY := $(BUILD)/lib/libgateway.a
-BINS := $(if $(wildcard edge-proxy/main.c),$(BUILD)/bin/sallyport-edge) \
-	$(if $(wildcard frontend-gateway/main.c),$(BUILD)/bin/sallyport-gateway)
+DAEMON_BINS := $(BUILD)/bin/sallyport-edge $(BUILD)/bin/sallyport-gateway
+COMMAND_BIN := $(BUILD)/bin/sallyport
+BINS := $(DAEMON_BINS) $(COMMAND_BIN)
+LIB_COMMAND := $(BUILD)/lib/libcommand.a
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(SRC_UNIT))
 
 .PHONY: all
@@ -96,6 +99,9 @@ $(LIB_EDGE): $(call obj,$(SRC_EDGE))
 $(LIB_GATEWAY): $(call obj,$(SRC_GATEWAY))
 	$(archive)
 
+$(LIB_COMMAND): $(call obj,$(filter-out deploy/sallyport.c,$(SRC_COMMAND)))
+	$(archive)
+
 $(BUILD)/bin/sallyport-edge: $(call obj,edge-proxy/main.c) $(LIB_EDGE) \
 		$(LIB_PROTO) $(LIB_COMMON)
 	@mkdir -p $(@D)
@@ -106,11 +112,16 @@ $(BUILD)/bin/sallyport-gateway: $(call obj,frontend-gateway/main.c) \
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_GATEWAY)
+$(COMMAND_BIN): $(call obj,deploy/sallyport.c) $(LIB_COMMAND) $(LIB_COMMON)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIBS_COMMON)
 
 # --- tests -------------------------------------------------------------
 
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(SRC_UNIT_LIB)) \
-		$(LIB_EDGE) $(LIB_GATEWAY) $(LIB_PROTO) $(LIB_COMMON)
+		$(LIB_EDGE) $(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) \
+		$(LIB_COMMON)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_EDGE) $(LIBS_GATEWAY) -lcmocka
 
@@ -165,11 +176,11 @@ bench: all
 	@SALLYPORT_BIN=$(BUILD)/bin $(PYTHON) -B tests/bench/bench \
 		--seconds $(BENCH_SECONDS)
 
-ROOMS := common proto edge-proxy frontend-gateway tests
+ROOMS := common proto edge-proxy frontend-gateway deploy tests
 SOURCES = $(sort $(shell find $(ROOMS) -name '*.[ch]'))
 TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(SRC_COMMON) $(SRC_PROTO) \
-	$(SRC_EDGE) $(SRC_GATEWAY) $(wildcard edge-proxy/main.c) \
-	$(wildcard frontend-gateway/main.c))
+	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_COMMAND) \
+	$(wildcard edge-proxy/main.c) $(wildcard frontend-gateway/main.c))
 
 .PHONY: lint lint-format tidy lint-cppcheck format
 lint: lint-format tidy lint-cppcheck
@@ -188,7 +199,7 @@ lint-cppcheck:
 		--enable=warning,performance,portability --inline-suppr \
 		--suppress=missingInclude --suppress=unknownMacro \
 		$(filter-out -D_GNU_SOURCE -DSALLYPORT_VERSION%,$(CPPFLAGS)) \
-		common proto edge-proxy frontend-gateway
+		common proto edge-proxy frontend-gateway deploy
 format:
 	@clang-format -i $(SOURCES)
 
@@ -227,17 +238,22 @@ SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 DAEMONS := sallyport-edge sallyport-gateway
 .PHONY: install deb
 install: all
-	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNITDIR) \
+	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
+		$(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(PREFIX)/share/man/man8 \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
-	@install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/sbin
+	@install -m 755 $(DAEMON_BINS) $(DESTDIR)$(PREFIX)/sbin
+	@install -m 755 $(COMMAND_BIN) $(DESTDIR)$(PREFIX)/bin
+	@install -m 644 deploy/sallyport.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/sallyport
 	@set -e; for d in $(DAEMONS); do \
 		sed 's#/usr/sbin/#$(PREFIX)/sbin/#' deploy/systemd/$$d.service \
 			>$(DESTDIR)$(UNITDIR)/$$d.service; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$d.service; \
 	done
 	@install -m 644 edge-proxy/sallyport-edge.8 \
-		frontend-gateway/sallyport-gateway.8 \
+		frontend-gateway/sallyport-gateway.8 deploy/sallyport.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8
 	@install -m 644 deploy/sysusers.d/sallyport.conf \
 		$(DESTDIR)$(SYSUSERSDIR)
@@ -252,6 +268,6 @@ clean:
 	rm -rf build
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(SRC_COMMON) $(SRC_PROTO) \
-	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_UNIT) $(SRC_UNIT_LIB) \
+	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_COMMAND) $(SRC_UNIT) $(SRC_UNIT_LIB) \
 	edge-proxy/main.c frontend-gateway/main.c \
 	$(wildcard tests/fuzz/fuzz_*.c))

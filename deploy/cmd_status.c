@@ -1,0 +1,229 @@
+/*
+ * sallyport status - the two daemons have different things to tell; what is
+ * not in an answer is not printed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "deploy/command.h"
+#include "deploy/text.h"
+
+typedef void describe_fn(const json_t *row);
+
+static void
+describe_all(const char *title, const json_t *list, describe_fn *fn)
+{
+	if (json_array_size(list) == 0)
+		return;
+	printf("\n%s\n", title);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fn(json_array_get(list, i));
+}
+
+static const char *
+duration(const json_t *o, const char *key)
+{
+	static char turns[4][32];
+	static size_t turn;
+
+	turn = (turn + 1) % 4;
+	text_duration(turns[turn], sizeof(turns[turn]), text_number(o, key));
+	return turns[turn];
+}
+
+/* --- both --------------------------------------------------------------- */
+
+static void
+describe_process(const json_t *p)
+{
+	printf("  %-10s pid %" PRId64 ", up %s", text_of(p, "name"),
+	    text_number(p, "pid"), duration(p, "uptime_s"));
+	if (text_number(p, "restarts") > 0)
+		printf(", started again %" PRId64 " times",
+		    text_number(p, "restarts"));
+	putchar('\n');
+}
+
+static void
+describe_failure(const json_t *f)
+{
+	printf("  %s %s, %s ago",
+	    text_of(f, "remote")[0] != '\0' ? text_of(f, "remote")
+					    : "unknown domain",
+	    strcmp(text_of(f, "direction"), "in") == 0 ? "to us" : "from us",
+	    duration(f, "ago_s"));
+	if (text_number(f, "count") > 1)
+		printf(" (%" PRId64 " times)", text_number(f, "count"));
+	if (text_of(f, "peer")[0] != '\0')
+		printf(", %s", text_of(f, "peer"));
+	printf(": %s\n", text_of(f, "reason"));
+}
+
+/* Groups of numbers, one line each: "inward: stanzas 12, delivered 12". */
+static void
+describe_counters(json_t *counters)
+{
+	const char *group, *name;
+	json_t *members, *value;
+
+	if (json_object_size(counters) == 0)
+		return;
+	puts("\ncounters");
+	json_object_foreach(counters, group, members)
+	{
+		const char *comma = "";
+
+		printf("  %s:", group);
+		json_object_foreach(members, name, value)
+		{
+			if (!json_is_integer(value))
+				continue;
+			printf("%s %s %" PRId64, comma, name,
+			    (int64_t)json_integer_value(value));
+			comma = ",";
+		}
+		putchar('\n');
+	}
+}
+
+/* --- the edge ----------------------------------------------------------- */
+
+static void
+describe_doors(const json_t *doors)
+{
+	if (doors == NULL)
+		return;
+	if (json_is_true(json_object_get(doors, "open")))
+		printf("partners    may connect to %s\n",
+		    text_list(doors, "listen"));
+	else
+		printf("partners    may not connect to %s: %s\n",
+		    text_list(doors, "listen"), text_of(doors, "why"));
+}
+
+static void
+describe_gateway(const json_t *g)
+{
+	printf("  %s: ", text_of(g, "node"));
+	if (json_is_true(json_object_get(g, "up")))
+		printf("up for %s, epoch %" PRId64 ", generation %" PRId64
+		       ", %" PRId64 " frames unanswered\n",
+		    duration(g, "since_s"), text_number(g, "epoch"),
+		    text_number(g, "generation"), text_number(g, "unanswered"));
+	else if (json_object_get(g, "since_s") != NULL)
+		printf("away for %s\n", duration(g, "since_s"));
+	else
+		puts("has not been here");
+	if (text_list(g, "domains")[0] != '\0')
+		printf("    serves %s\n", text_list(g, "domains"));
+	if (text_list(g, "fenced")[0] != '\0')
+		printf("    FENCED, another gateway with a higher epoch is "
+		       "obeyed: %s\n",
+		    text_list(g, "fenced"));
+}
+
+static void
+describe_backoff(const json_t *r)
+{
+	printf("  %s -> %s: next attempt possible in %s (%" PRId64
+	       " failures): %s\n",
+	    text_of(r, "local"), text_of(r, "remote"), duration(r, "next_s"),
+	    text_number(r, "failures"), text_of(r, "reason"));
+}
+
+/* --- the gateway -------------------------------------------------------- */
+
+static void
+describe_edge(const json_t *e)
+{
+	printf("  %s: ", text_of(e, "name"));
+	if (!json_is_true(json_object_get(e, "up")))
+		printf("not connected for %s: %s\n", duration(e, "since_s"),
+		    text_of(e, "why"));
+	else
+		printf("up for %s, configuration %s%s, %" PRId64
+		       " streams, %" PRId64 " frames unanswered\n",
+		    duration(e, "since_s"), text_of(e, "configuration"),
+		    json_is_true(json_object_get(e, "draining")) ? ", DRAINING"
+								 : "",
+		    text_number(e, "streams"), text_number(e, "unanswered"));
+	if (text_list(e, "fenced")[0] != '\0')
+		printf("    FENCED, it obeys another gateway with a higher "
+		       "epoch: %s\n",
+		    text_list(e, "fenced"));
+}
+
+static void
+describe_pool(const json_t *pool)
+{
+	if (pool == NULL)
+		return;
+	printf("pool        %s, %s: %" PRId64 " connections, %" PRId64
+	       " dialogs, %" PRId64 " requests in, %" PRId64 " out\n",
+	    text_of(pool, "name"),
+	    json_is_true(json_object_get(pool, "reachable")) ? "reachable"
+							     : "NOT REACHABLE",
+	    text_number(pool, "connections"), text_number(pool, "dialogs"),
+	    text_number(pool, "requests_in"),
+	    text_number(pool, "requests_out"));
+}
+
+/* --- the whole ---------------------------------------------------------- */
+
+static void
+describe(const json_t *a)
+{
+	const json_t *streams = json_object_get(a, "streams");
+
+	printf("%s %s, version %s, %s, up %s\n", text_of(a, "daemon"),
+	    text_of(a, "node"), text_of(a, "version"), text_of(a, "state"),
+	    duration(a, "uptime_s"));
+	describe_doors(json_object_get(a, "doors"));
+	if (json_array_size(json_object_get(a, "inner")) > 0)
+		printf(
+		    "gateways    may connect to %s\n", text_list(a, "inner"));
+	if (json_array_size(json_object_get(a, "hosted")) > 0)
+		printf("hosted      %s (epoch %" PRId64 ", generation %" PRId64
+		       ")\n",
+		    text_list(a, "hosted"), text_number(a, "epoch"),
+		    text_number(a, "generation"));
+	describe_pool(json_object_get(a, "pool"));
+	if (json_object_get(a, "conversations") != NULL)
+		printf("chats       %" PRId64 ", %" PRId64
+		       " messages waiting for an answer\n",
+		    text_number(a, "conversations"), text_number(a, "pending"));
+	if (streams != NULL)
+		printf("streams     %" PRId64 " in, %" PRId64 " out\n",
+		    text_number(streams, "in"), text_number(streams, "out"));
+	describe_all(
+	    "processes", json_object_get(a, "processes"), describe_process);
+	describe_all(
+	    "gateways", json_object_get(a, "gateways"), describe_gateway);
+	describe_all("edges", json_object_get(a, "edges"), describe_edge);
+	describe_all("routes in back-off", json_object_get(a, "backoff"),
+	    describe_backoff);
+	describe_all("recent failures", json_object_get(a, "failures"),
+	    describe_failure);
+	describe_counters(json_object_get(a, "counters"));
+}
+
+enum command_exit
+cmd_status_run(const struct command_opts *opts, int argc, char **argv)
+{
+	enum command_exit status;
+	json_t *answer;
+
+	if (argc != 1)
+		return command_misused(argv[0]);
+	status =
+	    command_ask(&answer, opts, json_pack("{s:s}", "verb", "status"));
+	if (status != COMMAND_OK)
+		return status;
+	if (opts->json)
+		command_print_json(answer);
+	else
+		describe(answer);
+	json_decref(answer);
+	return COMMAND_OK;
+}

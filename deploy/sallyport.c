@@ -1,0 +1,120 @@
+/*
+ * sallyport - the operator's command: asks and tells the daemons of this host
+ * over their control sockets.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "deploy/command.h"
+
+static const struct {
+	const char *name;
+	const char *args;
+	const char *what;
+	command_fn *run;
+} commands[] = {
+	{ "status", "", "what the daemon does, and what keeps it from it",
+	    cmd_status_run },
+	{ "streams", "", "one line for each stream with a partner's server",
+	    cmd_streams_run },
+	{ "log-level", "[COMPONENT] LEVEL",
+	    "log more or less until the next reload", cmd_log_level_run },
+	{ "reload", "", "read configuration and certificates again",
+	    cmd_reload_run },
+	{ "drain", "", "finish what is under way, then stop", cmd_drain_run },
+};
+
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void
+print_help(void)
+{
+	fputs("usage: sallyport [OPTION]... COMMAND [ARGUMENT]...\n"
+	      "\n"
+	      "Asks the Sallyport daemon that runs on this host.\n"
+	      "\n"
+	      "commands:\n",
+	    stdout);
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-9s %-18s %s\n", commands[i].name, commands[i].args,
+		    commands[i].what);
+	fputs(
+	    "\n"
+	    "options:\n"
+	    "  --socket PATH  the daemon's control socket; default: the one\n"
+	    "                 there is of /run/sallyport/edge.sock and\n"
+	    "                 /run/sallyport/gateway.sock\n"
+	    "  --json         answers as JSON, for scripts\n"
+	    "  --help         this text\n"
+	    "  --version      the version\n"
+	    "\n"
+	    "Levels are error, warn, info and debug.\n"
+	    "\n"
+	    "examples:\n"
+	    "  sallyport status               why does a partner not connect?\n"
+	    "  sallyport log-level s2s_in debug\n"
+	    "  sallyport reload               after a certificate was renewed\n"
+	    "  sallyport --json streams | jq '.streams[].peer'\n"
+	    "\n"
+	    "exit status: 0 done, 1 the daemon said no, 2 wrong usage,\n"
+	    "3 no daemon answered\n",
+	    stdout);
+}
+
+/* -1 to go on, else the exit status. */
+static int
+read_options(struct command_opts *o, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'h':
+			print_help();
+			return COMMAND_OK;
+		case 'v':
+			puts("sallyport " SALLYPORT_VERSION);
+			return COMMAND_OK;
+		default:
+			fputs("see sallyport --help\n", stderr);
+			return COMMAND_USAGE;
+		}
+	}
+	return -1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct command_opts opts = { 0 };
+	int status = read_options(&opts, argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (optind == argc) {
+		fputs("sallyport: no command given; see sallyport --help\n",
+		    stderr);
+		return COMMAND_USAGE;
+	}
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(argv[optind], commands[i].name) == 0)
+			return (int)commands[i].run(
+			    &opts, argc - optind, argv + optind);
+	fprintf(stderr, "sallyport: unknown command %s; see sallyport --help\n",
+	    argv[optind]);
+	return COMMAND_USAGE;
+}
