@@ -99,8 +99,8 @@ name_of(unsigned edge, void *arg)
 /* The answer to one of our pings, result or error: both took the way a bounce
  * would have taken. */
 static void
-on_answer(
-    struct prover *p, const struct frame *f, const struct guard_addresses *who)
+on_answer(struct prover *p, unsigned by, const struct frame *f,
+    const struct guard_addresses *who)
 {
 	char id[BARRIER_ID_SIZE];
 	unsigned edge;
@@ -115,8 +115,9 @@ on_answer(
 	}
 	/* Late ones are no news; made-up ones are. */
 	if (rc == ERR_DENIED)
-		log_error(&p->log, "alarm", "rule=ping-forged from=%s to=%s",
-		    who->from.full, who->to.full);
+		log_error(&p->log, "alarm",
+		    "rule=ping-forged edge=%s from=%s to=%s",
+		    edges_name(p->edges, by), who->from.full, who->to.full);
 	else
 		log_debug(&p->log, "answer-ignored", "from=%s error=%s",
 		    who->from.full, err_str(rc));
@@ -134,7 +135,7 @@ prover_on_iq(struct prover *p, struct edges_ticket ticket,
 	if (frame_is(f, FIELD_KIND, "result") ||
 	    frame_is(f, FIELD_KIND, "error")) {
 		edges_answer(p->edges, ticket, &taken);
-		on_answer(p, f, who);
+		on_answer(p, ticket.edge, f, who);
 		return;
 	}
 	/* Requests to the domain are the edge's to answer, and our users have

@@ -72,6 +72,16 @@ class Daemon:
     def log(self):
         return self.process.log
 
+    def handles(self):
+        """Open descriptors of the program and its children."""
+        pids, count = [self.process.pid], 0
+        for pid in pids:
+            with open(f"/proc/{pid}/task/{pid}/children",
+                      encoding="ascii") as f:
+                pids += f.read().split()
+            count += len(os.listdir(f"/proc/{pid}/fd"))
+        return count
+
     def reports(self):
         """Lines of a sanitizer or a failed assertion; should be none."""
         return [l for l in self.log.text().splitlines() if REPORT.search(l)]

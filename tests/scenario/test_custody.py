@@ -1,6 +1,5 @@
 """Who answers for a message: what the Lync client's 200 is worth."""
 
-import re
 import threading
 import time
 
@@ -8,68 +7,18 @@ import pytest
 
 from lib.daemons import partner
 from lib.lync_client import Refused
+from lib.raw_partner import RawPartner, attribute, error, pong
 from lib.site import Site
-from lib.xmpp_peer import RawServer, RawStream
 
 ANNA = "anna@contoso.example"
 RAW = "raw.example"
-
-
-class Partner:
-    """raw.example: a server of the test's making, both directions."""
-
-    def __init__(self, site):
-        self.site = site
-        self.leaf = site.public.leaf(RAW)
-        self.address = site.run.address(25)
-        self.server = RawServer(site.run, RAW, self.leaf, self.address,
-                                25269)
-        self.back = None
-
-    def start(self):
-        self.server.start()
-        return self
-
-    def answer(self, text):
-        """Writes a stanza on our own stream toward the edge."""
-        if self.back is None or self.back.closed:
-            edge = self.site.edge
-            self.back = RawStream(edge.address, edge.port, RAW,
-                                  "contoso.example")
-            self.back.authenticate(self.site.public.certificate, self.leaf)
-        self.back.send(text)
-
-    def stop(self):
-        if self.back is not None:
-            self.back.close()
-        self.server.stop()
-
-
-def attribute(text, name):
-    found = re.search(rf"""\b{name}=['"]([^'"]*)['"]""", text)
-    return found[1] if found else ""
-
-
-def pong(text):
-    return (f"<iq type='result' id='{attribute(text, 'id')}' "
-            f"from='{RAW}' to='contoso.example'/>")
-
-
-def bounce(text, condition):
-    return (f"<message type='error' id='{attribute(text, 'id')}' "
-            f"from='{attribute(text, 'to')}' "
-            f"to='{attribute(text, 'from')}'><error type='cancel'>"
-            f"<{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-            "</error></message>")
 
 
 @pytest.fixture(scope="module")
 def raw_site():
     from conftest import Started
     site = Site("custody", wide=False)
-    site.dns.zone(RAW)
-    site.dns.srv(RAW, f"xmpp.{RAW}", 25269)
-    site.dns.a(f"xmpp.{RAW}", site.run.address(25))
+    RawPartner.zones(site, RAW, 25)
     site.gateway.config["partners"].append(partner(RAW))
     site.gateway.config["timers"] = {"outward_ms": 6000}
     with Started(site) as site:
@@ -78,7 +27,7 @@ def raw_site():
 
 @pytest.fixture
 def raw(raw_site):
-    peer = Partner(raw_site).start()
+    peer = RawPartner(raw_site, RAW, 25).start()
     yield peer
     peer.stop()
     # The edge must see the stream go before the next test opens its own.
@@ -115,11 +64,7 @@ def test_the_answer_to_the_ping_behind_it_makes_the_200(raw, anna):
 def test_an_error_answers_the_ping_as_well(raw, anna):
     def on_stanza(text, wire):
         if text.startswith("<iq"):
-            raw.answer(
-                f"<iq type='error' id='{attribute(text, 'id')}' "
-                f"from='{RAW}' to='contoso.example'><error type='cancel'>"
-                "<service-unavailable "
-                "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+            raw.answer(error(text, "service-unavailable"))
 
     raw.server.on_stanza = on_stanza
     assert anna.send(f"rho@{RAW}", "error is an answer").status == 200
@@ -128,7 +73,7 @@ def test_an_error_answers_the_ping_as_well(raw, anna):
 def test_a_bounce_before_the_answer_is_the_clients_error(raw, anna):
     def on_stanza(text, wire):
         if text.startswith("<message"):
-            raw.answer(bounce(text, "item-not-found"))
+            raw.answer(error(text, "item-not-found"))
         elif text.startswith("<iq"):
             raw.answer(pong(text))
 
@@ -139,7 +84,7 @@ def test_a_bounce_before_the_answer_is_the_clients_error(raw, anna):
 def test_of_several_messages_the_bounced_one_alone_fails(raw, anna):
     def on_stanza(text, wire):
         if text.startswith("<message") and "bad one" in text:
-            raw.answer(bounce(text, "forbidden"))
+            raw.answer(error(text, "forbidden"))
         elif text.startswith("<iq"):
             raw.answer(pong(text))
 
