@@ -84,6 +84,10 @@ class XmppUser:
         if client is not None:
             client.send_presence(ptype="unavailable")
             await client.disconnect(wait=2)
+            # A task slixmpp 1.8 leaves behind.
+            task = getattr(client, "_run_out_filters", None)
+            if task is not None:
+                task.cancel()
 
     def _on_message(self, stanza):
         if stanza["type"] == "error":
