@@ -6,12 +6,15 @@
 #include "common/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -22,6 +25,7 @@
 enum { SEND_SECONDS = 1 };
 
 static int notify_fd = -1;
+static uint64_t watchdog_ms;
 
 /* Connects a new socket to the name; the descriptor or a negative code. */
 static int
@@ -54,6 +58,25 @@ open_socket(const char *name)
 	return rc;
 }
 
+/* $WATCHDOG_PID, when set, names the one process that is meant. */
+static void
+read_watchdog(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid;
+	char *end = NULL;
+	unsigned long long value = 0;
+
+	watchdog_ms = 0;
+	pid = getenv("WATCHDOG_PID");
+	if (usec != NULL)
+		value = strtoull(usec, &end, 10);
+	if (usec != NULL && end != usec && *end == '\0' &&
+	    (pid == NULL || strtol(pid, NULL, 10) == (long)getpid()))
+		watchdog_ms = value / 1000;
+	(void)unsetenv("WATCHDOG_USEC");
+	(void)unsetenv("WATCHDOG_PID");
+}
+
 int
 service_notify_open(void)
 {
@@ -61,6 +84,7 @@ service_notify_open(void)
 	int fd;
 
 	service_notify_close();
+	read_watchdog();
 	if (name == NULL || name[0] == '\0')
 		return 0;
 	fd = open_socket(name);
@@ -91,4 +115,22 @@ service_notify_close(void)
 	if (notify_fd >= 0)
 		(void)close(notify_fd);
 	notify_fd = -1;
+}
+
+void
+service_reloading(void)
+{
+	char text[80];
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+	    (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	service_notify(text);
+}
+
+uint64_t
+service_watchdog_ms(void)
+{
+	return notify_fd >= 0 ? watchdog_ms : 0;
 }

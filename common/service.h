@@ -5,11 +5,19 @@
 #ifndef COMMON_SERVICE_H
 #define COMMON_SERVICE_H
 
-/* Connects to $NOTIFY_SOCKET if it is set and removes the variable.  Call
- * before confinement.  0 also when there is nothing to notify. */
+#include <stdint.h>
+
+/* Connects to $NOTIFY_SOCKET if it is set and removes the variable, and those
+ * of the watchdog.  Call before confinement.  0 also when there is nothing to
+ * notify. */
 int service_notify_open(void);
 /* "READY=1", "STOPPING=1", "STATUS=..."; silently nothing when not open. */
 void service_notify(const char *state);
 void service_notify_close(void);
+/* A reload begins; "READY=1" ends it. */
+void service_reloading(void);
+/* Within how many milliseconds the manager wants to hear "WATCHDOG=1" each
+ * time (from $WATCHDOG_USEC); 0 = never. */
+uint64_t service_watchdog_ms(void);
 
 #endif

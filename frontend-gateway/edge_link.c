@@ -1,7 +1,7 @@
 /*
  *   dial -> connected -> TLS -> the certificate names the edge -> attach
  *     ^                                                             |
- *     +---- pause (0.1, 0.2 ... 2 s) <---- the connection ended ----+
+ *     +---- pause (0.1, 0.2 ... 1 s) <---- the connection ended ----+
  *
  * The channel outlives the connections: what was not answered on one is
  * replayed on the next.  The pause goes back to its start once the channel has
@@ -25,7 +25,7 @@
 
 enum {
 	PAUSE_FIRST_MS = 100,
-	PAUSE_LAST_MS = 2000,
+	PAUSE_LAST_MS = 1000,
 	CONNECT_MS = 5000,
 	HANDSHAKE_MS = 10000,
 	LINGER_MS = 1000
@@ -58,6 +58,20 @@ const char *
 edge_link_name(const struct edge_link *l)
 {
 	return l->name;
+}
+
+const char *
+edge_link_failure(const struct edge_link *l)
+{
+	return l->failed;
+}
+
+void
+edge_link_set_tls(struct edge_link *l, SSL_CTX *tls)
+{
+	SSL_CTX_up_ref(tls);
+	SSL_CTX_free(l->tls);
+	l->tls = tls;
 }
 
 /* --- the connection ----------------------------------------------------- */

@@ -4,7 +4,7 @@
  *
  * The gateway dials.  TLS 1.3, both certificates checked against the
  * internal CA; the edge's must name the edge.  A connection that fails is
- * tried again after a pause that grows from 0.1 to 2 s.
+ * tried again after a pause that grows from 0.1 to 1 s.
  *
  * Owns     the connection and the channel.
  * Borrows  loop, clock, TLS identity, event table.
@@ -57,5 +57,9 @@ void edge_link_close(struct edge_link *l);
 /* Frames are sent and answered through it; lives as long as the link. */
 struct channel *edge_link_channel(struct edge_link *l);
 const char *edge_link_name(const struct edge_link *l);
+/* Why the last attempt failed; "" once the channel has worked. */
+const char *edge_link_failure(const struct edge_link *l);
+/* Connections to come use it; the one there is stays. */
+void edge_link_set_tls(struct edge_link *l, SSL_CTX *tls);
 
 #endif

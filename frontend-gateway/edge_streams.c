@@ -6,6 +6,7 @@
 #include "frontend-gateway/edge_streams.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +21,11 @@ enum { ID_SIZE = 65, TEXT_SIZE = 128 };
 struct stream {
 	struct map_node node;
 	struct list by_end; /* ended only */
-	uint64_t ended_ms;
+	uint64_t ended_ms, up_ms;
 	bool live;
 	char id[ID_SIZE];
-	char auth[TEXT_SIZE], peer[TEXT_SIZE];
+	char auth[TEXT_SIZE], peer[TEXT_SIZE], tls[TEXT_SIZE];
+	json_t *proofs; /* array of strings, as reported; or NULL */
 	struct edges_stream public;
 };
 
@@ -68,6 +70,7 @@ drop(struct edge_streams *s, struct stream *st)
 	map_remove(&s->map, &st->node);
 	list_remove(&st->by_end);
 	drop_pairs(st);
+	json_decref(st->proofs);
 	free(st);
 }
 
@@ -309,6 +312,14 @@ take_live(struct edge_streams *s, struct stream **out, bool *fresh,
 	if (*fresh || text(report, "peer")[0] != '\0')
 		snprintf(
 		    st->peer, sizeof(st->peer), "%s", text(report, "peer"));
+	if (*fresh || text(report, "tls")[0] != '\0')
+		snprintf(st->tls, sizeof(st->tls), "%s", text(report, "tls"));
+	if (json_is_array(json_object_get(report, "proofs"))) {
+		json_decref(st->proofs);
+		st->proofs = json_incref(json_object_get(report, "proofs"));
+	}
+	if (*fresh)
+		st->up_ms = now_ms;
 	st->live = true;
 	list_remove(&st->by_end);
 	*out = st;
@@ -351,4 +362,65 @@ edge_streams_report(struct edge_streams *s, struct edge_streams_report *out,
 	if (st != NULL)
 		end(s, st, now_ms);
 	return 0;
+}
+
+/* --- for an operator ------------------------------------------------------ */
+
+struct listing {
+	json_t *array; /* NULL: only count */
+	size_t count;
+	const char *edge;
+	uint64_t now_ms;
+};
+
+static json_t *
+pairs_json(const struct guard_stream *g)
+{
+	json_t *pairs = json_array();
+
+	/* A pair that is no UTF-8 came from no edge of ours: left out. */
+	for (size_t i = 0; i < g->pair_count; i++)
+		(void)json_array_append_new(pairs,
+		    json_pack("[s,s]", g->pairs[i].local, g->pairs[i].remote));
+	return pairs;
+}
+
+static void
+on_each_list(struct map_node *n, void *arg)
+{
+	struct stream *st = map_entry(n, struct stream, node);
+	struct listing *l = arg;
+
+	if (!st->live)
+		return;
+	l->count++;
+	if (l->array == NULL)
+		return;
+	(void)json_array_append_new(l->array,
+	    json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:I}", "id",
+		st->id, "edge", l->edge, "direction",
+		st->public.guard.inbound ? "in" : "out", "pairs",
+		pairs_json(&st->public.guard), "peer", st->peer, "auth",
+		st->auth, "tls", st->tls, "proofs",
+		st->proofs != NULL ? json_copy(st->proofs) : json_array(),
+		"age_s", (json_int_t)((l->now_ms - st->up_ms) / 1000)));
+}
+
+void
+edge_streams_list(
+    struct edge_streams *s, json_t *array, const char *edge, uint64_t now_ms)
+{
+	struct listing l = { .array = array, .edge = edge, .now_ms = now_ms };
+
+	map_each(&s->map, on_each_list, &l);
+}
+
+size_t
+edge_streams_count_live(const struct edge_streams *s)
+{
+	struct listing l = { 0 };
+
+	/* Only read. */
+	map_each((struct map *)(uintptr_t)&s->map, on_each_list, &l);
+	return l.count;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "frontend-gateway/edges.h"
 
@@ -45,5 +46,9 @@ void edge_streams_forget(struct edge_streams *s);
 const struct edges_stream *
 edge_streams_find(const struct edge_streams *s, const char *id, size_t len);
 bool edge_streams_live(const struct edge_streams *s, const char *id);
+size_t edge_streams_count_live(const struct edge_streams *s);
+/* Appends an object for each live stream, with the edge's name. */
+void edge_streams_list(
+    struct edge_streams *s, json_t *array, const char *edge, uint64_t now_ms);
 
 #endif

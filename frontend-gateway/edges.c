@@ -17,6 +17,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/failures.h"
 #include "common/log.h"
 #include "frontend-gateway/edge_link.h"
 #include "frontend-gateway/edge_streams.h"
@@ -32,7 +33,9 @@ struct edge {
 	struct edge_streams *streams;
 	struct clock_timer lost; /* runs while the edge is away */
 	bool up, confirmed, draining;
-	json_t *fenced; /* domains for which another gateway is obeyed */
+	uint64_t since_ms; /* up or away */
+	char refusal[256]; /* why it did not take the configuration */
+	json_t *fenced;    /* domains for which another gateway is obeyed */
 	struct log log;
 };
 
@@ -41,6 +44,7 @@ struct edges {
 	struct edge v[GATEWAY_CONF_EDGES_MAX];
 	size_t count;
 	size_t open; /* links */
+	struct failures *failures;
 	bool closing;
 	bool silent; /* never handed out: nobody hears of its end */
 };
@@ -150,6 +154,36 @@ send_config(struct edge *d)
 }
 
 void
+edges_announce(struct edges *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (e->v[i].up)
+			send_config(&e->v[i]);
+}
+
+void
+edges_set_tls(struct edges *e, SSL_CTX *tls)
+{
+	for (size_t i = 0; i < e->count; i++)
+		edge_link_set_tls(e->v[i].link, tls);
+}
+
+void
+edges_drain(struct edges *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		struct frame_writer w;
+		struct buf frame;
+
+		if (!e->v[i].up)
+			continue;
+		buf_init(&frame, FRAME_MAX);
+		frame_begin(&w, &frame, FRAME_DRAIN);
+		send_control(&e->v[i], &w, &frame, "drain");
+	}
+}
+
+void
 edges_prove(struct edges *e, unsigned edge, const char *barrier)
 {
 	struct edge *d = &e->v[edge];
@@ -202,7 +236,9 @@ on_confirm(struct edge *d, const struct frame *f)
 	counter = json_integer_value(json_object_get(root, "counter"));
 	hash = json_string_value(json_object_get(root, "hash"));
 	d->confirmed = false;
+	d->refusal[0] = '\0';
 	if (frame_is(f, FIELD_STATUS, "refused")) {
+		snprintf(d->refusal, sizeof(d->refusal), "%s", reason);
 		log_error(&d->log, "config-refused", "counter=%llu reason=%s",
 		    (unsigned long long)g->counter, reason);
 	} else if (counter < 0 || (uint64_t)counter != g->counter ||
@@ -248,6 +284,23 @@ log_report(struct edge *d, const struct edge_streams_report *r)
 	}
 }
 
+/* What an operator will ask for. */
+static void
+keep_failure(struct edges *e, const struct edge_streams_report *r)
+{
+	const char *direction = r->inbound ? "in" : "out";
+	struct failure what = { .direction = direction,
+		.local = r->local,
+		.remote = r->remote,
+		.peer = r->peer,
+		.reason = r->reason };
+
+	if (r->event == EDGE_STREAMS_UP)
+		failures_clear(e->failures, direction, r->local, r->remote);
+	else if (r->event == EDGE_STREAMS_FAILED)
+		failures_note(e->failures, &what, clock_now_ms(e->opts.clock));
+}
+
 static void
 on_stream(struct edge *d, const struct frame *f)
 {
@@ -266,6 +319,7 @@ on_stream(struct edge *d, const struct frame *f)
 		return;
 	}
 	log_report(d, &r);
+	keep_failure(e, &r);
 	if (r.event == EDGE_STREAMS_UP)
 		e->opts.events->on_stream(e, d->index, r.stream, e->opts.arg);
 }
@@ -324,6 +378,7 @@ on_up(struct edge_link *l, bool resumed, void *arg)
 	(void)l;
 	clock_timer_stop(&d->lost);
 	d->up = true;
+	d->since_ms = clock_now_ms(e->opts.clock);
 	d->confirmed = d->draining = false;
 	if (resumed)
 		edge_streams_resume(d->streams, clock_now_ms(e->opts.clock));
@@ -339,6 +394,7 @@ on_down(struct edge_link *l, void *arg)
 
 	(void)l;
 	d->up = d->confirmed = false;
+	d->since_ms = clock_now_ms(d->edges->opts.clock);
 	clock_timer_start(&d->lost, EDGES_LOST_MS);
 }
 
@@ -387,6 +443,7 @@ finish(struct edges *e)
 		edge_streams_free(e->v[i].streams);
 		json_decref(e->v[i].fenced);
 	}
+	failures_free(e->failures);
 	free(e);
 }
 
@@ -436,6 +493,7 @@ open_edge(struct edges *e, unsigned i)
 
 	d->edges = e;
 	d->index = i;
+	d->since_ms = clock_now_ms(e->opts.clock);
 	log_init(&d->log, "edges");
 	log_object(&d->log, "edge=%s", host->name);
 	clock_timer_init(&d->lost, e->opts.clock, on_lost, d);
@@ -461,6 +519,9 @@ edges_open(struct edges **out, const struct edges_opts *opts)
 	if (e == NULL)
 		return ERR_NOMEM;
 	e->opts = *opts;
+	rc = failures_new(&e->failures);
+	if (rc < 0)
+		goto fail;
 	for (unsigned i = 0; i < opts->conf->edge_count; i++) {
 		rc = open_edge(e, i);
 		if (rc < 0)
@@ -476,7 +537,7 @@ fail:
 	if (e->open > 0)
 		edges_close(e);
 	else
-		free(e);
+		finish(e);
 	return rc;
 }
 
@@ -529,4 +590,67 @@ edges_stream_broken(const struct edges *e, const char *id)
 		if (edge_streams_live(e->v[i].streams, id))
 			return false;
 	return true;
+}
+
+/* --- for an operator ---------------------------------------------------- */
+
+size_t
+edges_count_up(const struct edges *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->count; i++)
+		n += e->v[i].up ? 1 : 0;
+	return n;
+}
+
+static json_t *
+edge_status(const struct edge *d)
+{
+	const struct edges *e = d->edges;
+	const char *configuration = d->confirmed            ? "confirmed"
+				    : d->refusal[0] != '\0' ? "REFUSED"
+							    : "not confirmed";
+	const char *why = d->refusal;
+
+	if (!d->up)
+		why = edge_link_failure(d->link);
+	return json_pack("{s:s, s:b, s:I, s:s, s:b, s:s, s:I, s:I, s:o}",
+	    "name", edges_name(e, d->index), "up", d->up, "since_s",
+	    (json_int_t)((clock_now_ms(e->opts.clock) - d->since_ms) / 1000),
+	    "configuration", configuration, "draining", d->draining, "why",
+	    why[0] != '\0' || d->up ? why : "not tried yet", "streams",
+	    (json_int_t)edge_streams_count_live(d->streams), "unanswered",
+	    (json_int_t)channel_unanswered(edge_link_channel(d->link)),
+	    "fenced", d->fenced != NULL ? json_copy(d->fenced) : json_array());
+}
+
+json_t *
+edges_status(const struct edges *e)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < e->count; i++)
+		if (json_array_append_new(all, edge_status(&e->v[i])) < 0) {
+			json_decref(all);
+			return NULL;
+		}
+	return all;
+}
+
+json_t *
+edges_list_streams(const struct edges *e)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; all != NULL && i < e->count; i++)
+		edge_streams_list(e->v[i].streams, all,
+		    edges_name(e, (unsigned)i), clock_now_ms(e->opts.clock));
+	return all;
+}
+
+json_t *
+edges_failures(const struct edges *e)
+{
+	return failures_json(e->failures, clock_now_ms(e->opts.clock));
 }

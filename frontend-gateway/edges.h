@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 #include <uv.h>
 #include <openssl/ssl.h>
 
@@ -89,7 +90,16 @@ struct edges_opts {
 int edges_open(struct edges **out, const struct edges_opts *opts);
 void edges_close(struct edges *e);
 
+/* The generation or the configuration behind it has changed: every edge is
+ * told. */
+void edges_announce(struct edges *e);
+/* Connections to come use it. */
+void edges_set_tls(struct edges *e, SSL_CTX *tls);
+/* The gateway will be away: the edges need not wait for it. */
+void edges_drain(struct edges *e);
+
 size_t edges_count(const struct edges *e);
+size_t edges_count_up(const struct edges *e);
 const char *edges_name(const struct edges *e, unsigned edge);
 /* Up, confirmed, not draining, and obeying us for that hosted domain. */
 bool edges_serves(const struct edges *e, unsigned edge, const char *local);
@@ -109,6 +119,10 @@ void edges_answer(struct edges *e, struct edges_ticket ticket,
     const struct channel_result *r);
 /* A barrier that had been given to that edge is proven. */
 void edges_prove(struct edges *e, unsigned edge, const char *barrier);
+/* For an operator: arrays that are the caller's, or NULL without memory. */
+json_t *edges_status(const struct edges *e);
+json_t *edges_list_streams(const struct edges *e);
+json_t *edges_failures(const struct edges *e);
 /* No edge knows the stream as one that lives. */
 bool edges_stream_broken(const struct edges *e, const char *id);
 

@@ -9,16 +9,14 @@
  *           -> hanging up (0.3 s for BYE and answers to leave)
  *           -> closing (sockets) -> gone
  */
-#include "frontend-gateway/gateway.h"
+#include "frontend-gateway/gateway_impl.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "common/random.h"
 #include "common/service.h"
 #include "common/tls_identity.h"
@@ -26,7 +24,6 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
-#include "frontend-gateway/generation.h"
 #include "frontend-gateway/guard.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/prover.h"
@@ -42,14 +39,6 @@ enum {
 	BOOT_BYTES = 8
 };
 
-enum gateway_state {
-	GATEWAY_RUNNING,
-	GATEWAY_SETTLING,
-	GATEWAY_HANGING_UP,
-	GATEWAY_CLOSING,
-	GATEWAY_COUNT
-};
-
 #define BIT(s) (1u << (unsigned)(s))
 
 static const struct {
@@ -63,25 +52,6 @@ static const struct {
 	[GATEWAY_CLOSING] = { "closing", 0 },
 };
 
-struct gateway {
-	struct gateway_opts opts;
-	struct log log;
-	enum gateway_state state;
-	struct clock *clock;
-	struct clock_timer timer; /* of stopping */
-	uv_idle_t turn; /* never started: its closing takes a loop turn */
-	uint64_t settle_until;
-	struct store *store;
-	struct generation generation;
-	struct barrier *barrier;
-	struct policy *policy;
-	struct edges *edges;
-	struct sip_ua *ua;
-	struct prover *prover;
-	struct conversations *conversations;
-	bool failed; /* never handed out */
-};
-
 static void
 set_state(struct gateway *g, enum gateway_state to)
 {
@@ -89,6 +59,12 @@ set_state(struct gateway *g, enum gateway_state to)
 	log_info(&g->log, "state", "from=%s to=%s", states[g->state].name,
 	    states[to].name);
 	g->state = to;
+}
+
+const char *
+gateway_state_str(const struct gateway *g)
+{
+	return states[g->state].name;
 }
 
 /* --- from the edges ------------------------------------------------------- */
@@ -265,6 +241,7 @@ close_all(struct gateway *g)
 	struct edges *edges = g->edges;
 
 	set_state(g, GATEWAY_CLOSING);
+	gateway_control_close(g);
 	conversations_free(g->conversations);
 	g->conversations = NULL;
 	if (ua == NULL && edges == NULL) {
@@ -324,6 +301,14 @@ gateway_stop(struct gateway *g)
 	case GATEWAY_COUNT:
 		break;
 	}
+}
+
+void
+gateway_drain(struct gateway *g)
+{
+	if (g->state == GATEWAY_RUNNING)
+		edges_drain(g->edges);
+	gateway_stop(g);
 }
 
 /* --- the start ------------------------------------------------------------ */
@@ -420,6 +405,7 @@ open_parts(struct gateway *g, char *why, size_t size)
 	if (rc < 0)
 		return rc;
 	clock_timer_init(&g->timer, g->clock, on_timer, g);
+	g->started_ms = clock_now_ms(g->clock);
 	rc = store_open(&g->store, g->opts.conf->store, why, size);
 	if (rc < 0)
 		return rc;
@@ -441,7 +427,9 @@ open_parts(struct gateway *g, char *why, size_t size)
 		rc = prover_new(&g->prover, g->edges, g->barrier);
 	if (rc == 0)
 		rc = open_conversations(g);
-	return rc;
+	if (rc < 0)
+		return rc;
+	return gateway_control_open(g, why, size);
 }
 
 int

@@ -12,6 +12,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include <stddef.h>
+#include <jansson.h>
 #include <uv.h>
 
 struct gateway;
@@ -22,9 +23,10 @@ typedef void gateway_stopped_fn(struct gateway *g, void *arg);
 
 struct gateway_opts {
 	uv_loop_t *loop;
-	const struct gateway_conf *conf;        /* borrowed */
-	const struct tls_identity *channel_tls; /* borrowed */
-	const struct tls_identity *sip_tls;     /* borrowed */
+	const char *path; /* of the configuration, for reloads; borrowed */
+	/* Borrowed; a reload exchanges their content. */
+	struct gateway_conf *conf;
+	struct tls_identity *channel_tls, *sip_tls;
 	gateway_stopped_fn *on_stopped;
 	void *arg;
 };
@@ -34,5 +36,13 @@ struct gateway_opts {
 int gateway_open(struct gateway **out, const struct gateway_opts *opts,
     char *why, size_t size);
 void gateway_stop(struct gateway *g);
+/* gateway_stop() for longer: the edges are told not to wait for us, so that
+ * partners turn elsewhere at once. */
+void gateway_drain(struct gateway *g);
+/* Reads configuration and certificates again.  Nothing open is dropped; a
+ * mistake leaves everything as it was, with why for an admin.  *restart (may
+ * be NULL) gets an array, the caller's, of the members that have changed but
+ * need a restart.  All of it is logged here. */
+int gateway_reload(struct gateway *g, json_t **restart, char *why, size_t size);
 
 #endif

@@ -89,6 +89,18 @@ array_of(struct conf_obj *o, const char *key, size_t min, size_t max)
 	return n;
 }
 
+static void
+read_path(char *out, size_t size, struct conf_obj *o, const char *key,
+    const char *def)
+{
+	const char *path = conf_string(o, key, def);
+
+	if (strlen(path) >= size)
+		conf_fail(o, key, "longer than %zu characters", size - 1);
+	else
+		memcpy(out, path, strlen(path) + 1);
+}
+
 static struct gateway_files
 read_files(struct conf_obj *o)
 {
@@ -628,7 +640,8 @@ read_root(struct gateway_conf *c)
 	read_edges(c, root);
 	read_channel(c, root);
 	read_sip(c, root);
-	c->store = conf_string(root, "store", NULL);
+	read_path(c->store, sizeof(c->store), root, "store", NULL);
+	read_path(c->control, sizeof(c->control), root, "control", "");
 	read_hosted(c, root);
 	read_partners(c, root);
 	read_users(c, root);
@@ -718,6 +731,16 @@ gateway_conf_apply_log(const struct gateway_conf *c)
 		(void)log_set_level(
 		    c->log.components[i].name, c->log.components[i].level);
 	log_set_bodies(c->log.bodies);
+}
+
+void
+gateway_conf_log_warnings(const struct gateway_conf *c)
+{
+	struct log log;
+
+	log_init(&log, "gateway_conf");
+	for (size_t i = 0; i < c->warning_count; i++)
+		log_warn(&log, "warning", "text=%s", c->warnings[i]);
 }
 
 /* Whether a certificate names one of us, as its users will ask. */

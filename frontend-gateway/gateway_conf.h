@@ -120,7 +120,8 @@ struct gateway_conf {
 	size_t edge_count;
 	struct gateway_files channel;
 	struct gateway_sip_conf sip;
-	const char *store;
+	char store[1024];
+	char control[108]; /* path of the control socket; "" = none */
 	char (*hosted)[256];
 	size_t hosted_count;
 	struct gateway_partner *partners;
@@ -153,6 +154,7 @@ void gateway_conf_free(struct gateway_conf *c);
 
 /* Makes logging follow the "log" part. */
 void gateway_conf_apply_log(const struct gateway_conf *c);
+void gateway_conf_log_warnings(const struct gateway_conf *c);
 
 /* Loads both identities, and sees that each certificate names this node.  The
  * error begins with the member: "/sip: ...". */

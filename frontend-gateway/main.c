@@ -105,7 +105,7 @@ load(struct gateway_conf **conf, struct tls_identity *channel,
 
 struct daemon {
 	uv_loop_t loop;
-	uv_signal_t term, interrupt;
+	uv_signal_t term, interrupt, hangup;
 	struct gateway *gateway;
 };
 
@@ -114,8 +114,12 @@ on_signal(uv_signal_t *h, int signum)
 {
 	struct daemon *d = h->data;
 
-	(void)signum;
-	gateway_stop(d->gateway);
+	char why[GATEWAY_CONF_ERROR_SIZE];
+
+	if (signum == SIGHUP)
+		(void)gateway_reload(d->gateway, NULL, why, sizeof(why));
+	else
+		gateway_stop(d->gateway);
 }
 
 static void
@@ -127,6 +131,7 @@ on_stopped(struct gateway *g, void *arg)
 	d->gateway = NULL;
 	uv_close((uv_handle_t *)&d->term, NULL);
 	uv_close((uv_handle_t *)&d->interrupt, NULL);
+	uv_close((uv_handle_t *)&d->hangup, NULL);
 }
 
 static int
@@ -138,23 +143,14 @@ watch(struct daemon *d, uv_signal_t *h, int signum)
 	return rc < 0 ? rc : uv_signal_start(h, on_signal, signum);
 }
 
-static void
-warn_all(const struct gateway_conf *conf)
-{
-	struct log log;
-
-	log_init(&log, "gateway_conf");
-	for (size_t i = 0; i < conf->warning_count; i++)
-		log_warn(&log, "warning", "text=%s", conf->warnings[i]);
-}
-
 static int
-run(const struct gateway_conf *conf, const struct tls_identity *channel,
-    const struct tls_identity *sip)
+run(const char *path, struct gateway_conf *conf, struct tls_identity *channel,
+    struct tls_identity *sip)
 {
 	struct daemon d = { 0 };
 	struct gateway_opts opts = {
 		.loop = &d.loop,
+		.path = path,
 		.conf = conf,
 		.channel_tls = channel,
 		.sip_tls = sip,
@@ -173,7 +169,8 @@ run(const struct gateway_conf *conf, const struct tls_identity *channel,
 	if (rc < 0) {
 		fprintf(stderr, "sallyport-gateway: %s\n", why);
 	} else if (watch(&d, &d.term, SIGTERM) < 0 ||
-		   watch(&d, &d.interrupt, SIGINT) < 0) {
+		   watch(&d, &d.interrupt, SIGINT) < 0 ||
+		   watch(&d, &d.hangup, SIGHUP) < 0) {
 		/* Without signals there would be no orderly end. */
 		fprintf(stderr, "sallyport-gateway: signals: %s\n",
 		    strerror(errno));
@@ -204,7 +201,7 @@ main(int argc, char **argv)
 		printf("%s: ok\n", o.config);
 	} else if (rc == 0) {
 		gateway_conf_apply_log(conf);
-		warn_all(conf);
+		gateway_conf_log_warnings(conf);
 		rc = service_notify_open();
 		if (rc < 0)
 			fprintf(stderr,
@@ -212,7 +209,7 @@ main(int argc, char **argv)
 			    "%s\n",
 			    err_str(rc));
 		else
-			rc = run(conf, &channel, &sip);
+			rc = run(o.config, conf, &channel, &sip);
 		service_notify_close();
 	}
 	tls_identity_finish(&channel);

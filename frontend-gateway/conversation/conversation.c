@@ -537,6 +537,18 @@ on_idle(struct clock_timer *t, void *arg)
 }
 
 void
+conversation_forbid(struct conversation *c)
+{
+	struct inward *in;
+
+	conversation_drop_call(c);
+	while ((in = head(c)) != NULL)
+		failed_here(c, in, COND_SERVICE_UNAVAILABLE);
+	hang_up_all(c);
+	conversation_settle(c);
+}
+
+void
 conversation_hang_up(struct conversation *c)
 {
 	hang_up_all(c);
@@ -637,4 +649,16 @@ const char *
 conversation_contact(const struct conversation *c)
 {
 	return c->contact.bare;
+}
+
+const char *
+conversation_user_domain(const struct conversation *c)
+{
+	return c->user.ascii;
+}
+
+const char *
+conversation_contact_domain(const struct conversation *c)
+{
+	return c->contact.ascii;
 }

@@ -63,6 +63,9 @@ void conversation_free(struct conversation *c);
 /* Bare JIDs. */
 const char *conversation_user(const struct conversation *c);
 const char *conversation_contact(const struct conversation *c);
+/* Their domains, in comparable form. */
+const char *conversation_user_domain(const struct conversation *c);
+const char *conversation_contact_domain(const struct conversation *c);
 
 /* --- from the XMPP side -------------------------------------------------- */
 
@@ -86,6 +89,9 @@ void conversation_dialog_ended(struct conversation *c, struct sip_dialog *d);
  * that there is nothing left. */
 void conversation_settle(struct conversation *c);
 
+/* The two may not speak to each other any more: BYE, and what waits for the
+ * Lync user fails.  What he wrote and is under way is left to its answer. */
+void conversation_forbid(struct conversation *c);
 /* Says BYE to every dialog; for the end of the program. */
 void conversation_hang_up(struct conversation *c);
 

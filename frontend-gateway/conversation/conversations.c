@@ -524,6 +524,33 @@ conversations_on_reachable(struct conversations *cs)
 	map_each(&cs->pairs, on_each_settle, NULL);
 }
 
+static void
+on_each_recheck(struct map_node *n, void *arg)
+{
+	struct entry *e = map_entry(n, struct entry, node);
+	struct conversations *cs = arg;
+	const struct conversation *c = e->conversation;
+	enum errors_cause cause;
+
+	if (policy_judge_outward(cs->opts.policy, &cause, conversation_user(c),
+		conversation_user_domain(c),
+		conversation_contact_domain(c)) == 0)
+		return;
+	log_info(&cs->log, "forbidden-now", "user=%s contact=%s",
+	    conversation_user(c), conversation_contact(c));
+	conversation_forbid(e->conversation);
+}
+
+void
+conversations_recheck(struct conversations *cs)
+{
+	const struct gateway_timers *t = &cs->opts.conf->timers;
+
+	cs->env.inward.deadline_ms = t->inward_ms;
+	outwards_set_deadline(cs->outwards, t->outward_ms);
+	map_each(&cs->pairs, on_each_recheck, cs);
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 size_t

@@ -58,6 +58,10 @@ void conversations_on_dialog_end(
     struct conversations *cs, struct sip_dialog *d, enum sip_dialog_end why);
 void conversations_on_reachable(struct conversations *cs);
 
+/* The configuration has changed: deadlines of messages to come, and chats that
+ * are permitted no more end. */
+void conversations_recheck(struct conversations *cs);
+
 /* The end of the program: nothing new is begun; messages of Lync users under
  * way may still be answered (their number). */
 size_t conversations_stop(struct conversations *cs);

@@ -109,6 +109,12 @@ detach(struct outward *o)
 }
 
 void
+outwards_set_deadline(struct outwards *os, uint64_t ms)
+{
+	os->opts.deadline_ms = ms;
+}
+
+void
 outwards_free(struct outwards *os)
 {
 	if (os == NULL)

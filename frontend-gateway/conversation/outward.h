@@ -43,6 +43,8 @@ struct outwards_opts {
 };
 
 int outwards_new(struct outwards **out, const struct outwards_opts *opts);
+/* For messages to come. */
+void outwards_set_deadline(struct outwards *os, uint64_t ms);
 /* What is under way is dropped without an answer. */
 void outwards_free(struct outwards *os);
 

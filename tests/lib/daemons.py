@@ -38,6 +38,7 @@ class Daemon:
         self.config = {}
         self.process = run.process(name, [])
         self.process.env.update(SANITIZERS)
+        self.control = run.path(name, "control.sock")
 
     def files(self, leaf, stem):
         """The daemon's own copies of a certificate and its key."""
@@ -163,6 +164,7 @@ class Gateway(Daemon):
                         for f in front_ends],
                 },
             },
+            "control": self.control,
             "store": run.path(self.name, "gateway.db"),
             "hosted": [{"Domain": d} for d in domains],
             "partners": list(partners),

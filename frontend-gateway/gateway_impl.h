@@ -1,0 +1,64 @@
+/*
+ * gateway_impl - what the files of the gateway's context share.  Nobody else
+ * includes it.
+ *
+ * gateway.c          start, wires, stop
+ * gateway_control.c  what an operator and the service manager are told
+ * gateway_reload.c   another configuration, other certificates
+ */
+#ifndef GATEWAY_GATEWAY_IMPL_H
+#define GATEWAY_GATEWAY_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "frontend-gateway/gateway.h"
+#include "frontend-gateway/generation.h"
+
+enum gateway_state {
+	GATEWAY_RUNNING,
+	GATEWAY_SETTLING,
+	GATEWAY_HANGING_UP,
+	GATEWAY_CLOSING,
+	GATEWAY_COUNT
+};
+
+struct gateway {
+	struct gateway_opts opts;
+	struct log log;
+	enum gateway_state state;
+	struct clock *clock;
+	struct clock_timer timer; /* of stopping */
+	uv_idle_t turn; /* never started: its closing takes a loop turn */
+	uint64_t settle_until;
+	struct store *store;
+	struct generation generation;
+	struct barrier *barrier;
+	struct policy *policy;
+	struct edges *edges;
+	struct sip_ua *ua;
+	struct prover *prover;
+	struct conversations *conversations;
+	struct control *control;  /* NULL without a socket */
+	struct clock_timer pulse; /* watchdog, status line */
+	char told[160];           /* the service manager, last */
+	uint64_t started_ms;
+	bool failed; /* never handed out */
+};
+
+/* --- gateway_control.c -------------------------------------------------- */
+
+/* Binds and serves the configured socket, and starts to talk to the service
+ * manager.  why is for an admin. */
+int gateway_control_open(struct gateway *g, char *why, size_t size);
+/* Harmless when it was not opened. */
+void gateway_control_close(struct gateway *g);
+
+/* --- gateway.c ---------------------------------------------------------- */
+
+const char *gateway_state_str(const struct gateway *g);
+
+#endif
