@@ -39,6 +39,18 @@ is_ascii(const char *s, size_t len)
 	return true;
 }
 
+/* Copies s with its NUL, or nothing. */
+static int
+copy(char *out, size_t size, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len >= size)
+		return ERR_TOO_LONG;
+	memcpy(out, s, len + 1);
+	return 0;
+}
+
 static char
 lower(char c)
 {
@@ -150,6 +162,7 @@ ipv6_literal(char out[static DOMAIN_MAX + 1], const char *s, size_t len)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct in6_addr addr;
+	size_t end;
 
 	if (len < 4 || len - 2 >= sizeof(text) || s[len - 1] != ']')
 		return ERR_JID;
@@ -159,8 +172,8 @@ ipv6_literal(char out[static DOMAIN_MAX + 1], const char *s, size_t len)
 		return ERR_JID;
 	out[0] = '[';
 	inet_ntop(AF_INET6, &addr, out + 1, INET6_ADDRSTRLEN);
-	strcat(out, "]");
-	return 0;
+	end = strlen(out);
+	return copy(out + end, DOMAIN_MAX + 1 - end, "]");
 }
 
 /* One label of letters, digits, hyphens and underscores. */
@@ -269,7 +282,7 @@ idna_to_ascii(char out[static DOMAIN_MAX + 1], const char *name)
 		return rc;
 	rc = strlen(ascii) > DOMAIN_MAX ? ERR_TOO_LONG : check_stable(ascii);
 	if (rc == 0)
-		strcpy(out, ascii);
+		rc = copy(out, DOMAIN_MAX + 1, ascii);
 	idn2_free(ascii);
 	return rc;
 }
@@ -294,16 +307,11 @@ domain_to_ascii(char out[static DOMAIN_MAX + 1], const char *s, size_t len)
 	for (size_t i = 0; i < len; i++)
 		work[i] = lower(s[i]);
 	work[len] = '\0';
-	if (!is_ascii(work, len) || strstr(work, "xn--") != NULL) {
+	if (!is_ascii(work, len) || strstr(work, "xn--") != NULL)
 		rc = idna_to_ascii(out, work);
-		if (rc < 0)
-			return rc;
-	} else if (len > DOMAIN_MAX) {
-		return ERR_TOO_LONG;
-	} else {
-		strcpy(out, work);
-	}
-	return check_ascii(out);
+	else
+		rc = copy(out, DOMAIN_MAX + 1, work);
+	return rc == 0 ? check_ascii(out) : rc;
 }
 
 int
@@ -312,12 +320,7 @@ jid_domain_ascii(char *out, size_t size, const char *s, size_t len)
 	char ascii[DOMAIN_MAX + 1];
 	int rc = domain_to_ascii(ascii, s, len);
 
-	if (rc < 0)
-		return rc;
-	if (strlen(ascii) >= size)
-		return ERR_TOO_LONG;
-	strcpy(out, ascii);
-	return 0;
+	return rc == 0 ? copy(out, size, ascii) : rc;
 }
 
 /* A prepared domain with U-labels; work holds WORK_SIZE bytes. */
@@ -327,18 +330,12 @@ ascii_to_unicode(char *work, const char *ascii)
 	char *unicode = NULL;
 	int rc;
 
-	if (strstr(ascii, "xn--") == NULL) {
-		strcpy(work, ascii);
-		return 0;
-	}
+	if (strstr(ascii, "xn--") == NULL)
+		return copy(work, WORK_SIZE, ascii);
 	rc = idn2_to_unicode_8z8z(ascii, &unicode, 0);
 	if (rc != IDN2_OK)
 		return idn_code(rc);
-	rc = ERR_TOO_LONG;
-	if (strlen(unicode) <= JID_PART_MAX) {
-		strcpy(work, unicode);
-		rc = 0;
-	}
+	rc = copy(work, JID_PART_MAX + 1, unicode);
 	idn2_free(unicode);
 	return rc;
 }
@@ -351,12 +348,7 @@ jid_domain_unicode(char *out, size_t size, const char *s, size_t len)
 
 	if (rc == 0)
 		rc = ascii_to_unicode(work, ascii);
-	if (rc < 0)
-		return rc;
-	if (strlen(work) >= size)
-		return ERR_TOO_LONG;
-	strcpy(out, work);
-	return 0;
+	return rc == 0 ? copy(out, size, work) : rc;
 }
 
 /* --- the whole ---------------------------------------------------------- */

@@ -18,6 +18,8 @@ struct list {
 #define list_entry(node, type, member)                                         \
 	((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `it` is the name of a variable. */
+
 #define LIST_FOREACH(it, head)                                                 \
 	for (struct list *it = (head)->next; it != (head); it = it->next)
 
@@ -25,6 +27,8 @@ struct list {
 #define LIST_FOREACH_SAFE(it, head)                                            \
 	for (struct list *it = (head)->next, *it##_next = it->next;            \
 	     it != (head); it = it##_next, it##_next = it->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void
 list_init(struct list *n)
@@ -54,5 +58,8 @@ list_remove(struct list *n)
 	n->next->prev = n->prev;
 	list_init(n);
 }
+
+/* The first node; NULL when there is none. */
+struct list *list_first(const struct list *head);
 
 #endif

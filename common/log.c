@@ -276,6 +276,7 @@ put_items(struct out *o, bool first, const char *fmt, struct args *args)
 	char text[VALUE_MAX];
 	bool readable = true;
 
+	text[0] = '\0';
 	while (*fmt == ' ')
 		fmt++;
 	while (*fmt != '\0' && readable) {
@@ -430,14 +431,15 @@ log_set_bodies(bool on)
 int
 log_set_level(const char *component, enum log_level level)
 {
-	size_t i = 0;
+	size_t len, i = 0;
 
 	if (component == NULL) {
 		settings.level = level;
 		settings.level_count = 0;
 		return 0;
 	}
-	if (strlen(component) >= COMPONENT_MAX)
+	len = strlen(component);
+	if (len >= COMPONENT_MAX)
 		return ERR_TOO_LONG;
 	while (i < settings.level_count &&
 	       strcmp(settings.levels[i].component, component) != 0)
@@ -445,7 +447,7 @@ log_set_level(const char *component, enum log_level level)
 	if (i == LEVELS_MAX)
 		return ERR_FULL;
 	if (i == settings.level_count) {
-		strcpy(settings.levels[i].component, component);
+		memcpy(settings.levels[i].component, component, len + 1);
 		settings.level_count++;
 	}
 	settings.levels[i].level = level;

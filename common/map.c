@@ -172,6 +172,15 @@ map_get(const struct map *m, const void *key, size_t len)
 	return find(m, map_hash(process_key.bytes, key, len), key, len);
 }
 
+struct map_node *
+map_any(const struct map *m)
+{
+	for (size_t i = 0; m->count > 0 && i < m->slot_count; i++)
+		if (m->slots[i] != NULL)
+			return m->slots[i];
+	return NULL;
+}
+
 void
 map_remove(struct map *m, struct map_node *n)
 {

@@ -35,6 +35,8 @@ void map_finish(struct map *m);
 /* 0, or ERR_EXISTS when the key is there already. */
 int map_put(struct map *m, struct map_node *n, const void *key, size_t len);
 struct map_node *map_get(const struct map *m, const void *key, size_t len);
+/* One of the nodes, whichever; NULL when the map is empty. */
+struct map_node *map_any(const struct map *m);
 /* Does nothing when the node is not in the map. */
 void map_remove(struct map *m, struct map_node *n);
 

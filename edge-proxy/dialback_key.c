@@ -22,7 +22,7 @@ to_hex(char *out, const uint8_t *digest)
 		out[2 * i] = digits[digest[i] >> 4];
 		out[2 * i + 1] = digits[digest[i] & 15];
 	}
-	out[2 * DIGEST_LEN] = '\0';
+	out[DIALBACK_KEY_LEN] = '\0';
 }
 
 /* XEP-0185 2: HMAC-SHA256 keyed with the hex text of SHA256(secret), over the

@@ -363,7 +363,7 @@ edge_conf_load(struct edge_conf **out, const char *path, char **text, char *why,
 	int rc;
 
 	rc = edge_conf_read_file(&content, &len, path);
-	if (rc < 0) {
+	if (rc != 0) {
 		snprintf(why, size, "%s: %s", path, err_str(rc));
 		return ERR_CONFIG;
 	}

@@ -275,7 +275,7 @@ take_hello(struct guest *p, const uint8_t *data, size_t len)
 		return len;
 	if (rc == 0)
 		rc = frame_decode(&f, p->first.data, size);
-	if (rc < 0) {
+	if (rc != 0) {
 		refuse(p, rc == ERR_UNSUPPORTED ? "frame version or type"
 						: "the first frame is garbage");
 		return len;

@@ -148,6 +148,15 @@ drop_output(struct keeper_link *l, struct output *o)
 }
 
 static void
+drop_outputs(struct keeper_link *l)
+{
+	struct list *n;
+
+	while ((n = list_first(&l->outputs)) != NULL)
+		drop_output(l, list_entry(n, struct output, node));
+}
+
+static void
 wipe_input(struct keeper_link *l)
 {
 	if (l->input.data != NULL)
@@ -165,8 +174,7 @@ break_link(struct keeper_link *l, int rc)
 		return;
 	l->broken = true;
 	uv_poll_stop(&l->poll);
-	LIST_FOREACH_SAFE (n, &l->outputs)
-		drop_output(l, list_entry(n, struct output, node));
+	drop_outputs(l);
 	wipe_input(l);
 	l->opts.on_end(rc, l->opts.arg);
 }
@@ -223,9 +231,10 @@ rearm(struct keeper_link *l)
 static int
 flush(struct keeper_link *l)
 {
-	while (!list_empty(&l->outputs)) {
-		struct output *o =
-		    list_entry(l->outputs.next, struct output, node);
+	struct list *n;
+
+	while ((n = list_first(&l->outputs)) != NULL) {
+		struct output *o = list_entry(n, struct output, node);
 		int rc = write_output(l, o);
 
 		if (rc < 0)
@@ -471,8 +480,7 @@ keeper_link_close(struct keeper_link *l)
 	if (!l->broken && !list_empty(&l->outputs))
 		(void)flush(l);
 	l->closed = true;
-	LIST_FOREACH_SAFE (n, &l->outputs)
-		drop_output(l, list_entry(n, struct output, node));
+	drop_outputs(l);
 	wipe_input(l);
 	uv_close((uv_handle_t *)&l->poll, on_poll_closed);
 }

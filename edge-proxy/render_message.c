@@ -1,7 +1,7 @@
 /* One element after the other; the order is of no meaning to the reader. */
 #include "edge-proxy/render_message.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,12 +46,25 @@ flag(struct buf *out, const struct frame *f, enum frame_tag tag,
 		buf_add_str(out, element);
 }
 
+/* One to nine digits, without a sign or a space before them. */
+static bool
+number(const char **at, unsigned long *out)
+{
+	size_t len = strspn(*at, "0123456789");
+
+	if (len < 1 || len > 9)
+		return false;
+	*out = strtoul(*at, NULL, 10);
+	*at += len;
+	return true;
+}
+
 static void
 reply(struct buf *out, const struct frame *f)
 {
+	unsigned long start, end;
+	const char *at;
 	char range[33];
-	unsigned start, end;
-	int used = 0;
 
 	if (!frame_has(f, FIELD_REPLY_TO))
 		return;
@@ -59,13 +72,15 @@ reply(struct buf *out, const struct frame *f)
 	render_out_attr_field(out, "to", frame_field(f, FIELD_TO));
 	render_out_attr_field(out, "id", frame_field(f, FIELD_REPLY_TO));
 	buf_add_str(out, "/>");
-	if (!frame_copy(f, FIELD_REPLY_FALLBACK, range, sizeof(range)) ||
-	    sscanf(range, "%9u-%9u%n", &start, &end, &used) != 2 ||
-	    range[used] != '\0')
+	if (!frame_copy(f, FIELD_REPLY_FALLBACK, range, sizeof(range)))
+		return;
+	at = range;
+	if (!number(&at, &start) || *at++ != '-' || !number(&at, &end) ||
+	    *at != '\0')
 		return;
 	buf_addf(out,
 	    "<fallback xmlns='" NS_FALLBACK "' for='" NS_REPLY
-	    "'><body start='%u' end='%u'/></fallback>",
+	    "'><body start='%lu' end='%lu'/></fallback>",
 	    start, end);
 }
 

@@ -244,8 +244,10 @@ read_questions(struct resolver *r)
 static void
 write_answers(struct resolver *r)
 {
-	while (!list_empty(&r->answered)) {
-		struct job *j = list_entry(r->answered.next, struct job, node);
+	struct list *first;
+
+	while ((first = list_first(&r->answered)) != NULL) {
+		struct job *j = list_entry(first, struct job, node);
 		ssize_t n = send(r->fd, j->answer.data, j->answer.len,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -367,7 +369,8 @@ configure(struct ub_ctx *ub, const struct edge_conf *conf, const char **what)
 
 static void
 on_warmed_up(void *arg, int rcode, void *packet, int packet_len, int sec,
-    char *why_bogus, int was_ratelimited)
+    char *why_bogus, /* NOLINT(readability-non-const-parameter): libunbound's */
+    int was_ratelimited)
 {
 	(void)rcode;
 	(void)packet;

@@ -305,20 +305,14 @@ resolver_client_open(
 void
 resolver_client_close(struct resolver_client *rc)
 {
+	struct map_node *n;
+
 	if (rc == NULL)
 		return;
 	rc->closing = true;
 	/* An answer may cancel other queries, so one at a time. */
-	while (rc->queries.count > 0) {
-		struct resolver_query *q = NULL;
-
-		for (size_t i = 0; q == NULL && i < rc->queries.slot_count; i++)
-			if (rc->queries.slots[i] != NULL)
-				q = map_entry(rc->queries.slots[i],
-				    struct resolver_query, by_id);
-		assert(q != NULL);
-		answer_failed(q);
-	}
+	while ((n = map_any(&rc->queries)) != NULL)
+		answer_failed(map_entry(n, struct resolver_query, by_id));
 	drop_line(rc);
 	map_finish(&rc->queries);
 	free(rc);

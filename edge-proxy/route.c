@@ -138,11 +138,11 @@ static void
 fail_queue(struct route *t, const struct route_failure *f)
 {
 	struct route_failure copy = *f;
+	struct list *n;
 
-	while (!list_empty(&t->queue))
+	while ((n = list_first(&t->queue)) != NULL)
 		tell_failed(t->shared,
-		    release(list_entry(t->queue.next, struct item, link)),
-		    &copy);
+		    release(list_entry(n, struct item, link)), &copy);
 }
 
 static void
@@ -440,9 +440,11 @@ can_write(const struct route *t)
 static void
 drain(struct route *t)
 {
+	struct list *n;
+
 	clock_timer_stop(&t->stall);
-	while (!list_empty(&t->queue) && can_write(t)) {
-		struct item *i = list_entry(t->queue.next, struct item, link);
+	while ((n = list_first(&t->queue)) != NULL && can_write(t)) {
+		struct item *i = list_entry(n, struct item, link);
 		char *payload = i->payload;
 
 		/* Not written means that the stream is ending: the item

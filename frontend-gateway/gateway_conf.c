@@ -214,12 +214,14 @@ static void
 read_hosted(struct gateway_conf *c, struct conf_obj *root)
 {
 	size_t n = array_of(root, "hosted", 1, GATEWAY_CONF_HOSTED_MAX);
+	char(*hosted)[256];
 
-	c->hosted = calloc(n + 1, sizeof(*c->hosted));
-	if (c->hosted == NULL) {
+	hosted = calloc(n + 1, sizeof(*hosted));
+	if (hosted == NULL) {
 		no_memory(c);
 		return;
 	}
+	c->hosted = hosted;
 	for (size_t i = 0; i < n; i++) {
 		struct conf_obj *o = conf_array_object(root, "hosted", i);
 

@@ -31,6 +31,7 @@
 enum {
 	LEAST_BYTES = 1024 * 1024,
 	MOST_FRAMES = 1 << 20,
+	MOST_REMEMBERED = 4 * MOST_FRAMES,
 	/* The peer reports results after this many at the latest: a memory of
 	 * twice as much beyond the window never fills up for want of it. */
 	MEMORY_MARGIN = 2 * CHANNEL_REPORT_AFTER
@@ -83,7 +84,7 @@ init_queues(struct channel *ch, const struct channel_opts *opts)
 	    or_default(
 		opts->window_bytes, 32u << 20, LEAST_BYTES, UINT64_MAX / 4),
 	    or_default(opts->memory_frames, MOST_FRAMES,
-		2 * frames + MEMORY_MARGIN, 4 * MOST_FRAMES));
+		2 * frames + MEMORY_MARGIN, MOST_REMEMBERED));
 	if (rc < 0)
 		channel_journal_finish(&ch->journal);
 	return rc;

@@ -11,10 +11,12 @@
 static bool
 is_blank(const struct frame_field *f)
 {
+	static const char blanks[] = { ' ', '\t', '\r', '\n' };
+
 	if (f == NULL)
 		return true;
 	for (size_t i = 0; i < f->len; i++)
-		if (memchr(" \t\r\n", f->data[i], 4) == NULL)
+		if (memchr(blanks, f->data[i], sizeof(blanks)) == NULL)
 			return false;
 	return true;
 }

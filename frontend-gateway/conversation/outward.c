@@ -498,9 +498,10 @@ outwards_edge_lost(struct outwards *os, unsigned edge)
 void
 outwards_give_up(struct outwards *os)
 {
-	while (!list_empty(&os->pending)) {
-		struct outward *o =
-		    list_entry(os->pending.next, struct outward, link);
+	struct list *n;
+
+	while ((n = list_first(&os->pending)) != NULL) {
+		struct outward *o = list_entry(n, struct outward, link);
 
 		fail_with_cause(o, silence(o));
 	}

@@ -17,7 +17,7 @@ struct pair {
 	struct map_node node;
 	struct list by_use;
 	size_t key_len;
-	char key[]; /* user NUL contact */
+	char key[]; /* user NUL contact NUL */
 };
 
 struct policy {
@@ -70,7 +70,7 @@ policy_free(struct policy *p)
 static struct pair *
 new_pair(const char *user, const char *contact)
 {
-	size_t ulen = strlen(user) + 1, clen = strlen(contact);
+	size_t ulen = strlen(user) + 1, clen = strlen(contact) + 1;
 	struct pair *pair = malloc(sizeof(*pair) + ulen + clen);
 
 	if (pair == NULL)

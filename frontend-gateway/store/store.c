@@ -80,7 +80,7 @@ query_int(int64_t *out, sqlite3 *db, const char *sql)
 	if (rc == SQLITE_ROW) {
 		*out = sqlite3_column_int64(st, 0);
 		rc = SQLITE_OK;
-	} else if (rc == SQLITE_DONE) {
+	} else if (rc == SQLITE_DONE || rc == SQLITE_OK) {
 		rc = SQLITE_CORRUPT;
 	}
 	sqlite3_finalize(st);
@@ -265,7 +265,7 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 	if (sql != SQLITE_OK)
 		goto fail_sql;
 	rc = inspect(&version, s->db, path, why, size);
-	if (rc < 0)
+	if (rc != 0)
 		goto fail;
 	sql = sqlite3_exec(s->db, begin, NULL, NULL, NULL);
 	if (sql == SQLITE_OK && version == 0)

@@ -137,6 +137,8 @@ undo_local(struct buf *out, const char *local)
 	size_t len = strlen(local);
 	int rc;
 
+	if (len == 0)
+		return ERR_JID;
 	rc = unescape(out, local, len);
 	if (rc == 0)
 		rc = escape(&again, (const char *)out->data, out->len);

@@ -128,6 +128,34 @@ test_each_may_remove(void **state)
 	map_finish(&m);
 }
 
+/* Taking any until none is left meets each once. */
+static void
+test_any(void **state)
+{
+	struct item items[50] = { 0 };
+	struct map_node *n;
+	struct map m;
+
+	(void)state;
+	assert_int_equal(map_init(&m), 0);
+	assert_null(map_any(&m));
+	for (int i = 0; i < 50; i++) {
+		snprintf(items[i].key, sizeof(items[i].key), "k%d", i);
+		assert_int_equal(map_put(&m, &items[i].node, items[i].key,
+				     strlen(items[i].key)),
+		    0);
+	}
+	for (int i = 0; i < 50; i++) {
+		n = map_any(&m);
+		assert_non_null(n);
+		map_remove(&m, n);
+	}
+	assert_null(map_any(&m));
+	for (int i = 0; i < 50; i++)
+		assert_false(items[i].node.in);
+	map_finish(&m);
+}
+
 int
 main(void)
 {
@@ -136,6 +164,7 @@ main(void)
 		cmocka_unit_test(test_put_get_remove),
 		cmocka_unit_test(test_keys_are_bytes),
 		cmocka_unit_test(test_each_may_remove),
+		cmocka_unit_test(test_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,11 @@ static const struct {
 	    "<message " X " type='chat'><body>b</body>"
 	    "<reply xmlns='urn:xmpp:reply:0' to='bo@partner.example' "
 	    "id='m0'/></message>" },
+	{ "{\"type\":\"message\"," A ",\"kind\":\"chat\",\"body\":\"b\","
+	  "\"reply-to\":\"m0\",\"reply-fallback\":\"0--1\"}",
+	    "<message " X " type='chat'><body>b</body>"
+	    "<reply xmlns='urn:xmpp:reply:0' to='bo@partner.example' "
+	    "id='m0'/></message>" },
 	{ "{\"type\":\"message\"," A ",\"kind\":\"error\",\"id\":\"1\","
 	  "\"body\":\"not told\",\"condition\":\"gone\","
 	  "\"gone-to\":\"xmpp:x@y\",\"error-text\":\"t\"}",
