@@ -7,6 +7,7 @@ same scenarios run against the plain and the sanitized build.
 import json
 import os
 import re
+import time
 
 from .authority import TREE
 from .run import StartFailed
@@ -82,6 +83,14 @@ class Daemon:
                 pids += f.read().split()
             count += len(os.listdir(f"/proc/{pid}/fd"))
         return count
+
+    def await_handles(self, count, timeout=5):
+        """Until that many are open: none was leaked, none closed twice."""
+        end = time.monotonic() + timeout
+        while self.handles() != count:
+            assert time.monotonic() < end, \
+                f"{self.name}: {self.handles()} handles, before {count}"
+            time.sleep(0.05)
 
     def reports(self):
         """Lines of a sanitizer or a failed assertion; should be none."""
