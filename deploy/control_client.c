@@ -27,8 +27,10 @@ struct call {
 /* --- waiting ------------------------------------------------------------ */
 
 static void
-set_deadline(struct call *c)
+start(struct call *c, const char *path, char *why, size_t size)
 {
+	*c = (struct call){ .fd = -1, .path = path, .size = size };
+	c->why = why;
 	(void)clock_gettime(CLOCK_MONOTONIC, &c->until);
 	c->until.tv_sec += CONTROL_CLIENT_SECONDS;
 }
@@ -185,11 +187,11 @@ enum control_client_outcome
 control_client_ask(json_t **answer, const char *path, const json_t *request,
     char *why, size_t size)
 {
-	struct call c = { .fd = -1, .path = path, .why = why, .size = size };
 	enum control_client_outcome outcome = CONTROL_CLIENT_NOBODY;
 	struct buf in;
+	struct call c;
 
-	set_deadline(&c);
+	start(&c, path, why, size);
 	buf_init(&in, CONTROL_CLIENT_ANSWER_MAX);
 	if (dial(&c) == 0 && say(&c, request) == 0 && hear(&c, &in) == 0)
 		outcome = understand(answer, &c, &in);
