@@ -41,7 +41,7 @@ bool cert_name_matches(const char *presented, const char *reference);
 /* Any DNS-ID of the certificate matches one of count names.  For the inner
  * channel and SIP, where there is a list of permitted peers.  Returns the
  * index of the name that matched, or -1. */
-int cert_names_match_dns(const struct cert_names *names,
-    const char *const *list, size_t count);
+int cert_names_match_dns(
+    const struct cert_names *names, const char *const *list, size_t count);
 
 #endif

@@ -44,8 +44,8 @@ int64_t clock_wall_ms(const struct clock *c);
 /* Manual clock: moves on by ms and fires what falls due, in order. */
 void clock_advance(struct clock *c, uint64_t ms);
 
-void clock_timer_init(struct clock_timer *t, struct clock *c,
-    clock_timer_fn *fn, void *arg);
+void clock_timer_init(
+    struct clock_timer *t, struct clock *c, clock_timer_fn *fn, void *arg);
 /* (Re)starts; fires once after delay_ms.  Aborts when there is no memory
  * for the heap: a daemon without timers must not go on. */
 void clock_timer_start(struct clock_timer *t, uint64_t delay_ms);

@@ -47,8 +47,8 @@ void log_event(const struct log *l, enum log_level level, const char *event,
 #define log_debug(l, ...) log_event((l), LOG_DEBUG, __VA_ARGS__)
 
 /* Logs a message body, only when log_set_bodies(true) was called. */
-void log_body(const struct log *l, const char *event, const char *body,
-    size_t len);
+void
+log_body(const struct log *l, const char *event, const char *body, size_t len);
 void log_set_bodies(bool on);
 
 /* Level for all components, or for one (NULL = all).  Names are copied. */

@@ -29,13 +29,13 @@ enum iq_request iq_payload_parse(const char *name);
 /* What the only child of an iq asks for, or answers. */
 enum iq_request iq_payload_of(const struct xml_elem *payload);
 /* The payload of a request.  node may be NULL. */
-void iq_payload_write_request(struct buf *out, enum iq_request request,
-    const char *node);
+void iq_payload_write_request(
+    struct buf *out, enum iq_request request, const char *node);
 
 /* The content of a result as JSON, appended.  ERR_TOO_LONG when it does not
  * fit into FIELD_ANSWER, ERR_NOMEM. */
-int iq_payload_read_answer(struct buf *json, enum iq_request request,
-    const struct xml_elem *payload);
+int iq_payload_read_answer(
+    struct buf *json, enum iq_request request, const struct xml_elem *payload);
 /* And back.  node may be NULL.  ERR_MALFORMED, ERR_NOMEM. */
 int iq_payload_write_answer(struct buf *out, enum iq_request request,
     const char *node, const char *json, size_t len);

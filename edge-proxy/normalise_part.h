@@ -28,29 +28,29 @@ struct normalise_part {
 };
 
 /* The first reason counts. */
-void normalise_part_refuse(struct normalise_part *p, enum condition c,
-    const char *why);
+void normalise_part_refuse(
+    struct normalise_part *p, enum condition c, const char *why);
 /* Both tell whether the field is in the frame. */
-bool normalise_part_content(struct normalise_part *p, enum frame_tag tag,
-    const char *s);
-bool normalise_part_ornament(struct normalise_part *p, enum frame_tag tag,
-    const char *s);
+bool normalise_part_content(
+    struct normalise_part *p, enum frame_tag tag, const char *s);
+bool normalise_part_ornament(
+    struct normalise_part *p, enum frame_tag tag, const char *s);
 void normalise_part_flag(struct normalise_part *p, enum frame_tag tag);
 /* FIELD_LANGUAGE for the text in e (or NULL): its own, else the stanza's, else
  * the stream's; what is no language tag counts as none. */
-void normalise_part_language(struct normalise_part *p,
-    const struct xml_elem *e);
+void
+normalise_part_language(struct normalise_part *p, const struct xml_elem *e);
 /* Milliseconds out of an attribute of a child. */
 void normalise_part_time(struct normalise_part *p, enum frame_tag tag,
     const char *ns, const char *name, const char *attr);
 /* Text of an element in p->text, line ends as LF; valid until the next call.
  * "" for NULL and without memory. */
-const char *normalise_part_text(struct normalise_part *p,
-    const struct xml_elem *e);
+const char *
+normalise_part_text(struct normalise_part *p, const struct xml_elem *e);
 /* Of several children of the stanza by that name: the first without a language
  * of its own, else the first; NULL when there is none. */
-const struct xml_elem *normalise_part_choose(const struct normalise_part *p,
-    const char *name);
+const struct xml_elem *
+normalise_part_choose(const struct normalise_part *p, const char *name);
 
 /* The parts of a message and of a presence that pass. */
 void normalise_message(struct normalise_part *p);

@@ -46,7 +46,7 @@ struct render_stanza_error {
 int render_stanza_error(struct buf *out, const struct render_stanza_error *e);
 
 /* XEP-0199 ping. */
-int render_ping(struct buf *out, const char *id, const char *from,
-    const char *to);
+int
+render_ping(struct buf *out, const char *id, const char *from, const char *to);
 
 #endif

@@ -58,33 +58,33 @@ struct channel_result {
 
 struct channel_events {
 	/* Whole frames for the connection, in order. */
-	void (*on_output)(struct channel *ch, const uint8_t *data, size_t len,
-	    void *arg);
+	void (*on_output)(
+	    struct channel *ch, const uint8_t *data, size_t len, void *arg);
 	/* hello and welcome are exchanged.  resumed: the peer is the boot we
 	 * knew.  Sending is possible from here on. */
 	void (*on_up)(struct channel *ch, bool resumed, void *arg);
-	void (*on_stanza)(struct channel *ch, uint64_t seq,
-	    const struct frame *f, void *arg);
+	void (*on_stanza)(
+	    struct channel *ch, uint64_t seq, const struct frame *f, void *arg);
 	void (*on_result)(struct channel *ch, uint64_t seq, void *cookie,
 	    const struct channel_result *r, void *arg);
 	/* config confirm stream stats log proof drain */
-	void (*on_control)(struct channel *ch, const struct frame *f,
-	    void *arg);
+	void (*on_control)(
+	    struct channel *ch, const struct frame *f, void *arg);
 	/* There is room again after channel_send() answered ERR_FULL. */
 	void (*on_room)(struct channel *ch, void *arg);
 	/* The connection must be closed now; the channel is detached already.
 	 * why is for the log. */
-	void (*on_close)(struct channel *ch, int rc, const char *why,
-	    void *arg);
+	void (*on_close)(
+	    struct channel *ch, int rc, const char *why, void *arg);
 };
 
 struct channel_opts {
 	enum channel_role role;
-	const char *node;          /* our name; copied */
-	const char *boot;          /* id of this process, up to 40; copied */
-	const char *store;         /* dialling side; copied, may be NULL */
-	uint64_t epoch;            /* dialling side */
-	struct clock *clock;       /* borrowed */
+	const char *node;    /* our name; copied */
+	const char *boot;    /* id of this process, up to 40; copied */
+	const char *store;   /* dialling side; copied, may be NULL */
+	uint64_t epoch;      /* dialling side */
+	struct clock *clock; /* borrowed */
 	const struct channel_events *events; /* borrowed, static */
 	void *arg;
 	uint64_t window_frames; /* 0 = 4096; at most 2^20 */
@@ -95,8 +95,8 @@ struct channel_opts {
 	 * peer has seen them, and frames owed; 16 bytes each.  0 = 2^20; at
 	 * least twice window_frames and 2048 more. */
 	size_t memory_frames;
-	uint64_t ping_ms;       /* 0 = 5000 */
-	uint64_t dead_ms;       /* 0 = 15000 */
+	uint64_t ping_ms; /* 0 = 5000 */
+	uint64_t dead_ms; /* 0 = 15000 */
 };
 
 int channel_new(struct channel **out, const struct channel_opts *opts);
@@ -110,8 +110,8 @@ void channel_attach(struct channel *ch);
  * this channel by its node, and hands the frame in.  An attach in force is
  * replaced (the owner closes the older connection).  ERR_PROTOCOL with *why
  * set when the hello is not acceptable. */
-int channel_attach_hello(struct channel *ch, const struct frame *hello,
-    const char **why);
+int channel_attach_hello(
+    struct channel *ch, const struct frame *hello, const char **why);
 /* The connection is gone. */
 void channel_detach(struct channel *ch);
 /* Bytes from the connection, cut anywhere. */
@@ -134,8 +134,8 @@ uint64_t channel_peer_epoch(const struct channel *ch);
 /* frame: one encoded stanza frame without FIELD_SEQ.  Copied.  Waits for
  * credit and connection inside the bounds of the journal.
  * ERR_FULL, ERR_NOMEM, ERR_MALFORMED. */
-int channel_send(struct channel *ch, const struct buf *frame, void *cookie,
-    uint64_t *seq);
+int channel_send(
+    struct channel *ch, const struct buf *frame, void *cookie, uint64_t *seq);
 /* One encoded control frame of those on_control names; ERR_CLOSED when the
  * channel is not up, ERR_MALFORMED, ERR_NOMEM. */
 int channel_send_control(struct channel *ch, const struct buf *frame);
@@ -145,14 +145,14 @@ int channel_send_control(struct channel *ch, const struct buf *frame);
 bool channel_withdraw(struct channel *ch, uint64_t seq);
 /* The one answer to a stanza frame.  An unknown or answered seq is a mistake
  * of the caller (assert). */
-void channel_answer(struct channel *ch, uint64_t seq,
-    const struct channel_result *r);
+void channel_answer(
+    struct channel *ch, uint64_t seq, const struct channel_result *r);
 
 size_t channel_unanswered(const struct channel *ch);
 /* fn may withdraw the frame it is given. */
 typedef void channel_each_fn(uint64_t seq, void *cookie, void *arg);
-void channel_each_unanswered(struct channel *ch, channel_each_fn *fn,
-    void *arg);
+void
+channel_each_unanswered(struct channel *ch, channel_each_fn *fn, void *arg);
 /* Stanza frames of the peer that we have not answered yet. */
 size_t channel_owed(const struct channel *ch);
 

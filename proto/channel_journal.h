@@ -49,8 +49,8 @@ struct channel_journal {
 	uint64_t sent_bytes; /* on the present connection */
 };
 
-int channel_journal_init(struct channel_journal *j, size_t frames_max,
-    size_t bytes_max);
+int channel_journal_init(
+    struct channel_journal *j, size_t frames_max, size_t bytes_max);
 void channel_journal_finish(struct channel_journal *j);
 
 /* data: one whole stanza frame without FIELD_SEQ. */
@@ -62,15 +62,15 @@ void channel_journal_rewind(struct channel_journal *j);
 void channel_journal_renumber(struct channel_journal *j);
 /* The entry to send next if its number is at most seq_max and the bytes sent on
  * this connection stay within bytes_max; NULL when there is none. */
-struct journal_entry *channel_journal_next(struct channel_journal *j,
-    uint64_t seq_max, uint64_t bytes_max);
+struct journal_entry *channel_journal_next(
+    struct channel_journal *j, uint64_t seq_max, uint64_t bytes_max);
 /* That entry goes out now: it has its number from here on. */
 void channel_journal_sent(struct channel_journal *j, struct journal_entry *e);
 /* NULL when no unanswered frame has that number. */
-struct journal_entry *channel_journal_find_seq(const struct channel_journal *j,
-    uint64_t seq);
-struct journal_entry *channel_journal_find_id(const struct channel_journal *j,
-    uint64_t id);
+struct journal_entry *
+channel_journal_find_seq(const struct channel_journal *j, uint64_t seq);
+struct journal_entry *
+channel_journal_find_id(const struct channel_journal *j, uint64_t id);
 /* Takes the entry out and frees it. */
 void channel_journal_drop(struct channel_journal *j, struct journal_entry *e);
 

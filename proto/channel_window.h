@@ -33,11 +33,11 @@ struct window_slot;
 
 struct channel_window {
 	struct window_slot *slots;
-	size_t cap;     /* power of two */
-	uint64_t base;  /* lowest id in the ring */
-	uint64_t top;   /* one past the highest id received */
-	uint64_t start; /* lowest id of the peer's present boot */
-	uint64_t seen;  /* below it, the peer has all answers */
+	size_t cap;      /* power of two */
+	uint64_t base;   /* lowest id in the ring */
+	uint64_t top;    /* one past the highest id received */
+	uint64_t start;  /* lowest id of the peer's present boot */
+	uint64_t seen;   /* below it, the peer has all answers */
 	uint64_t offset; /* id = seq + offset, modulo 2^64 */
 	uint64_t frames_max, bytes_max, memory_max;
 	uint64_t owed_frames, owed_bytes;
@@ -57,8 +57,8 @@ void channel_window_finish(struct channel_window *w);
 void channel_window_begin(struct channel_window *w);
 /* base is the send-base of the peer on it.  resumed: the peer is the boot this
  * window knows, and knows us.  NULL when acceptable, else why not. */
-const char *channel_window_check(const struct channel_window *w, uint64_t base,
-    bool resumed);
+const char *channel_window_check(
+    const struct channel_window *w, uint64_t base, bool resumed);
 /* The same, done; only after the check.  Unless resumed, credit told before
  * is void.  0 or ERR_NOMEM. */
 int channel_window_meet(struct channel_window *w, uint64_t base, bool resumed);
@@ -69,20 +69,20 @@ enum window_take channel_window_take(struct channel_window *w, uint64_t seq,
     size_t len, uint64_t *id, const char **why);
 /* The owner's answer.  Asserts that the frame is owed.  Returns the number
  * under which the peer waits for it, or 0 when it does not wait. */
-uint64_t channel_window_answer(struct channel_window *w, uint64_t id,
-    const struct channel_result *r);
+uint64_t channel_window_answer(
+    struct channel_window *w, uint64_t id, const struct channel_result *r);
 /* The remembered answer to a frame that was WINDOW_ANSWERED. */
-void channel_window_recall(const struct channel_window *w, uint64_t id,
-    struct channel_result *r);
+void channel_window_recall(
+    const struct channel_window *w, uint64_t id, struct channel_result *r);
 /* The peer has all results up to seq, or wants them no more: numbers that have
  * not arrived yet were withdrawn.  0, ERR_PROTOCOL or ERR_NOMEM. */
 int channel_window_seen(struct channel_window *w, uint64_t seq);
 
 /* What the peer may send, and noting that it was told so. */
-void channel_window_credit(const struct channel_window *w, uint64_t *seq,
-    uint64_t *bytes);
-void channel_window_told(struct channel_window *w, uint64_t seq,
-    uint64_t bytes);
+void channel_window_credit(
+    const struct channel_window *w, uint64_t *seq, uint64_t *bytes);
+void
+channel_window_told(struct channel_window *w, uint64_t seq, uint64_t bytes);
 /* Part of the window (one in share) is free again and not told. */
 bool channel_window_credit_due(const struct channel_window *w, unsigned share);
 

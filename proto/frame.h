@@ -44,19 +44,19 @@ int frame_length(size_t *size, const uint8_t *data, size_t len);
 int frame_decode(struct frame *f, const uint8_t *data, size_t len);
 
 /* NULL when absent; otherwise the first of that tag. */
-const struct frame_field *frame_field(const struct frame *f,
-    enum frame_tag tag);
+const struct frame_field *
+frame_field(const struct frame *f, enum frame_tag tag);
 /* The n-th (from 0) of a repeatable field, or NULL. */
-const struct frame_field *frame_field_n(const struct frame *f,
-    enum frame_tag tag, unsigned n);
+const struct frame_field *
+frame_field_n(const struct frame *f, enum frame_tag tag, unsigned n);
 bool frame_has(const struct frame *f, enum frame_tag tag);
 /* def when absent. */
 uint64_t frame_u64(const struct frame *f, enum frame_tag tag, uint64_t def);
 /* Compares a TOKEN or TEXT field with a string; false when absent. */
 bool frame_is(const struct frame *f, enum frame_tag tag, const char *s);
 /* Copies with NUL; false when absent or longer than size - 1 (out is ""). */
-bool frame_copy(const struct frame *f, enum frame_tag tag, char *out,
-    size_t size);
+bool
+frame_copy(const struct frame *f, enum frame_tag tag, char *out, size_t size);
 /* New NUL-terminated copy to free(), or NULL when absent or no memory. */
 char *frame_dup(const struct frame *f, enum frame_tag tag);
 bool frame_is_stanza(uint8_t type);
@@ -76,8 +76,8 @@ struct frame_writer {
 };
 
 void frame_begin(struct frame_writer *w, struct buf *out, enum frame_type type);
-void frame_put(struct frame_writer *w, enum frame_tag tag, const void *data,
-    size_t len);
+void frame_put(
+    struct frame_writer *w, enum frame_tag tag, const void *data, size_t len);
 /* Nothing is written when s is NULL. */
 void frame_put_str(struct frame_writer *w, enum frame_tag tag, const char *s);
 void frame_put_u64(struct frame_writer *w, enum frame_tag tag, uint64_t v);

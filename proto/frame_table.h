@@ -85,7 +85,8 @@
 	X(FIELD_MARKABLE, 55, "markable", FLAG, 0, "XEP-0333")                 \
 	X(FIELD_MARKER, 56, "marker", TEXT, 1024, "id that was displayed")     \
 	X(FIELD_CORRECTS, 57, "corrects", TEXT, 1024, "XEP-0308: id replaced") \
-	X(FIELD_RETRACTS, 58, "retracts", TEXT, 1024, "XEP-0424: id retracted") \
+	X(FIELD_RETRACTS, 58, "retracts", TEXT, 1024,                          \
+	    "XEP-0424: id retracted")                                          \
 	X(FIELD_REPLY_TO, 59, "reply-to", TEXT, 1024, "XEP-0461: id answered") \
 	X(FIELD_REPLY_FALLBACK, 60, "reply-fallback", TOKEN, 32,               \
 	    "start-end of the quotation in body, in code points")              \
