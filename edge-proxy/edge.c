@@ -562,11 +562,21 @@ on_window_open(void *stream, void *arg)
 		s2s_in_resume(v->s2s);
 }
 
+static void
+on_handled(void *stream, uint64_t count, void *arg)
+{
+	struct visitor *v = stream;
+
+	(void)arg;
+	s2s_in_handled(v->s2s, count);
+}
+
 static const struct inward_ops inward_ops = {
 	.channel = find_channel,
 	.reply = on_reply,
 	.pause = on_window_full,
 	.resume = on_window_open,
+	.handled = on_handled,
 };
 
 /* --- routes ------------------------------------------------------------- */

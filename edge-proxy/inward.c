@@ -25,6 +25,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/xml.h"
+#include "edge-proxy/handled_count.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/normalise.h"
 #include "edge-proxy/render.h"
@@ -52,8 +53,7 @@ struct inward_stream {
 	enum flow flow;
 	struct clock_timer pause;
 	struct list pending;
-	size_t count;    /* of pending */
-	uint32_t window; /* as of the last stanza */
+	struct handled_count handled;
 	struct log log;
 };
 
@@ -63,6 +63,7 @@ struct pending {
 	struct list of_stream;
 	struct inward *in;
 	struct inward_stream *stream; /* NULL when it is gone */
+	uint64_t number;              /* in its stream's count */
 	struct channel *channel;
 	uint64_t seq;
 	struct clock_timer deadline;
@@ -109,8 +110,9 @@ set_flow(struct inward_stream *s, enum flow to)
 	struct inward *in = s->in;
 
 	assert((flows[s->flow].next & 1u << to) != 0);
-	log_info(&s->log, "flow", "from=%s to=%s unanswered=%zu",
-	    flows[s->flow].name, flows[to].name, s->count);
+	log_info(&s->log, "flow", "from=%s to=%s ahead=%zu",
+	    flows[s->flow].name, flows[to].name,
+	    handled_count_ahead(&s->handled));
 	if (to == FLOW_PAUSED) {
 		in->counters.paused++;
 		clock_timer_start(&s->pause, PAUSE_MS);
@@ -146,10 +148,13 @@ on_pause_over(struct clock_timer *t, void *arg)
 		clock_timer_start(t, PAUSE_MS);
 }
 
+/* The count has moved: whoever acknowledges is told, and there may be room. */
 static void
-made_room(struct inward_stream *s)
+count_moved(struct inward_stream *s)
 {
-	if (s->flow != FLOW_READING && s->count < s->window)
+	s->in->opts.ops->handled(
+	    s->stream, handled_count_value(&s->handled), s->in->opts.arg);
+	if (s->flow != FLOW_READING && !handled_count_full(&s->handled))
 		set_flow(s, FLOW_READING);
 }
 
@@ -161,6 +166,11 @@ inward_stream_open(
 
 	if (s == NULL)
 		return ERR_NOMEM;
+	if (handled_count_init(&s->handled,
+		hosting_settings(in->opts.hosting, "")->inward_window) < 0) {
+		free(s);
+		return ERR_NOMEM;
+	}
 	s->in = in;
 	s->stream = stream;
 	snprintf(s->id, sizeof(s->id), "%s", id);
@@ -186,6 +196,7 @@ inward_stream_close(struct inward_stream *s)
 		list_remove(&p->of_stream);
 	}
 	list_remove(&s->all);
+	handled_count_finish(&s->handled);
 	free(s);
 }
 
@@ -229,18 +240,17 @@ inward_free(struct inward *in)
 	free(in);
 }
 
-/* It is settled: the stream has room for another one. */
+/* It is settled: custody of it ends here. */
 static void
 remove_pending(struct pending *p)
 {
 	struct inward_stream *s = p->stream;
+	uint64_t number = p->number;
 
 	p->in->under_way--;
 	free_pending(p);
-	if (s != NULL) {
-		s->count--;
-		made_room(s);
-	}
+	if (s != NULL && handled_count_end(&s->handled, number))
+		count_moved(s);
 }
 
 /* Tells the sender that his stanza failed, if he is to be told. */
@@ -341,6 +351,14 @@ inward_counters(const struct inward *in)
 
 /* --- taking ------------------------------------------------------------- */
 
+/* A stanza that came, for the time of one call. */
+struct taken {
+	const struct xml_elem *e;
+	const struct jid *from, *to;
+	bool numbered; /* there was room in the window */
+	uint64_t number;
+};
+
 /* The name of the stanza as a string that outlives it, and whether its sender
  * is to hear of a failure. */
 static void
@@ -399,65 +417,113 @@ refuse(struct pending *p, enum condition condition, const char *text)
 	free_pending(p);
 }
 
-/* Gives the frame to the channel, or refuses the stanza. */
-static void
+/* Gives the frame to the channel, or refuses the stanza.  True when it is under
+ * way. */
+static bool
 send_frame(struct inward_stream *s, struct pending *p, const char *node)
 {
 	struct inward *in = s->in;
-	const struct hosting_settings *settings =
-	    hosting_settings(in->opts.hosting, p->to.ascii);
 	int rc;
 
-	s->window = settings->inward_window;
-	if (s->count >= s->window) {
-		refuse(p, COND_RESOURCE_CONSTRAINT, "too much unanswered");
-		return;
-	}
 	p->channel =
 	    node != NULL ? in->opts.ops->channel(node, in->opts.arg) : NULL;
 	if (p->channel == NULL) {
 		refuse(p, COND_SERVICE_UNAVAILABLE, NULL);
-		return;
+		return false;
 	}
 	rc = channel_send(p->channel, &in->normalised.frame, p, &p->seq);
 	if (rc < 0) {
 		log_warn(&s->log, "channel-full", "node=%s error=%s", node,
 		    err_str(rc));
 		refuse(p, COND_RESOURCE_CONSTRAINT, NULL);
-		return;
+		return false;
 	}
 	in->counters.sent++;
 	in->under_way++;
 	p->stream = s;
 	list_append(&in->pending, &p->all);
 	list_append(&s->pending, &p->of_stream);
-	s->count++;
-	clock_timer_start(&p->deadline, settings->inward_deadline_ms);
-	if (s->flow == FLOW_READING && s->count >= s->window)
-		set_flow(s, FLOW_PAUSED);
+	clock_timer_start(
+	    &p->deadline, hosting_settings(in->opts.hosting, p->to.ascii)
+			      ->inward_deadline_ms);
+	return true;
 }
+
+/* What became of a stanza that was taken. */
+enum fate { FATE_DONE, FATE_UNDER_WAY };
 
 /* A frame for the owner of the domain, or for the node that an answer to a
  * ping names.  Such an answer is dropped when the node is not there: it proves
  * nothing to anybody else. */
 static int
-forward(struct inward_stream *s, const struct xml_elem *e,
-    const struct jid *from, const struct jid *to)
+forward(struct inward_stream *s, const struct taken *t)
 {
 	struct inward *in = s->in;
 	const char *node = in->normalised.node;
 	struct pending *p;
 	int rc;
 
-	rc = make_pending(&p, in, e, from, to);
+	rc = make_pending(&p, in, t->e, t->from, t->to);
 	if (rc < 0)
 		return rc;
+	p->number = t->number;
 	if (node[0] == '\0')
-		node = hosting_owner(in->opts.hosting, to->ascii);
+		node = hosting_owner(in->opts.hosting, t->to->ascii);
 	else
 		p->may_bounce = false;
-	send_frame(s, p, node);
-	return 0;
+	if (!t->numbered) {
+		refuse(p, COND_RESOURCE_CONSTRAINT, "too much unanswered");
+		return FATE_DONE;
+	}
+	return send_frame(s, p, node) ? FATE_UNDER_WAY : FATE_DONE;
+}
+
+/* A fate, or an error: then it counts as nothing. */
+static int
+handle(struct inward_stream *s, const struct taken *t)
+{
+	struct inward *in = s->in;
+	struct normalised *n = &in->normalised;
+
+	switch (n->outcome) {
+	case NORMALISE_FRAME:
+		return forward(s, t);
+	case NORMALISE_ANSWER:
+		in->counters.answered++;
+		in->opts.ops->reply(
+		    t->to->ascii, t->from->ascii, &n->xml, in->opts.arg);
+		break;
+	case NORMALISE_REFUSE:
+		in->counters.refused++;
+		log_info(&s->log, "stanza-refused",
+		    "stanza=%s from=%s to=%s condition=%s reason=%s",
+		    t->e->name, t->from->ascii, t->to->ascii,
+		    condition_str(n->condition), n->why);
+		in->opts.ops->reply(
+		    t->to->ascii, t->from->ascii, &n->xml, in->opts.arg);
+		break;
+	case NORMALISE_DROP:
+		in->counters.dropped++;
+		log_debug(&s->log, "stanza-dropped",
+		    "stanza=%s from=%s to=%s reason=%s", t->e->name,
+		    t->from->ascii, t->to->ascii, n->why);
+		break;
+	}
+	return FATE_DONE;
+}
+
+/* The stanza's place in the count, none when the window is used up. */
+static void
+number(struct inward_stream *s, struct taken *t)
+{
+	const struct hosting_settings *settings =
+	    hosting_settings(s->in->opts.hosting, t->to->ascii);
+
+	if (s->handled.window != settings->inward_window &&
+	    handled_count_resize(&s->handled, settings->inward_window) < 0)
+		log_warn(
+		    &s->log, "window-kept", "window=%zu", s->handled.window);
+	t->numbered = handled_count_begin(&s->handled, &t->number) == 0;
 }
 
 int
@@ -465,39 +531,25 @@ inward_take(struct inward_stream *s, const struct xml_elem *e,
     const struct jid *from, const struct jid *to)
 {
 	struct inward *in = s->in;
-	struct normalised *n = &in->normalised;
+	struct taken t = { .e = e, .from = from, .to = to };
 	const struct normalise_ctx ctx = {
 		.from = from, .to = to, .stream = s->id
 	};
 	int rc;
 
-	rc = normalise_stanza(n, e, &ctx);
+	rc = normalise_stanza(&in->normalised, e, &ctx);
 	if (rc < 0)
 		return rc;
 	in->counters.stanzas++;
-	switch (n->outcome) {
-	case NORMALISE_FRAME:
-		return forward(s, e, from, to);
-	case NORMALISE_ANSWER:
-		in->counters.answered++;
-		in->opts.ops->reply(
-		    to->ascii, from->ascii, &n->xml, in->opts.arg);
-		break;
-	case NORMALISE_REFUSE:
-		in->counters.refused++;
-		log_info(&s->log, "stanza-refused",
-		    "stanza=%s from=%s to=%s condition=%s reason=%s", e->name,
-		    from->ascii, to->ascii, condition_str(n->condition),
-		    n->why);
-		in->opts.ops->reply(
-		    to->ascii, from->ascii, &n->xml, in->opts.arg);
-		break;
-	case NORMALISE_DROP:
-		in->counters.dropped++;
-		log_debug(&s->log, "stanza-dropped",
-		    "stanza=%s from=%s to=%s reason=%s", e->name, from->ascii,
-		    to->ascii, n->why);
-		break;
-	}
+	number(s, &t);
+	rc = handle(s, &t);
+	if (rc < 0)
+		return rc;
+	if (rc == FATE_DONE &&
+	    (t.numbered ? handled_count_end(&s->handled, t.number)
+			: handled_count_pass(&s->handled)))
+		count_moved(s);
+	if (s->flow == FLOW_READING && handled_count_full(&s->handled))
+		set_flow(s, FLOW_PAUSED);
 	return 0;
 }

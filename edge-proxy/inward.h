@@ -7,8 +7,9 @@
  * A stanza without a result in time is withdrawn and bounced
  * (remote-server-timeout).
  *
- * A stream may run ahead of the results by a window of stanzas.  Past it the
- * stream is paused; after 5 s with a gateway at the other end it is read again
+ * The end of custody, with the result or with the error handed to the route,
+ * counts a stanza as handled (XEP-0198).  The count is cumulative, and a stream
+ * may run ahead of it by a window of stanzas.  Past it the stream is paused; after 5 s with a gateway at the other end it is read again
  * and what is beyond the window is refused (resource-constraint).  Without a
  * gateway it stays paused.
  *
@@ -41,6 +42,9 @@ struct inward_ops {
 	/* stream as given to inward_stream_open(). */
 	void (*pause)(void *stream, void *arg);
 	void (*resume)(void *stream, void *arg);
+	/* The first count stanzas of the stream are done with; the count has
+	 * grown.  May fire from within inward_take(). */
+	void (*handled)(void *stream, uint64_t count, void *arg);
 };
 
 struct inward_counters {

@@ -3,7 +3,7 @@
  *
  *   header ──► starttls ──► tls ──► tls-header ──► auth ◄──► response
  *                                                   │           │
- *                              open ◄── auth-header ◄───────────┘
+ *                   farewell ◄── open ◄── auth-header ◄───────────┘
  *                               │
  *                            goodbye ──► closed    (closed from everywhere)
  *
@@ -15,7 +15,9 @@
  *
  * What can go wrong ends in finish(): each refusal is a stream error on the
  * wire and one line in the log.  Before the handshake is complete nothing can
- * be said, so the connection is dropped.  An authenticated partner whose
+ * be said, so the connection is dropped.  A partner who says goodbye while he
+ * waits for acknowledgements is given them first (farewell): he would take for
+ * lost what is not acknowledged.  An authenticated partner whose
  * certificate expires is sent away with reset.
  */
 #include "edge-proxy/s2s_in.h"
@@ -38,6 +40,8 @@
 #include "edge-proxy/pair_set.h"
 #include "edge-proxy/peer_identity.h"
 #include "edge-proxy/sasl_external.h"
+#include "edge-proxy/sm_in.h"
+#include "edge-proxy/sm_xml.h"
 #include "edge-proxy/stream_wire.h"
 #include "edge-proxy/stream_xml.h"
 #include "edge-proxy/xml_stream.h"
@@ -58,6 +62,7 @@ enum in_state {
 	IN_RESPONSE,
 	IN_AUTH_HEADER,
 	IN_OPEN,
+	IN_FAREWELL,
 	IN_GOODBYE,
 	IN_CLOSED,
 	IN_COUNT
@@ -81,7 +86,9 @@ static const struct {
 	    BIT(IN_AUTH) | BIT(IN_AUTH_HEADER) | BIT(IN_CLOSED), STEP_MS },
 	[IN_AUTH_HEADER] = { "auth-header", BIT(IN_OPEN) | BIT(IN_CLOSED),
 	    STEP_MS },
-	[IN_OPEN] = { "open", BIT(IN_GOODBYE) | BIT(IN_CLOSED), 0 },
+	[IN_OPEN] = { "open",
+	    BIT(IN_FAREWELL) | BIT(IN_GOODBYE) | BIT(IN_CLOSED), 0 },
+	[IN_FAREWELL] = { "farewell", BIT(IN_CLOSED), GOODBYE_MS },
 	[IN_GOODBYE] = { "goodbye", BIT(IN_CLOSED), GOODBYE_MS },
 	[IN_CLOSED] = { "closed", 0, 0 },
 };
@@ -100,6 +107,7 @@ struct s2s_in {
 	struct stream_ends ends;
 	struct peer_identity identity;
 	struct pair_set pairs;
+	struct sm_in sm;
 	unsigned auth_failures;
 	bool header_sent; /* in the stream life that is going on */
 	bool tls_wanted;  /* start it when the parser has returned */
@@ -176,8 +184,13 @@ remember_end(struct s2s_in *s, enum stream_error e, const char *text)
 static void
 say_goodbye(struct s2s_in *s)
 {
+	struct buf out;
+
 	remember_end(s, STREAM_ERR_NONE, "closed by us");
-	stream_wire_send(s->conn, stream_xml_goodbye);
+	buf_init(&out, 0);
+	sm_in_flush(&s->sm, &out);
+	stream_xml_goodbye(&out);
+	stream_wire_flush(s->conn, &out);
 	clock_timer_stop(&s->idle);
 	set_state(s, IN_GOODBYE);
 }
@@ -204,6 +217,8 @@ finish(struct s2s_in *s, enum stream_error e, const char *text)
 	buf_init(&out, 0);
 	if (!s->header_sent)
 		put_header(s, &out);
+	if (was != IN_GOODBYE)
+		sm_in_flush(&s->sm, &out);
 	if (e != STREAM_ERR_NONE)
 		stream_xml_error(&out, e, text);
 	if (was != IN_GOODBYE)
@@ -234,7 +249,7 @@ on_limit(struct clock_timer *t, void *arg)
 	struct s2s_in *s = arg;
 
 	(void)t;
-	if (s->state == IN_GOODBYE)
+	if (s->state == IN_GOODBYE || s->state == IN_FAREWELL)
 		finish(s, STREAM_ERR_NONE, NULL);
 	else
 		finish(s, STREAM_ERR_CONNECTION_TIMEOUT,
@@ -290,7 +305,7 @@ open_stream(struct s2s_in *s)
 		finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
 		return;
 	}
-	send_header(s, &(struct stream_xml_features){ 0 });
+	send_header(s, &(struct stream_xml_features){ .sm = true });
 	set_state(s, IN_OPEN);
 	clock_timer_stop(&s->establish);
 	restart_idle(s);
@@ -466,6 +481,7 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 		finish(s, error, why);
 		return;
 	}
+	sm_in_received(&s->sm);
 	s->opts.events->on_stanza(s, e, &from, &to, s->opts.arg);
 	jid_finish(&from);
 	jid_finish(&to);
@@ -499,6 +515,50 @@ take_dialback(struct s2s_in *s, const struct xml_elem *e)
 }
 
 static void
+take_sm(struct s2s_in *s, const struct xml_elem *e)
+{
+	enum sm_in_verdict verdict;
+	struct buf out;
+
+	buf_init(&out, 0);
+	verdict = sm_in_take(&s->sm, e, &out);
+	stream_wire_flush(s->conn, &out);
+	switch (verdict) {
+	case SM_IN_FINE:
+		break;
+	case SM_IN_TWICE:
+		finish(s, STREAM_ERR_POLICY_VIOLATION,
+		    "stream management is enabled already");
+		break;
+	case SM_IN_TOO_HIGH:
+		finish(s, STREAM_ERR_NONE,
+		    "partner acknowledged what was not sent");
+		break;
+	case SM_IN_UNKNOWN:
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+		break;
+	}
+}
+
+/* The count has grown, and this turn of the loop is over. */
+static void
+on_tell(struct clock_timer *t, void *arg)
+{
+	struct s2s_in *s = arg;
+	struct buf out;
+
+	(void)t;
+	if (s->state != IN_OPEN && s->state != IN_FAREWELL)
+		return;
+	buf_init(&out, 0);
+	sm_in_flush(&s->sm, &out);
+	stream_wire_flush(s->conn, &out);
+	if (s->state == IN_FAREWELL && !sm_in_owes(&s->sm))
+		finish(s, STREAM_ERR_NONE, NULL);
+}
+
+static void
 on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 {
 	struct s2s_in *s = arg;
@@ -516,6 +576,8 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		take_starttls(s);
 	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
 		take_dialback(s, e);
+	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
+		take_sm(s, e);
 	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
 		 strcmp(e->ns, XML_NS_SERVER) != 0)
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
@@ -530,7 +592,13 @@ on_goodbye(struct xml_stream *xs, void *arg)
 	struct s2s_in *s = arg;
 
 	(void)xs;
-	finish(s, STREAM_ERR_NONE, "closed by the partner");
+	remember_end(s, STREAM_ERR_NONE, "closed by the partner");
+	if (s->state == IN_OPEN && sm_in_owes(&s->sm)) {
+		clock_timer_stop(&s->idle);
+		set_state(s, IN_FAREWELL);
+	} else {
+		finish(s, STREAM_ERR_NONE, NULL);
+	}
 }
 
 static const struct xml_stream_events xml_events = { on_header, on_element,
@@ -627,6 +695,7 @@ destroy(struct s2s_in *s)
 	clock_timer_stop(&s->establish);
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->expiry);
+	sm_in_finish(&s->sm);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);
@@ -683,6 +752,7 @@ s2s_in_open(
 	clock_timer_init(&s->establish, opts->clock, on_limit, s);
 	clock_timer_init(&s->idle, opts->clock, on_idle, s);
 	clock_timer_init(&s->expiry, opts->clock, on_expiry, s);
+	sm_in_init(&s->sm, opts->clock, on_tell, s);
 	rc = xml_stream_open(&s->xml, &limits, &xml_events, s);
 	if (rc < 0)
 		goto fail;
@@ -732,6 +802,12 @@ s2s_in_resume(struct s2s_in *s)
 	conn_resume(s->conn);
 	if (s->state != IN_CLOSED)
 		after_parsing(s, xml_stream_resume(s->xml));
+}
+
+void
+s2s_in_handled(struct s2s_in *s, uint64_t count)
+{
+	sm_in_handled(&s->sm, count);
 }
 
 void

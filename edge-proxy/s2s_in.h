@@ -7,6 +7,9 @@
  * set of pairs (hosted domain, partner domain); a stanza of another pair, or
  * without valid addresses, ends the stream and is never seen by the owner.
  *
+ * Stream management is offered, without resumption: what the owner reports as
+ * handled is acknowledged (XEP-0198).
+ *
  * Owns     the connection, the XML parser, its timers.
  * Borrows  loop, clock, hosting, identities, the event table.
  * Ends     on_end fires exactly once for every stream that was handed out;
@@ -71,6 +74,10 @@ void s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text);
  * stanza follows before the resume.  Idempotent, not counted. */
 void s2s_in_pause(struct s2s_in *s);
 void s2s_in_resume(struct s2s_in *s);
+
+/* The first count of all stanzas that on_stanza brought are done with: what the
+ * partner is told who asked for stream management (XEP-0198). */
+void s2s_in_handled(struct s2s_in *s, uint64_t count);
 
 /* The configuration changed: drops pairs that are permitted no more and closes
  * the stream when none is left. */

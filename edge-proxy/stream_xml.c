@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/xml.h"
+#include "edge-proxy/sm_xml.h"
 #include "edge-proxy/xml_stream.h"
 
 static void
@@ -59,7 +60,7 @@ stream_xml_error(struct buf *out, enum stream_error e, const char *text)
 void
 stream_xml_features(struct buf *out, const struct stream_xml_features *f)
 {
-	if (!f->starttls && !f->external) {
+	if (!f->starttls && !f->external && !f->sm) {
 		buf_add_str(out, "<stream:features/>");
 		return;
 	}
@@ -71,6 +72,8 @@ stream_xml_features(struct buf *out, const struct stream_xml_features *f)
 		buf_add_str(out,
 		    "<mechanisms xmlns='" XML_NS_SASL
 		    "'><mechanism>EXTERNAL</mechanism></mechanisms>");
+	if (f->sm)
+		sm_xml_feature(out);
 	buf_add_str(out, "</stream:features>");
 }
 

@@ -33,6 +33,7 @@ void stream_xml_error(struct buf *out, enum stream_error e, const char *text);
 struct stream_xml_features {
 	bool starttls; /* required, as always here */
 	bool external;
+	bool sm; /* stream management */
 };
 void stream_xml_features(struct buf *out, const struct stream_xml_features *f);
 

@@ -37,6 +37,7 @@ static char replies[8][1024];
 static size_t reply_count;
 static bool paused;
 static unsigned pauses;
+static uint64_t handled;
 
 /* Frames wait here until pump() hands them over. */
 static struct buf to_edge, to_gateway;
@@ -188,8 +189,17 @@ on_resume(void *s, void *arg)
 	paused = false;
 }
 
+static void
+on_handled(void *s, uint64_t count, void *arg)
+{
+	(void)s;
+	(void)arg;
+	assert_true(count > handled);
+	handled = count;
+}
+
 static const struct inward_ops ops = { find_channel, on_reply, on_pause,
-	on_resume };
+	on_resume, on_handled };
 
 static void
 configure(void)
@@ -225,6 +235,7 @@ setup(void **state)
 
 	(void)state;
 	got = reply_count = pauses = 0;
+	handled = 0;
 	paused = broken = false;
 	buf_init(&to_edge, 0);
 	buf_init(&to_gateway, 0);
@@ -416,11 +427,75 @@ test_the_window(void **state)
 	assert_non_null(strstr(replies[0], "resource-constraint"));
 	assert_false(paused);
 	assert_int_equal(inward_under_way(in), WINDOW);
+	/* What was refused waits for its place in the count. */
 	answer(1, true, 0);
 	take_messages(1);
-	assert_int_equal(reply_count, 1);
+	assert_int_equal(reply_count, 2);
+	answer(2, true, 0);
+	answer(3, true, 0);
+	take_messages(1);
+	assert_int_equal(reply_count, 2);
 	assert_true(paused);
 	assert_int_equal(pauses, 3);
+}
+
+static void
+take_ping(void)
+{
+	assert_int_equal(
+	    take("<iq from='bo@partner.example/r' to='contoso.example' "
+		 "type='get' id='i'><ping xmlns='urn:xmpp:ping'/></iq>"),
+	    0);
+}
+
+/* The count is that of custody: it waits for the oldest, and what was answered,
+ * refused, bounced or too late is done with. */
+static void
+test_the_count_follows_custody(void **state)
+{
+	(void)state;
+	take_ping();
+	assert_int_equal(handled, 1);
+	take_messages(2);
+	take_ping();
+	assert_int_equal(handled, 1);
+	answer(1, true, 0);
+	assert_int_equal(handled, 1);
+	answer(0, false, COND_ITEM_NOT_FOUND);
+	assert_int_equal(handled, 4);
+	take_messages(1);
+	clock_advance(clk, 19999);
+	assert_int_equal(handled, 4);
+	clock_advance(clk, 1);
+	assert_int_equal(handled, 5);
+	take_messages(2);
+	inward_forget(in, edge);
+	assert_int_equal(handled, 7);
+}
+
+/* Past the window, too, nothing is lost for the count. */
+static void
+test_the_count_past_the_window(void **state)
+{
+	(void)state;
+	take_messages(WINDOW);
+	for (size_t i = 1; i < WINDOW; i++)
+		answer(i, true, 0);
+	assert_true(paused);
+	assert_int_equal(handled, 0);
+	clock_advance(clk, 5000);
+	assert_false(paused);
+	take_messages(3);
+	take_ping();
+	assert_int_equal(reply_count, 4);
+	assert_int_equal(got, WINDOW);
+	assert_int_equal(handled, 0);
+	answer(0, true, 0);
+	assert_int_equal(handled, WINDOW + 4);
+	take_messages(1);
+	assert_int_equal(got, WINDOW + 1);
+	answer(WINDOW, true, 0);
+	assert_int_equal(handled, WINDOW + 5);
 }
 
 static void
@@ -508,6 +583,8 @@ main(void)
 		T(test_a_request_for_the_domain_is_answered_here),
 		T(test_no_answer_in_time),
 		T(test_the_window),
+		T(test_the_count_follows_custody),
+		T(test_the_count_past_the_window),
 		T(test_without_a_gateway_it_stays_paused),
 		T(test_a_stream_that_ends_leaves_its_stanzas),
 		T(test_a_gateway_that_is_removed),

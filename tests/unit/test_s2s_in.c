@@ -29,6 +29,9 @@
 	"<message from='" from "' to='" to "'><body>hi</body></message>"
 #define GOOD BODY("bo@partner.example/x", "anna@contoso.example")
 
+#define SM            " xmlns='urn:xmpp:sm:3'"
+#define OPEN_FEATURES "<stream:features><sm" SM "/></stream:features>"
+
 struct fixture {
 	struct world w;
 	struct site edge, partner;
@@ -156,7 +159,7 @@ go_open(struct fixture *f)
 	script_send(&f->p, GOOD_AUTH);
 	script_expect(&f->p, "<success " SASL "/>");
 	script_send(&f->p, PARTNER);
-	script_expect(&f->p, "<stream:features/>");
+	script_expect(&f->p, OPEN_FEATURES);
 	assert_true(f->up);
 }
 
@@ -192,7 +195,7 @@ test_opens(void **state)
 	script_send(&f.p, GOOD_AUTH);
 	script_expect(&f.p, "<success " SASL "/>");
 	script_send(&f.p, "<?xml version='1.0'?>" PARTNER);
-	script_expect(&f.p, "<stream:features/>");
+	script_expect(&f.p, OPEN_FEATURES);
 	assert_int_equal(1, f.ups);
 	assert_string_equal("external", f.auth);
 	script_send(&f.p, " " GOOD "\n");
@@ -646,7 +649,7 @@ test_ignored_elements(void **state)
 	(void)state;
 	begin(&f);
 	go_open(&f);
-	script_send(&f.p, "<x xmlns='urn:u'/><enable xmlns='urn:xmpp:sm:3'/>"
+	script_send(&f.p, "<x xmlns='urn:u'/><r xmlns='urn:xmpp:sm:3'/>"
 			  "<y xmlns='urn:u' from='bo@partner.example' "
 			  "to='anna@contoso.example'/>" GOOD);
 	assert_true(world_run(&f.w, &f.stanza, 3000));
@@ -719,6 +722,67 @@ test_pause(void **state)
 	f.stanza = false;
 	script_send(&f.p, GOOD);
 	assert_true(world_run(&f.w, &f.stanza, 3000));
+	finish(&f);
+}
+
+static void
+go_managed(struct fixture *f)
+{
+	go_open(f);
+	script_send(&f->p, GOOD "<enable" SM "/>");
+	script_expect(&f->p, "<enabled" SM "/>");
+	f->stanza = false;
+	script_send(&f->p, GOOD GOOD "<r" SM "/>");
+	script_expect(&f->p, "<a" SM " h='0'/>");
+	assert_int_equal(3, f->stanzas);
+	s2s_in_handled(f->in, 2);
+	script_expect(&f->p, "<a" SM " h='1'/>");
+}
+
+static void
+test_acknowledgements(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	go_managed(&f);
+	/* before we close, even in the same turn */
+	s2s_in_handled(f.in, 3);
+	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+	assert_true(script_ended_with(
+	    &f.p, "<a" SM " h='2'/><stream:error><system-shutdown"));
+	finish(&f);
+	/* goodbye from him: what is out is waited for */
+	begin(&f);
+	go_managed(&f);
+	script_send(&f.p, "</stream:stream>");
+	world_pass(&f.w, 50);
+	assert_false(f.p.ended);
+	assert_false(s2s_in_is_up(f.in));
+	s2s_in_handled(f.in, 3);
+	assert_true(
+	    script_ended_with(&f.p, "<a" SM " h='2'/></stream:stream>"));
+	finish(&f);
+	/* but not for ever */
+	begin(&f);
+	go_managed(&f);
+	script_send(&f.p, "</stream:stream>");
+	world_pass(&f.w, 50);
+	world_skip(&f.w, 5000);
+	assert_true(script_ended_with(&f.p, "</stream:stream>"));
+	finish(&f);
+	assert_string_equal("", f.condition);
+	/* rules broken */
+	begin(&f);
+	go_managed(&f);
+	script_send(&f.p, "<enable" SM "/>");
+	assert_true(script_ended_with(&f.p, "<policy-violation"));
+	finish(&f);
+	begin(&f);
+	go_managed(&f);
+	script_send(&f.p, "<a" SM " h='1'/>");
+	assert_true(script_ended_with(&f.p, "send-count='0'/></stream:error>"));
 	finish(&f);
 }
 
@@ -858,6 +922,7 @@ main(void)
 		cmocka_unit_test(test_dialback_refused),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_acknowledgements),
 		cmocka_unit_test(test_close_and_recheck),
 		cmocka_unit_test(test_time_limits),
 		cmocka_unit_test(test_peer_error),
