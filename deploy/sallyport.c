@@ -13,16 +13,19 @@ static const struct {
 	const char *args;
 	const char *what;
 	command_fn *run;
+	bool options; /* reads options, --help among them, by itself */
 } commands[] = {
 	{ "status", "", "what the daemon does, and what keeps it from it",
-	    cmd_status_run },
+	    cmd_status_run, false },
 	{ "streams", "", "one line for each stream with a partner's server",
-	    cmd_streams_run },
+	    cmd_streams_run, false },
 	{ "log-level", "[COMPONENT] LEVEL",
-	    "log more or less until the next reload", cmd_log_level_run },
+	    "log more or less until the next reload", cmd_log_level_run,
+	    false },
 	{ "reload", "", "read configuration and certificates again",
-	    cmd_reload_run },
-	{ "drain", "", "finish what is under way, then stop", cmd_drain_run },
+	    cmd_reload_run, false },
+	{ "drain", "", "finish what is under way, then stop", cmd_drain_run,
+	    false },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -62,9 +65,10 @@ print_help(void)
 	    stdout);
 }
 
-/* -1 to go on, else the exit status. */
+/* Up to the command; with all set, behind it as well.  -1 to go on, else the
+ * exit status. */
 static int
-read_options(struct command_opts *o, int argc, char **argv)
+read_options(struct command_opts *o, int argc, char **argv, bool all)
 {
 	static const struct option known[] = {
 		{ "socket", required_argument, NULL, 's' },
@@ -75,7 +79,9 @@ read_options(struct command_opts *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+	optind = 0; /* glibc: from the start, whatever was read before */
+	while ((c = getopt_long(argc, argv, all ? "h" : "+h", known, NULL)) !=
+	       -1) {
 		switch (c) {
 		case 's':
 			o->socket = optarg;
@@ -97,11 +103,28 @@ read_options(struct command_opts *o, int argc, char **argv)
 	return -1;
 }
 
+static enum command_exit
+run(size_t command, struct command_opts *opts, int argc, char **argv)
+{
+	int status;
+
+	if (!commands[command].options) {
+		status = read_options(opts, argc, argv, true);
+		if (status >= 0)
+			return (enum command_exit)status;
+		/* getopt wants a name before the arguments, as we do. */
+		argc -= optind - 1;
+		argv[optind - 1] = argv[0];
+		argv += optind - 1;
+	}
+	return commands[command].run(opts, argc, argv);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct command_opts opts = { 0 };
-	int status = read_options(&opts, argc, argv);
+	int status = read_options(&opts, argc, argv, false);
 
 	if (status >= 0)
 		return status;
@@ -112,8 +135,7 @@ main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[optind], commands[i].name) == 0)
-			return (int)commands[i].run(
-			    &opts, argc - optind, argv + optind);
+			return (int)run(i, &opts, argc - optind, argv + optind);
 	fprintf(stderr, "sallyport: unknown command %s; see sallyport --help\n",
 	    argv[optind]);
 	return COMMAND_USAGE;
