@@ -152,12 +152,16 @@ check:
 	@$(MAKE) -s $(JOBS) SANITIZE=1 all unit-build
 	@$(MAKE) -s unit
 	@$(MAKE) -s SANITIZE=1 unit
+	@$(MAKE) -s scenario
 	@$(MAKE) -s SANITIZE=1 scenario
 	@$(MAKE) -s $(JOBS) lint
 
-# TESTS="-k restart" picks some.
+# TESTS="-k restart" picks some.  Each file goes to one of SIDE_BY_SIDE
+# workers; every site has addresses of its own.
+SIDE_BY_SIDE ?= 4
 scenario: all
-	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) tests/scenario $(TESTS)
+	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) -n $(SIDE_BY_SIDE) \
+		--dist loadfile tests/scenario $(TESTS)
 
 asan:
 	@$(MAKE) -s $(JOBS) SANITIZE=1 all unit-build
