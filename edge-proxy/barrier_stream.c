@@ -4,6 +4,11 @@
  * Items are numbered as they are written; a ping covers all numbers up to the
  * newest at the time it was sent.  Events may write more or take items away:
  * the loops here begin anew at the head of the list each time.
+ *
+ * The first answer may be lost with the partner's way to us, which comes up at
+ * about the same time; so that ping is repeated, and tried again later.  A
+ * partner that did answer is not asked twice: with the answer a bounce of what
+ * stood in front may have been lost, so that only silence is the truth.
  */
 #include "edge-proxy/barrier_stream.h"
 
@@ -12,7 +17,9 @@
 #include <string.h>
 
 enum {
-	TRY_MS = 10000,  /* for the first answer ever */
+	TRY_MS = 2000, /* for the first answer ever, */
+	TRIES = 5,     /* so often */
+	AGAIN_MS = 60000,
 	DEAD_MS = 30000, /* for each one after that */
 	POLL_MS = 100,
 	POLLS_DEAD = 600
@@ -38,6 +45,7 @@ send_ping(struct barrier_stream *b, const char *id)
 	snprintf(b->ping, sizeof(b->ping), "%s", id);
 	b->covers = b->written;
 	b->outstanding = true;
+	b->tries = 1;
 	b->next[0] = '\0';
 	clock_timer_start(
 	    &b->limit, b->mode == BARRIER_PING ? DEAD_MS : TRY_MS);
@@ -91,15 +99,22 @@ on_limit(struct clock_timer *t, void *arg)
 {
 	struct barrier_stream *b = arg;
 
-	(void)t;
 	if (b->mode == BARRIER_PING) {
 		b->events->on_dead(b->arg);
+		return;
+	}
+	if (b->mode == BARRIER_TCP)
+		return;
+	if (b->tries++ < TRIES && b->ping[0] != '\0') {
+		clock_timer_start(t, TRY_MS);
+		b->events->on_ping(b->ping, b->arg);
 		return;
 	}
 	/* It does not answer pings, or cannot reach us to do so. */
 	b->mode = BARRIER_TCP;
 	b->outstanding = false;
 	b->next[0] = '\0';
+	clock_timer_start(t, AGAIN_MS);
 	start_poll(b);
 	b->events->on_ability(PROOF_TCP, b->arg);
 }
@@ -133,15 +148,28 @@ barrier_stream_finish(struct barrier_stream *b)
 	barrier_stream_reset(b);
 }
 
+/* TCP settles it; whether the partner answers by now costs one ping. */
+static void
+try_again(struct barrier_stream *b, const char *id)
+{
+	if (clock_timer_running(&b->limit))
+		return;
+	snprintf(b->ping, sizeof(b->ping), "%s", id);
+	b->covers = b->written;
+	clock_timer_start(&b->limit, AGAIN_MS);
+	b->events->on_ping(b->ping, b->arg);
+}
+
 void
 barrier_stream_written(
     struct barrier_stream *b, struct barrier_item *item, const char *id)
 {
 	item->number = ++b->written;
 	list_append(&b->unproven, &item->link);
-	if (b->mode == BARRIER_TCP)
+	if (b->mode == BARRIER_TCP) {
 		start_poll(b);
-	else if (b->outstanding)
+		try_again(b, id);
+	} else if (b->outstanding)
 		snprintf(b->next, sizeof(b->next), "%s", id);
 	else
 		send_ping(b, id);
@@ -156,6 +184,7 @@ barrier_stream_proof(struct barrier_stream *b, const char *id)
 		return false;
 	b->ping[0] = '\0';
 	b->mode = BARRIER_PING;
+	clock_timer_stop(&b->limit);
 	settle_up_to(b, b->covers, PROOF_PING);
 	if (b->outstanding)
 		send_next(b);

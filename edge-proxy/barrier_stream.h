@@ -9,7 +9,8 @@
  * so the answer proves everything in front of the ping.
  *
  * The first ping also finds out whether the partner answers pings at all: if
- * none is answered within 10 s, its TCP's acknowledgement has to do.
+ * it is not answered within 10 s, though repeated, the acknowledgement of the
+ * partner's TCP has to do; a ping a minute still tries.
  *
  * Owns     its timers.  Items are the caller's; they are linked here.
  * Borrows  the clock, the event table.
@@ -58,6 +59,7 @@ struct barrier_stream {
 	char ping[BARRIER_ID_SIZE]; /* "" when none was sent */
 	uint64_t covers;            /* items up to that number */
 	bool outstanding;
+	unsigned tries;             /* of the ping that is out */
 	char next[BARRIER_ID_SIZE]; /* newest id that waits, or "" */
 	struct clock_timer limit;   /* of the ping that is out */
 	struct clock_timer poll;    /* of acknowledgements */

@@ -149,19 +149,62 @@ test_cannot_ping(void **state)
 	begin(&t);
 	write_item(&t, 1, "a");
 	clock_advance(t.clock, 9999);
-	assert_string_equal("p:a ", t.seen);
+	assert_string_equal("p:a p:a p:a p:a p:a ", t.seen);
 	clock_advance(t.clock, 1);
 	clock_advance(t.clock, 500);
 	t.acknowledged = true;
 	clock_advance(t.clock, 100);
 	write_item(&t, 2, "b");
 	clock_advance(t.clock, 100);
-	finish(&t, "p:a +tcp 1/tcp 2/tcp ");
+	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp ");
 	/* nothing acknowledged either */
 	begin(&t);
 	write_item(&t, 1, "a");
 	clock_advance(t.clock, 70000);
-	finish(&t, "p:a +tcp dead ");
+	finish(&t, "p:a p:a p:a p:a p:a +tcp dead ");
+}
+
+/* The first answer was lost on a way that was not there yet. */
+static void
+test_repeated(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	begin(&t);
+	write_item(&t, 1, "a");
+	clock_advance(t.clock, 2000);
+	write_item(&t, 2, "b");
+	assert_true(barrier_stream_proof(&t.b, "a"));
+	assert_true(barrier_stream_proof(&t.b, "b"));
+	finish(&t, "p:a p:a 1/ping p:b +ping 2/ping ");
+}
+
+/* Who gave no answer is asked again, a minute later and not before; TCP does
+ * not wait for it. */
+static void
+test_tried_again(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	begin(&t);
+	write_item(&t, 1, "a");
+	clock_advance(t.clock, 10000);
+	t.acknowledged = true;
+	clock_advance(t.clock, 1000);
+	t.seen[0] = '\0';
+	clock_advance(t.clock, 58999);
+	write_item(&t, 2, "b");
+	clock_advance(t.clock, 1000);
+	write_item(&t, 3, "c");
+	clock_advance(t.clock, 100);
+	write_item(&t, 4, "d");
+	clock_advance(t.clock, 100);
+	assert_true(barrier_stream_proof(&t.b, "c"));
+	write_item(&t, 5, "e");
+	clock_advance(t.clock, 29999);
+	finish(&t, "2/tcp p:c 3/tcp 4/tcp +ping p:e ");
 }
 
 /* The answer comes after all: from then on pings prove again, and what was
@@ -181,7 +224,7 @@ test_late_answer(void **state)
 	t.acknowledged = true;
 	clock_advance(t.clock, 100);
 	assert_true(barrier_stream_proof(&t.b, "c"));
-	finish(&t, "p:a +tcp 1/ping +ping p:c 2/tcp 3/ping ");
+	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/ping +ping p:c 2/tcp 3/ping ");
 }
 
 static void
@@ -233,6 +276,8 @@ main(void)
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_reentrance),
 		cmocka_unit_test(test_cannot_ping),
+		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_tried_again),
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_forget),
