@@ -167,13 +167,10 @@ asan:
 	@$(MAKE) -s $(JOBS) SANITIZE=1 all unit-build
 
 # The scenarios in which something is torn down, over and over.
-TORTURE_ROUNDS ?= 10
+TORTURE_ROUNDS ?= 20
 torture: all
-	@set -e; for i in $$(seq $(TORTURE_ROUNDS)); do \
-		echo "== round $$i of $(TORTURE_ROUNDS)"; \
-		SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) tests/scenario \
-			-m torture $(TESTS); \
-	done
+	@SALLYPORT_ROUNDS=$(TORTURE_ROUNDS) SALLYPORT_BIN=$(BUILD)/bin \
+		$(PYTEST) -rP tests/scenario -m torture $(TESTS)
 
 BENCH_SECONDS ?= 10
 bench: all

@@ -24,6 +24,8 @@ certfiles:
 ca_file: "{ca}"
 s2s_cafile: "{ca}"
 s2s_use_starttls: required
+# After a refused connection it would bounce everything for minutes.
+s2s_max_retry_delay: 1
 auth_method: internal
 auth_password_format: plain
 default_db: mnesia
@@ -40,7 +42,7 @@ listen:
     port: {s2s}
     ip: "{address}"
     module: ejabberd_s2s_in
-access_rules:
+{components}access_rules:
   c2s:
     allow: all
 modules:
@@ -49,6 +51,16 @@ modules:
   mod_ping: {{}}
   mod_roster: {{}}
   mod_version: {{}}
+"""
+
+COMPONENT = """\
+  -
+    port: {port}
+    ip: "{address}"
+    module: ejabberd_service
+    hosts:
+      "{name}":
+        password: "{secret}"
 """
 
 
@@ -63,11 +75,18 @@ class Ejabberd:
         self.c2s = run.port(self.address, 25222)
         self.hosts = []
         self.accounts = []
+        self.components = []
         self.process = None
 
     def host(self, name):
         self.hosts.append((name, self.authority.leaf(name)))
         return self
+
+    def component(self, name, secret):
+        """A domain served by a client of XEP-0114; returns its port."""
+        port = self.run.port(self.address, 25347)
+        self.components.append((name, secret, port))
+        return port
 
     def register(self, user, domain, password="secret"):
         self.accounts.append((user, domain, password))
@@ -82,7 +101,9 @@ class Ejabberd:
         run.folder(f"{self.name}/spool", USER)
         run.folder(f"{self.name}/log", USER)
         pems = []
-        for name, leaf in self.hosts:
+        leaves = self.hosts + [(name, self.authority.leaf(name))
+                               for name, _, _ in self.components]
+        for name, leaf in leaves:
             with open(leaf.certificate, encoding="ascii") as cert, \
                     open(leaf.key, encoding="ascii") as key:
                 pems.append(run.write(f"{self.name}/{name}.pem",
@@ -92,6 +113,9 @@ class Ejabberd:
             certificates="\n".join(f"  - {json.dumps(p)}" for p in pems),
             ca=run.copy(self.authority.certificate, f"{self.name}/ca.pem",
                         USER),
+            components="".join(COMPONENT.format(
+                name=name, secret=secret, port=port, address=self.address)
+                for name, secret, port in self.components),
             address=self.address, c2s=self.c2s, s2s=self.s2s), USER)
         octets = self.dns.address.replace(".", ",")
         inetrc = run.write(
@@ -113,8 +137,13 @@ class Ejabberd:
                 "ERL_CRASH_DUMP_BYTES": "0",
                 "EJABBERD_CONFIG_PATH": conf,
                 "EJABBERD_LOG_PATH": f"{folder}/log/ejabberd.log",
-            }).start()
-        self.process.log.wait("ready for users", timeout,
+            })
+        return self.restart(timeout)
+
+    def restart(self, timeout=60):
+        mark = self.log.mark()
+        self.process.start()
+        self.process.log.wait("ready for users", timeout, mark,
                               alive=self.process.alive)
         self.process.await_port(self.address, self.s2s)
         return self

@@ -52,6 +52,7 @@ VirtualHost "{name}"
 COMPONENT = """
 Component "{name}"
     component_secret = "{secret}"
+    modules_enabled = {{ {modules} }}
 """
 
 
@@ -128,7 +129,9 @@ class Prosody:
                                      f"{self.name}/{name}.pem", USER),
                 key=run.copy(leaf.key, f"{self.name}/{name}.key", USER))
         for name, secret in self.components:
-            text += COMPONENT.format(name=name, secret=secret)
+            # A component inherits no modules.
+            text += COMPONENT.format(name=name, secret=secret,
+                                     modules=lua_list(self.modules))
             leaf = self.authority.leaf(name)
             text += '    ssl = {{ certificate = "{}"; key = "{}" }}\n'.format(
                 run.copy(leaf.certificate, f"{self.name}/{name}.pem", USER),

@@ -185,7 +185,8 @@ class Process:
 
 class Run:
     def __init__(self, name="run", keep=False):
-        self.keep = keep
+        # SALLYPORT_KEEP=1 leaves the state folder for a look at the logs.
+        self.keep = keep or bool(os.environ.get("SALLYPORT_KEEP"))
         self.processes = []
         self.closers = []
         self.claim = self._claim_number()

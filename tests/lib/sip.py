@@ -184,6 +184,9 @@ class Connection:
         self.on_message = on_message
         self.on_close = on_close
         self.closed = False
+        # Now: a closed connection has forgotten them.
+        self.local = writer.get_extra_info("sockname")[:2]
+        self.peer = writer.get_extra_info("peername")[:2]
         self.task = asyncio.ensure_future(self._read())
 
     @classmethod
@@ -193,14 +196,6 @@ class Connection:
             address, port, ssl=context, server_hostname=name or address,
             local_addr=source, limit=cls.LIMIT)
         return cls(reader, writer, on_message, on_close)
-
-    @property
-    def local(self):
-        return self.writer.get_extra_info("sockname")[:2]
-
-    @property
-    def peer(self):
-        return self.writer.get_extra_info("peername")[:2]
 
     def peer_names(self):
         cert = self.writer.get_extra_info("peercert") or {}

@@ -20,7 +20,23 @@ LOGGED = []     # sites alive, for the report of a failure
 
 def pytest_configure(config):
     config.addinivalue_line(
-        "markers", "torture: tears something down; make torture repeats it")
+        "markers", "torture(rounds): tears something down; make torture "
+        "repeats it, unless its rounds are its own")
+
+
+def pytest_generate_tests(metafunc):
+    """make torture says with SALLYPORT_ROUNDS how often."""
+    rounds = int(os.environ.get("SALLYPORT_ROUNDS", "0"))
+    mark = metafunc.definition.get_closest_marker("torture")
+    if rounds > 1 and mark is not None and not mark.kwargs.get("rounds"):
+        metafunc.fixturenames.append("round_number")
+        metafunc.parametrize("round_number", range(1, rounds + 1),
+                             indirect=True)
+
+
+@pytest.fixture
+def round_number(request):
+    return request.param
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,0 +1,357 @@
+"""Messages both ways between many pairs, and the books of each of them.
+
+A Flow carries numbered messages one way between the users of the pool and
+those of one partner domain.  Every message has a Record: when it was sent,
+what its sender was told, when it arrived and how often.  Afterwards the
+Books say which message met which break of the way, and what became of it.
+"""
+
+import asyncio
+import collections
+import re
+import threading
+import time
+
+from .lync_client import LyncClient, Refused
+from .xmpp_component import Component, attribute
+
+BODY = re.compile(rb"<body>([^<]*)</body>")
+
+
+class Record:
+    """One message.  Nothing in `told` means that its sender knows nothing
+    yet: outward it waits, inward it counts as taken."""
+
+    def __init__(self, flow, pair, number):
+        self.flow = flow
+        self.pair = pair
+        self.number = number
+        self.sent = time.monotonic()
+        self.told = None            # "good", "bad" or "gone": the way broke
+        self.ended = None           # when the first of all that was known
+        self.arrived = []
+        self.bad_count = 0
+
+    def tell(self, what):
+        self.told = what
+        self.bad_count += what == "bad"
+        self.ended = self.ended or time.monotonic()
+
+    def arrive(self):
+        self.arrived.append(time.monotonic())
+        if self.flow.inward:
+            self.ended = self.ended or self.arrived[0]
+
+    def __repr__(self):
+        return (f"{self.flow.name} {self.pair}/{self.number} told={self.told}"
+                f" arrived={len(self.arrived)}")
+
+
+class Quiet:
+    """A journal that keeps nothing: a long run would fill the memory."""
+
+    def add(self, kind, **fields):
+        pass
+
+
+class LoadClient(LyncClient):
+    """A Lync client that signs in again whenever the pool went away."""
+
+    def __init__(self, load, number, *args):
+        super().__init__(*args)
+        self.load = load
+        self.number = number
+        self.journal = Quiet()
+        self.takes_toast = number % 2 == 0
+        self.signed_in = asyncio.Event()
+
+    async def sign_in(self):
+        while not self.load.stopping:
+            try:
+                await self._connect()
+                await self._register(3600)
+                self.signed_in.set()
+                return
+            except (OSError, TimeoutError, asyncio.TimeoutError, Refused):
+                await asyncio.sleep(0.1)
+
+    def _on_closed(self, connection):
+        if connection is not self.connection:
+            return
+        self.signed_in.clear()
+        super()._on_closed(connection)
+        if not self.load.stopping:
+            asyncio.ensure_future(self.sign_in())
+
+    def _arrived(self, message, body, way):
+        record = self.load.records.get(body.strip())
+        if record is not None:
+            record.arrive()
+
+
+class Partner:
+    """The component of one partner domain, found again after a break."""
+
+    def __init__(self, load, server, domain, secret, port):
+        self.load = load
+        self.server = server
+        self.domain = domain
+        self.secret = secret
+        self.port = port
+        self.component = None
+
+    def connect(self):
+        self.component = Component(self.server.address, self.port,
+                                   self.domain, self.secret,
+                                   self._on_message)
+
+    def _on_message(self, tag, inside):
+        if attribute(tag, b"type") == b"error":
+            record = self.load.records.get(attribute(tag, b"id").decode())
+            if record is not None:
+                record.tell("bad")
+            return
+        body = BODY.search(inside)
+        record = body and self.load.records.get(body[1].decode())
+        if record:
+            record.arrive()
+
+    def send(self, text):
+        """False when the server did not take it."""
+        if self.component is None or self.component.lost.is_set():
+            return False
+        try:
+            self.component.send(text)
+        except OSError:
+            return False
+        return True
+
+
+class Flow:
+    def __init__(self, partner, inward):
+        self.partner = partner
+        self.inward = inward
+        self.name = f"{'from' if inward else 'to'} {partner.domain}"
+        self.numbers = collections.Counter()
+
+    def record(self, load, pair):
+        self.numbers[pair] += 1
+        record = Record(self, pair, self.numbers[pair])
+        key = (f"{'in' if self.inward else 'out'} {self.partner.domain} "
+               f"{pair} {record.number}")
+        load.records[key] = record
+        return record, key
+
+
+class Load:
+    """rate: messages a second in each flow."""
+
+    def __init__(self, site, partners, pairs, rate, patience):
+        self.site = site
+        self.pairs = pairs
+        self.rate = rate
+        self.patience = patience
+        self.stopping = False
+        self.records = {}
+        self.partners = []
+        self.flows = []
+        self.threads = []
+        for args in partners:
+            partner = Partner(self, *args)
+            self.partners.append(partner)
+            self.flows += [Flow(partner, True), Flow(partner, False)]
+
+    # --- the people of the pool -------------------------------------------
+
+    async def _people(self):
+        run, pool, ca = (self.site.run, self.site.pool,
+                         self.site.internal.certificate)
+        self.clients = [LoadClient(self, i, run, f"u{i}@contoso.example",
+                                   pool.address, pool.port, ca, f"User {i}")
+                        for i in range(self.pairs)]
+        await asyncio.gather(*(c.sign_in() for c in self.clients))
+        self.tasks = [asyncio.ensure_future(self._write(flow, client))
+                      for flow in self.flows if not flow.inward
+                      for client in self.clients]
+
+    async def _write(self, flow, client):
+        """One person at one contact: the next message after the answer to
+        the one before, as clients do it."""
+        pause = self.pairs / self.rate
+        peer = f"p{client.number}@{flow.partner.domain}"
+        due = time.monotonic() + pause * client.number / self.pairs
+        while not self.stopping:
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            due = max(due + pause, time.monotonic())
+            await client.signed_in.wait()
+            record, text = flow.record(self, client.number)
+            try:
+                await client._send(peer, text, self.patience)
+                record.tell("good")
+            except Refused:
+                record.tell("bad")
+            except (OSError, TimeoutError, asyncio.TimeoutError):
+                record.tell("gone")
+                # What the window shows is failed; the next opens anew.
+                for dialog in list(client.dialogs.values()):
+                    if dialog.peer == peer:
+                        client._forget(dialog)
+
+    # --- the people of the partner ------------------------------------------
+
+    def _pump(self, flow):
+        pair, due = 0, time.monotonic()
+        while not self.stopping:
+            time.sleep(max(0, due - time.monotonic()))
+            due = max(due + 1 / self.rate, time.monotonic() - 0.2)
+            record, text = flow.record(self, pair)
+            taken = flow.partner.send(
+                f"<message from='p{pair}@{flow.partner.domain}/desk' "
+                f"to='u{pair}@contoso.example' id='{text}' type='chat'>"
+                f"<body>{text}</body></message>")
+            if not taken:
+                del self.records[text]
+                time.sleep(0.05)
+            pair = (pair + 1) % self.pairs
+
+    # --- for tests ----------------------------------------------------------
+
+    def start(self):
+        for partner in self.partners:
+            partner.connect()
+        self.site.run.wait(self._people(), 60)
+        for flow in self.flows:
+            if flow.inward:
+                thread = threading.Thread(target=self._pump, args=(flow,),
+                                          daemon=True)
+                self.threads.append(thread)
+                thread.start()
+        return self
+
+    def flowing(self, since, timeout):
+        """Waits until each flow has brought a message that was sent after a
+        moment; the seconds it took by flow."""
+        took, end = {}, time.monotonic() + timeout
+        while len(took) < len(self.flows):
+            assert time.monotonic() < end, (
+                "still stopped: " + ", ".join(
+                    f.name for f in self.flows if f.name not in took))
+            time.sleep(0.05)
+            for r in list(self.records.values()):
+                if (r.sent >= since and r.flow.name not in took and r.arrived
+                        and (r.flow.inward or r.told == "good")):
+                    took[r.flow.name] = max(r.arrived[0], r.ended) - since
+        return took
+
+    def stop(self):
+        """Ends the writing; what is under way goes on."""
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(5)
+        self.site.run.wait(self._finish(), self.patience + 60)
+
+    async def _finish(self):
+        # Who waits for a pool that is away has nothing under way.
+        await asyncio.wait(self.tasks, timeout=self.patience + 10)
+        for task in self.tasks:
+            if task.done():
+                task.result()       # raises what ended it too early
+            task.cancel()
+
+    def drain(self, timeout):
+        """Waits until every message has an end, or long enough."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            if not [r for r in self.records.values() if not r.ended]:
+                return
+            time.sleep(0.1)
+
+    def close(self):
+        self.stopping = True
+        for client in self.clients:
+            client.close()
+        for partner in self.partners:
+            partner.component.close()
+
+
+class Break:
+    """Something was torn down; begin reaches back to what had ended just
+    before, of which the other side may not have known."""
+
+    MARGIN = 1.0
+
+    def __init__(self, target):
+        self.target = target
+        self.begin = time.monotonic() - self.MARGIN
+        self.killed = time.monotonic()
+        self.end = None
+
+    def met(self, record):
+        last = max([record.ended or float("inf"), *record.arrived[:1]])
+        return record.sent <= self.end and last >= self.begin
+
+
+CALM = "none"
+COLUMNS = ("sent", "arrived", "errors", "broken", "doubles", "both", "lost")
+
+
+class Books:
+    """What became of every message, by the break that it met."""
+
+    def __init__(self, records, breaks):
+        self.rows = collections.defaultdict(collections.Counter)
+        self.odd = collections.defaultdict(list)
+        self.breaks = breaks
+        for record in records:
+            self._enter(record)
+
+    def target(self, record):
+        for b in self.breaks:
+            if b.met(record):
+                return b.target
+        return CALM
+
+    def _enter(self, r):
+        target = self.target(r)
+        row = self.rows[target, r.flow.name]
+        row["sent"] += 1
+        row["arrived"] += bool(r.arrived)
+        row["errors"] += r.told == "bad"
+        row["broken"] += r.told == "gone"
+        doubles = max(0, len(r.arrived) - 1)
+        both = bool(r.arrived) and r.told == "bad"
+        lost = not r.arrived and r.told in (None, "good")
+        # A sender is told once, whatever happens.
+        if r.bad_count > 1:
+            self.odd["told twice", target, r.flow.name].append(r)
+        for name, n in (("doubles", doubles), ("both", both), ("lost", lost)):
+            row[name] += n
+            if n:
+                self.odd[name, target, r.flow.name].append(r)
+        if r.told in ("bad", "gone"):
+            self.odd["failed", target, r.flow.name].append(r)
+
+    def disorder(self, records):
+        """Pairs of records of one pair that arrived in the wrong order, with
+        no break between them."""
+        wrong, last = [], {}
+        arrived = sorted((r for r in records if r.arrived),
+                         key=lambda r: r.arrived[0])
+        for r in arrived:
+            key = (r.flow.name, r.pair)
+            before = last.get(key)
+            if before is not None and before.number > r.number:
+                if self.target(r) == CALM and self.target(before) == CALM:
+                    wrong.append((before, r))
+                continue
+            last[key] = r
+        return wrong
+
+    def table(self):
+        kills = collections.Counter(b.target for b in self.breaks)
+        lines = [f"{'killed':<10}{'times':>6}  {'messages':<22}"
+                 + "".join(f"{c:>9}" for c in COLUMNS)]
+        for (target, flow), row in sorted(self.rows.items()):
+            lines.append(f"{target:<10}{kills[target] or '':>6}  {flow:<22}"
+                         + "".join(f"{row[c]:>9}" for c in COLUMNS))
+        return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""The dead are many: what a load of messages notices of kill -9.
+
+Messages flow both ways through Prosody, with stream management, and through
+ejabberd, without, while edge, gateway, pool and both servers are killed in
+turn.  In the end every message is looked up at both of its ends.
+
+SALLYPORT_ROUNDS says how often each is killed; without it edge, gateway and
+pool are, once.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from lib.daemons import partner
+from lib.ejabberd import Ejabberd
+from lib.load import CALM, Books, Break, Load
+from lib.site import COMPANY, Site
+
+pytestmark = pytest.mark.torture(rounds="own")
+
+ROUNDS = int(os.environ.get("SALLYPORT_ROUNDS", "0"))
+TARGETS = ("edge", "gateway", "pool", "prosody", "ejabberd")[
+    :None if ROUNDS > 0 else 3]
+RATE = float(os.environ.get("SALLYPORT_RATE", "50"))    # a second, each flow
+PAIRS = 20
+SECRET = "load"
+PROSODY = "load.example"
+EJABBERD = "crowd.example"
+TIMERS = {"inward_ms": 12000, "outward_ms": 8000}
+
+# Whether the edge speaks XEP-0198: then Prosody tells its users what a killed
+# edge had not acknowledged, and nothing may be lost.
+MANAGED = False
+# Without, what was in a killed edge's hands is lost unseen: what it had not
+# given to the gateway, and what was written into the closed connection.
+UNSEEN_SECONDS = 2.0
+
+CHANNEL_SECONDS = 2.0
+
+
+class Crowd:
+    """The site and its load, and the ways to tear it down."""
+
+    def __init__(self):
+        users = tuple(f"u{i}" for i in range(PAIRS))
+        # ejabberd wants certificates good for clients, with DNS names only.
+        self.site = site = Site("load", wide=False, users=users,
+                                external_eku="both", external_srv_id=False)
+        site.prosody.modules.append("smacks")
+        site.prosody.log_level = "info"
+        site.prosody.component(PROSODY, SECRET)
+        site.ejabberd = Ejabberd(site.run, site.dns, site.public)
+        site.ejabberd.host("other.example")
+        port = site.ejabberd.component(EJABBERD, SECRET)
+        for domain, server in ((PROSODY, site.prosody),
+                               (EJABBERD, site.ejabberd)):
+            site.dns.zone(domain)
+            site.dns.srv(domain, f"xmpp.{domain}", server.s2s)
+            site.dns.a(f"xmpp.{domain}", server.address)
+        # ejabberd needs the address itself as the target; for Prosody it is
+        # a name that has an address like any other.
+        site.dns.forget_srv(COMPANY)
+        site.dns.zone(site.edge.address)
+        site.dns.a(site.edge.address, site.edge.address)
+        site.ejabberd.srv_literal(COMPANY, site.edge.address, site.edge.port)
+        site.gateway.config["partners"] = [partner(PROSODY),
+                                           partner(EJABBERD)]
+        site.gateway.config["timers"] = TIMERS
+        for daemon in (site.edge, site.gateway):
+            daemon.config["log"] = {"level": "info"}
+        self.breaks = []
+        self.channel = []       # seconds from a daemon's start to the channel
+
+    def start(self):
+        site = self.site
+        site.ejabberd.start()
+        prosody, ejabberd = (site.prosody, site.ejabberd)
+        self.load = Load(site, [
+            (prosody, PROSODY, SECRET, prosody.component_port),
+            (ejabberd, EJABBERD, SECRET, ejabberd.components[0][2])],
+            PAIRS, RATE, 9)
+        self.load.start()
+        self.load.flowing(time.monotonic(), 30)
+
+    def tear(self, target):
+        """Kills it, starts it, waits until all flows are back."""
+        mark = self.site.gateway.log.mark()
+        torn = Break(target)
+        self.breaks.append(torn)
+        getattr(self, f"kill_{target}")()
+        time.sleep(random.uniform(0.1, 0.6))
+        started = time.monotonic()
+        getattr(self, f"start_{target}")()
+        if target in ("edge", "gateway"):
+            self.site.gateway.log.wait(r" edge_link up ", 20, mark)
+            self.channel.append((target, time.monotonic() - started))
+        self.load.flowing(time.monotonic(), 60)
+        torn.end = time.monotonic() + Break.MARGIN
+
+    def kill_edge(self):
+        self.site.edge.kill()
+
+    def start_edge(self):
+        self.site.edge.start()
+
+    def kill_gateway(self):
+        self.site.gateway.kill()
+
+    def start_gateway(self):
+        self.site.gateway.start()
+
+    def kill_pool(self):
+        self.site.pool.process.kill()
+
+    def start_pool(self):
+        self.site.pool.restart()
+
+    def kill_prosody(self):
+        self.site.prosody.process.kill()
+
+    def start_prosody(self):
+        self.site.prosody.restart()
+        self.load.partners[0].connect()
+
+    def kill_ejabberd(self):
+        self.site.ejabberd.process.kill()
+
+    def start_ejabberd(self):
+        self.site.ejabberd.restart()
+        self.load.partners[1].connect()
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    from conftest import Started
+    crowd = Crowd()
+    with Started(crowd.site):
+        crowd.start()
+        yield crowd
+        crowd.load.close()
+
+
+def allowed_to_be_lost(target, flow, kills):
+    """What the promises leave open, in messages."""
+    if flow.inward:
+        if target in ("prosody", "ejabberd"):
+            # It had taken them and died: nobody else knew of them.
+            return UNSEEN_SECONDS * RATE * kills
+        managed = MANAGED and flow.partner.domain == PROSODY
+        if target == "edge" and not managed:
+            return UNSEEN_SECONDS * RATE * kills
+    return 0
+
+
+def test_every_message_is_accounted_for_whatever_is_killed(crowd):
+    load = crowd.load
+    time.sleep(1)
+    for _ in range(max(1, ROUNDS)):
+        for target in TARGETS:
+            crowd.tear(target)
+            time.sleep(random.uniform(1.0, 2.0))
+    load.stop()
+    load.drain(TIMERS["inward_ms"] / 1000 + 5)
+    records = list(load.records.values())
+    books = Books(records, crowd.breaks)
+    print("\n" + books.table())
+    print("channel back after " + ", ".join(
+        f"{t} {s:.2f} s" for t, s in crowd.channel))
+    problems = []
+    for (target, name), row in books.rows.items():
+        flow = next(f for f in load.flows if f.name == name)
+        kills = sum(b.target == target for b in crowd.breaks)
+        if row["lost"] > allowed_to_be_lost(target, flow, kills):
+            problems.append(f"{row['lost']} lost {name}, killed: {target}: "
+                            f"{books.odd['lost', target, name][:5]}")
+        never = ["told twice"]
+        if target == CALM:
+            never += ["doubles", "both", "failed"]
+        for what in never:
+            odd = books.odd[what, target, name]
+            if odd:
+                problems.append(f"{what} {name}, killed: {target}: {odd[:5]}")
+    for before, after in books.disorder(records)[:5]:
+        problems.append(f"{after} came after {before}")
+    assert not problems, "\n".join(problems)
+    late = [c for c in crowd.channel if c[1] > CHANNEL_SECONDS]
+    assert not late
