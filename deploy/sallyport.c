@@ -26,6 +26,8 @@ static const struct {
 	    cmd_reload_run, false },
 	{ "drain", "", "finish what is under way, then stop", cmd_drain_run,
 	    false },
+	{ "pool", "script", "attach the gateway to a pool, or take it back",
+	    cmd_pool_run, true },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -35,7 +37,8 @@ print_help(void)
 {
 	fputs("usage: sallyport [OPTION]... COMMAND [ARGUMENT]...\n"
 	      "\n"
-	      "Asks the Sallyport daemon that runs on this host.\n"
+	      "Asks the Sallyport daemon that runs on this host; plans and "
+	      "checks what is\naround it.\n"
 	      "\n"
 	      "commands:\n",
 	    stdout);

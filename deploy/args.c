@@ -1,0 +1,195 @@
+/* Options, names and numbers of the command line. */
+#include "deploy/args.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/jid.h"
+
+enum { OPTIONS_MAX = 40, OPTION_JSON = 1000, OPTION_HELP };
+
+enum command_exit
+args_misused(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "sallyport: %s: ", name);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see sallyport %s --help\n", name);
+	return COMMAND_USAGE;
+}
+
+/* The command's options and those that all have. */
+static void
+join_options(struct option out[OPTIONS_MAX], const struct option *own)
+{
+	static const struct option common[] = {
+		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "help", no_argument, NULL, OPTION_HELP },
+		{ NULL, 0, NULL, 0 },
+	};
+	size_t n = 0;
+
+	for (; own->name != NULL && n + 3 < OPTIONS_MAX; own++)
+		out[n++] = *own;
+	memcpy(out + n, common, sizeof(common));
+}
+
+int
+args_read(
+    struct args *a, const struct command_opts *opts, int argc, char **argv)
+{
+	struct option all[OPTIONS_MAX];
+	int c;
+
+	join_options(all, a->options);
+	a->json = opts->json;
+	optind = 0; /* begin again */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", all, NULL)) != -1) {
+		switch (c) {
+		case OPTION_JSON:
+			a->json = true;
+			break;
+		case OPTION_HELP:
+			fputs(a->help, stdout);
+			return COMMAND_OK;
+		case ':':
+			return (int)args_misused(
+			    a->name, "%s needs a value", argv[optind - 1]);
+		case '?':
+			return (int)args_misused(
+			    a->name, "%s is not known", argv[optind - 1]);
+		default:
+			if (!a->take(a->arg, c, optarg))
+				return COMMAND_USAGE;
+		}
+	}
+	a->rest = argv + optind;
+	a->rest_count = argc - optind;
+	return -1;
+}
+
+bool
+args_names_have(const struct args_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->v[i], name) == 0)
+			return true;
+	return false;
+}
+
+static bool
+add_name(
+    struct args_names *names, const char *command, const char *s, size_t len)
+{
+	char name[256];
+
+	if (jid_domain_ascii(name, sizeof(name), s, len) < 0 ||
+	    name[0] == '[') {
+		args_misused(
+		    command, "\"%.*s\" is not a domain name", (int)len, s);
+		return false;
+	}
+	if (args_names_have(names, name))
+		return true;
+	if (names->count == ARGS_NAMES_MAX) {
+		args_misused(
+		    command, "more than %d names of a kind", ARGS_NAMES_MAX);
+		return false;
+	}
+	memcpy(names->v[names->count++], name, sizeof(name));
+	return true;
+}
+
+bool
+args_names_add(struct args_names *names, const char *command, const char *list)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		if (!add_name(names, command, list, len))
+			return false;
+		if (list[len] == '\0')
+			return true;
+		list += len + 1;
+	}
+}
+
+bool
+args_number(uint32_t *out, const char *command, const char *what,
+    const char *text, uint32_t min, uint32_t max)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
+	    n < min || n > max) {
+		args_misused(command,
+		    "%s: \"%s\" is not a number from %u to %u", what, text,
+		    (unsigned)min, (unsigned)max);
+		return false;
+	}
+	*out = (uint32_t)n;
+	return true;
+}
+
+bool
+args_word(int *out, const char *command, const char *what, const char *text,
+    const char *const *words, size_t count)
+{
+	char all[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*out = (int)i;
+			return true;
+		}
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
+		    i == 0 ? "" : ", ", words[i]);
+		if (len >= sizeof(all))
+			len = sizeof(all) - 1;
+	}
+	args_misused(command, "%s: \"%s\" is none of %s", what, text, all);
+	return false;
+}
+
+static void
+help_verbs(
+    FILE *f, const struct args_verb *verbs, size_t count, const char *name)
+{
+	fprintf(f, "usage: sallyport %s", name);
+	for (size_t i = 0; i < count; i++)
+		fprintf(f, "%s%s", i == 0 ? " " : "|", verbs[i].name);
+	fputs(" [OPTION]...\n\n", f);
+	for (size_t i = 0; i < count; i++)
+		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].what);
+	fprintf(f, "\nsallyport %s %s --help tells the options.\n", name,
+	    verbs[0].name);
+}
+
+enum command_exit
+args_verbs(const struct args_verb *verbs, size_t count,
+    const struct command_opts *opts, int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < count; i++)
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(opts, argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+		help_verbs(stdout, verbs, count, argv[0]);
+		return COMMAND_OK;
+	}
+	if (argc > 1)
+		fprintf(stderr, "sallyport: %s: \"%s\" is not known\n", argv[0],
+		    argv[1]);
+	help_verbs(stderr, verbs, count, argv[0]);
+	return COMMAND_USAGE;
+}

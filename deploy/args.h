@@ -1,0 +1,68 @@
+/*
+ * args - the options of a sub-command that has its own.
+ *
+ * A sub-command has a table of options, and one function that is called for
+ * each option met.  --help and --json are understood everywhere.  What is
+ * wrong is told to standard error, with the sub-command's full name.
+ */
+#ifndef DEPLOY_ARGS_H
+#define DEPLOY_ARGS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deploy/command.h"
+
+enum { ARGS_NAMES_MAX = 256 };
+
+/* Domain names in comparable form, each once. */
+struct args_names {
+	char v[ARGS_NAMES_MAX][256];
+	size_t count;
+};
+
+struct args {
+	const char *name; /* "dns plan" */
+	const char *help; /* the whole text of --help */
+	const struct option *options;
+	/* c is the option's val.  False after telling what is wrong. */
+	bool (*take)(void *arg, int c, const char *value);
+	void *arg;
+	/* Set by args_read(). */
+	bool json;
+	char **rest; /* arguments that are no options */
+	int rest_count;
+};
+
+/* -1 to go on, else the exit status.  json starts as the program's. */
+int args_read(
+    struct args *a, const struct command_opts *opts, int argc, char **argv);
+/* "sallyport: dns plan: ..." with a hint to --help; COMMAND_USAGE. */
+enum command_exit args_misused(const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Adds the names of a list with commas.  False (told) when one is no domain
+ * name or there are too many. */
+bool
+args_names_add(struct args_names *names, const char *command, const char *list);
+bool args_names_have(const struct args_names *names, const char *name);
+/* A decimal number between min and max; false (told) else. */
+bool args_number(uint32_t *out, const char *command, const char *what,
+    const char *text, uint32_t min, uint32_t max);
+/* One of count words; false (told, with all of them) else. */
+bool args_word(int *out, const char *command, const char *what,
+    const char *text, const char *const *words, size_t count);
+
+/* A group's second word: "plan" of "dns plan". */
+struct args_verb {
+	const char *name;
+	const char *what;
+	command_fn *run;
+};
+/* Runs the verb that argv[1] names, or helps. */
+enum command_exit args_verbs(const struct args_verb *verbs, size_t count,
+    const struct command_opts *opts, int argc, char **argv);
+
+#endif
