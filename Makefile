@@ -154,6 +154,7 @@ check:
 	@$(MAKE) -s SANITIZE=1 unit
 	@$(MAKE) -s scenario
 	@$(MAKE) -s SANITIZE=1 scenario
+	@$(MAKE) -s fuzz-short
 	@$(MAKE) -s $(JOBS) lint
 
 # TESTS="-k restart" picks some.  Each file goes to one of SIDE_BY_SIDE
@@ -208,27 +209,45 @@ format:
 # tests/fuzz/fuzz_<what>.c; seeds in tests/fuzz/corpus/<what>/, what is found
 # beyond them stays in build/fuzz.
 
+# make fuzz takes FUZZ_SECONDS a target; fuzz-short, which is part of make check,
+# a fixed number of runs from a fixed seed.
 FUZZ_SECONDS ?= 20
+FUZZ_SHORT_RUNS := 3000
+FUZZ_FLAGS := -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=0
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-.PHONY: fuzz fuzz-build fuzz-run
+.PHONY: fuzz fuzz-short fuzz-build fuzz-run fuzz-run-short
 fuzz:
 	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-build
 	@$(MAKE) -s FUZZ=1 fuzz-run
+fuzz-short:
+	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-build
+	@$(MAKE) -s FUZZ=1 fuzz-run-short
 fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
 		$(LIB_GATEWAY) $(LIB_PROTO) $(LIB_COMMON)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
 		$(LIBS_GATEWAY)
+# The dictionaries libFuzzer recommends at the end are of no use to anybody.
 fuzz-run: fuzz-build
 	@set -e; for f in $(FUZZERS); do \
 		echo "== $$f, $(FUZZ_SECONDS) s"; \
 		mkdir -p $(BUILD)/corpus/$$f tests/fuzz/corpus/$$f; \
-		$(BUILD)/bin/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
-			-timeout=5 -rss_limit_mb=1024 -verbosity=0 \
-			-print_final_stats=0 \
+		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) \
+			-max_total_time=$(FUZZ_SECONDS) \
 			-artifact_prefix=$(BUILD)/found-$$f- \
-			$(BUILD)/corpus/$$f tests/fuzz/corpus/$$f; \
+			$(BUILD)/corpus/$$f tests/fuzz/corpus/$$f \
+			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
+	done
+fuzz-run-short: fuzz-build
+	@set -e; for f in $(FUZZERS); do \
+		rm -rf $(BUILD)/short/$$f; mkdir -p $(BUILD)/short/$$f; \
+		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) -seed=1 \
+			-runs=$(FUZZ_SHORT_RUNS) \
+			-artifact_prefix=$(BUILD)/found-$$f- \
+			$(BUILD)/short/$$f tests/fuzz/corpus/$$f \
+			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
+		echo "fuzz $$f: $(FUZZ_SHORT_RUNS) runs, nothing found"; \
 	done
 
 # --- installation ------------------------------------------------------
