@@ -200,6 +200,9 @@ class RawServer:
                                 more="id='s1' ")
                   + f"<stream:features>{features}</stream:features>")
 
+    def proceed(self, wire):
+        wire.send(PROCEED)
+
     def _serve(self, sock):
         wire = Wire(sock)
         self.wires.append(wire)
@@ -207,7 +210,7 @@ class RawServer:
             self._header(wire, STARTTLS.replace("/>", "><required/>"
                                                 "</starttls>"))
             wire.until(r"<starttls[^>]*(/>|>\s*</starttls>)")
-            wire.send(PROCEED)
+            self.proceed(wire)
             sock.settimeout(10)
             wire.sock = self.context.wrap_socket(sock, server_side=True)
             wire.seen = ""
