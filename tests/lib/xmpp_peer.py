@@ -160,6 +160,10 @@ class RawServer:
         self.address = address
         self.port = port
         self.on_stanza = on_stanza
+        # What tests turn before the start: a stage from which on nothing is
+        # answered; whether the open stream is never read.
+        self.silent_at = None
+        self.deaf = False
         self.journal = Journal(domain)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(leaf.certificate, leaf.key)
@@ -171,6 +175,9 @@ class RawServer:
 
     def start(self):
         self.listener = socket.create_server((self.address, self.port))
+        if self.deaf:       # the kernel reads little in its stead
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                     4096)
         threading.Thread(target=self._accept, daemon=True).start()
         self.run.on_close(self.stop)
         return self
@@ -203,23 +210,36 @@ class RawServer:
     def proceed(self, wire):
         wire.send(PROCEED)
 
+    def _falls_silent(self, wire, stage):
+        """The rest of the connection, if it is to end there: heard, but
+        without an answer."""
+        if self.silent_at == stage:
+            wire.until("(?!)", 3600)
+
     def _serve(self, sock):
         wire = Wire(sock)
         self.wires.append(wire)
         try:
+            self._falls_silent(wire, "accepted")
             self._header(wire, STARTTLS.replace("/>", "><required/>"
                                                 "</starttls>"))
             wire.until(r"<starttls[^>]*(/>|>\s*</starttls>)")
+            self._falls_silent(wire, "starttls")
             self.proceed(wire)
             sock.settimeout(10)
             wire.sock = self.context.wrap_socket(sock, server_side=True)
             wire.seen = ""
+            self._falls_silent(wire, "tls")
             self._header(wire, f"<mechanisms xmlns='{SASL}'>"
                          "<mechanism>EXTERNAL</mechanism></mechanisms>")
             wire.until(r"<auth[^>]*>[^<]*</auth>")
+            self._falls_silent(wire, "auth")
             wire.send(f"<success xmlns='{SASL}'/>")
+            self._falls_silent(wire, "success")
             self._header(wire, "")
             self.journal.add("stream", wire=wire)
+            while self.deaf and not wire.closed:
+                time.sleep(0.05)
             while True:
                 text = wire.until(
                     r"<(message|presence|iq)\b[^>]*?"
