@@ -287,3 +287,169 @@ def test_a_peer_without_the_pools_certificate_is_not_served(
         conn = stranger.connect(rude.gateway)
         # TLS 1.3 tells a client of its refusal with the first read.
         stranger.negotiate(conn, timeout=3)
+
+
+# --- front ends that fail in the middle ------------------------------------
+
+@pytest.fixture
+def guest(rude):
+    """Somebody at the partner who has no chat yet."""
+    from conftest import visitor
+    name = f"g{sip.token(4)}"
+    rude.prosody.register(name, "partner.example")
+    yield from visitor(rude, f"{name}@partner.example")
+
+
+def requests_of(front_end, guest, method):
+    return front_end.journal.all(
+        "request", method=method,
+        request=lambda r: guest.jid in r.get("From"))
+
+
+def test_a_client_that_never_answers_a_message_is_reported_once(
+        rude, front_end, guest):
+    """What waits behind it is told as well, and later ones are tried anew."""
+    guest.send(ANNA, "taken")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"taken")
+    front_end.script["MESSAGE"] = lambda message, conn: None
+    begin = time.monotonic()
+    ids = [guest.send(ANNA, text) for text in ("lost", "behind it")]
+    for id in ids:
+        assert guest.error(id=id, timeout=15).condition == \
+            "remote-server-timeout"
+    assert time.monotonic() - begin < 7
+    front_end.script.clear()
+    guest.send(ANNA, "found")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"found")
+    time.sleep(0.3)
+    assert len(guest.journal.all("error")) == 2
+    assert len([e for e in requests_of(front_end, guest, "MESSAGE")
+                if e.request.body == b"lost"]) == 1
+
+
+def test_a_pool_that_hangs_up_instead_of_answering_a_message(
+        front_end, guest, line):
+    """It goes once more, in a new chat over another connection."""
+    guest.send(ANNA, "taken")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"taken")
+
+    def on_message(message, conn):
+        del front_end.script["MESSAGE"]
+        conn.abort()
+
+    front_end.script["MESSAGE"] = on_message
+    guest.send(ANNA, "in the middle")
+    for _ in range(2):
+        front_end.journal.wait("request", method="MESSAGE",
+                               request=lambda r: r.body == b"in the middle")
+    guest.send(ANNA, "and on")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"and on")
+    assert len(requests_of(front_end, guest, "INVITE")) == 2
+    assert not guest.journal.all("error")
+
+
+def test_a_pool_that_always_hangs_up_is_reported_once(
+        rude, front_end, guest, line):
+    front_end.script["MESSAGE"] = lambda message, conn: conn.abort()
+    id = guest.send(ANNA, "in the middle")
+    assert guest.error(id=id, timeout=15).condition == \
+        "remote-server-timeout"
+    front_end.script.clear()
+    better = front_end.connect(rude.gateway)
+    guest.send(ANNA, "better now?")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"better now?")
+    assert len(guest.journal.all("error")) == 1
+    front_end.drop(better)
+
+
+def test_a_pool_that_hangs_up_on_its_own_request(
+        rude, rude_bo, front_end, line):
+    """The message goes its way; the dialog goes on over another one."""
+    handles = rude.gateway.handles()
+    other = front_end.connect(rude.gateway)
+    invite, response = chat(front_end, other)
+    front_end.write(other, front_end.follow(
+        other, invite, response, "MESSAGE", 2, b"cut off", TEXT))
+    front_end.drop(other)
+    rude_bo.message(body="cut off")
+    assert front_end.transact(line, front_end.follow(
+        line, invite, response, "MESSAGE", 3, b"and on", TEXT)
+    ).status == 200
+    rude_bo.message(body="and on")
+    assert len(rude_bo.journal.all("message", body="cut off")) == 1
+    bye(front_end, line, invite, response)
+    rude.gateway.await_handles(handles)
+
+
+def test_a_pool_that_hangs_up_between_invite_and_ack(
+        rude, rude_bo, front_end, line):
+    """An INVITE whose caller is gone leaves nothing that hinders a new one."""
+    handles = rude.gateway.handles()
+    for _ in range(5):
+        other = front_end.connect(rude.gateway)
+        front_end.write(other, front_end.invite(other, ANNA, BO))
+        front_end.drop(other)
+    invite, response = chat(front_end, line)
+    assert front_end.transact(line, front_end.follow(
+        line, invite, response, "MESSAGE", 2, b"the sixth", TEXT)
+    ).status == 200
+    rude_bo.message(body="the sixth")
+    bye(front_end, line, invite, response)
+    rude.gateway.await_handles(handles)
+
+
+# --- messages without a dialog ---------------------------------------------
+
+def page(front_end, line, to=BO, body=b"a page", headers=TEXT, user=ANNA):
+    """A MESSAGE of an application that keeps no dialog: no tag in To."""
+    host, port = line.local
+    return front_end.transact(line, sip.Message(
+        f"MESSAGE sip:{to} SIP/2.0", [
+            ("Via", f"SIP/2.0/TLS {host}:{port};branch={sip.branch()}"),
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:{user}>;tag={sip.token(4)}"),
+            ("To", f"<sip:{to}>"), ("Call-ID", sip.token()),
+            ("CSeq", "1 MESSAGE"), *headers], body))
+
+
+def test_a_message_without_a_dialog_is_delivered(rude_bo, front_end, line):
+    response = page(front_end, line, body="a page, Straße".encode())
+    assert response.status == 200
+    assert not response.get("Contact") and not response.get("Record-Route")
+    rude_bo.message(body="a page, Straße", sender=lambda s:
+                    s.startswith(ANNA))
+
+
+@pytest.mark.parametrize("to, body, headers, user, statuses", [
+    ("nobody@partner.example", b"x", TEXT, ANNA, (404, 480)),
+    ("eve@stranger.example", b"x", TEXT, ANNA, (403, 404)),
+    (BO, b"x", TEXT, "olaf@contoso.example", (403,)),
+    (BO, b"x", TEXT, "mallory@partner.example", (403,)),
+    ("partner.example", b"x", TEXT, ANNA, (404,)),
+    (BO, b"GIF89a", [("Content-Type", "image/gif")], ANNA, (415,)),
+    (BO, b"x" * 65537, TEXT, ANNA, (413,)),
+], ids=["unknown", "unlisted", "not-permitted", "foreign-sender", "no-user",
+        "image", "too-long"])
+def test_a_message_without_a_dialog_is_refused_for_its_own_reason(
+        rude_bo, front_end, line, to, body, headers, user, statuses):
+    response = page(front_end, line, to, body, headers, user)
+    assert response.status in statuses
+    assert page(front_end, line, body=b"the next page").status == 200
+    rude_bo.message(body="the next page")
+
+
+def test_messages_without_a_dialog_leave_no_chat_behind(
+        front_end, line, guest):
+    """The partner's answer opens one, with an INVITE to the pool."""
+    for text in ("call me", "please"):
+        assert page(front_end, line, guest.jid, text.encode()).status == 200
+        guest.message(body=text)
+    guest.send(ANNA, "calling")
+    front_end.journal.wait("request", method="MESSAGE",
+                           request=lambda r: r.body == b"calling")
+    assert len(requests_of(front_end, guest, "INVITE")) == 1
