@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/control_level.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -26,12 +27,30 @@ on_keeper_gone(int rc, void *arg)
 }
 
 static void
+set_level(const struct keeper_blob *blobs)
+{
+	struct control_level level;
+	char why[128];
+	struct log log;
+
+	log_init(&log, "child");
+	if (keeper_wire_level(&level, blobs, why, sizeof(why)) < 0 ||
+	    control_level_apply(&level) < 0)
+		log_error(&log, "log-level-refused", "reason=%s", why);
+}
+
+static void
 on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
     void *arg)
 {
 	struct child *c = arg;
 
-	c->opts.on_message(type, blobs, fd, c->arg);
+	if (type == KW_BEAT)
+		(void)keeper_link_send(c->link, KW_ALIVE, NULL, 0, -1);
+	else if (type == KW_LEVEL)
+		set_level(blobs);
+	else
+		c->opts.on_message(type, blobs, fd, c->arg);
 }
 
 static void
@@ -52,8 +71,9 @@ set_signals(struct child *c)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	/* A keeper that is killed takes us along. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* A keeper that is killed takes us along, and at once: the next one
+	 * wants the ports. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rc = uv_signal_init(&c->loop, &c->term);
 	if (rc < 0)
 		return rc;

@@ -2,6 +2,9 @@
  * child - what the streams and the resolver process have in common: loop,
  * clock, the link to the keeper, signals, and an end in order.
  *
+ * Signs of life and log levels are answered here; everything else the keeper
+ * says goes to the owner.
+ *
  * The terminal's SIGINT and SIGHUP are the keeper's business and ignored here.
  * The process stops on SIGTERM, when the keeper says so, and when the keeper
  * is gone.

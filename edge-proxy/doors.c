@@ -165,6 +165,12 @@ doors_are_open(const struct doors *d)
 	return !list_empty(&d->open);
 }
 
+const struct sockaddr_storage *
+doors_address(const struct doors *d, size_t i)
+{
+	return i < d->count ? &d->listen[i] : NULL;
+}
+
 static void
 on_turned_away(uv_handle_t *h)
 {

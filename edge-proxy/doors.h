@@ -37,6 +37,8 @@ int doors_open(struct doors *d, char *why, size_t size);
 /* The kernel refuses connections from now on. */
 void doors_close(struct doors *d);
 bool doors_are_open(const struct doors *d);
+/* The i-th address it has; NULL behind the last. */
+const struct sockaddr_storage *doors_address(const struct doors *d, size_t i);
 
 /* Accepts the pending connection and closes it. */
 void doors_turn_away(uv_stream_t *listener);

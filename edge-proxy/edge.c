@@ -10,7 +10,7 @@
  * (hosting_open).  A gateway is absent when its channel has been down for the
  * grace time, or when it has said that it drains.
  */
-#include "edge-proxy/edge.h"
+#include "edge-proxy/edge_impl.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -22,13 +22,10 @@
 #include <openssl/sha.h>
 
 #include "common/buf.h"
-#include "common/clock.h"
 #include "common/err.h"
-#include "common/list.h"
-#include "common/log.h"
+#include "common/failures.h"
 #include "common/random.h"
 #include "edge-proxy/doors.h"
-#include "edge-proxy/edge_conf.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
 #include "edge-proxy/inward.h"
@@ -41,14 +38,12 @@
 
 enum {
 	STATS_MS = 10000,
-	DRAIN_MS = 2000,      /* for what is under way when we stop */
+	DRAIN_MS = 5000, /* for what is under way when we stop */
+	DRAIN_STEP_MS = 50,
 	RETRY_OPEN_MS = 5000, /* until the doors are tried again */
 	STRANGERS_MAX = 256,  /* inbound streams not authenticated yet */
-	PER_ADDRESS_MAX = 128,
-	STREAM_NODE_MAX = 38 /* of our name in the name of a stream */
+	PER_ADDRESS_MAX = 128
 };
-
-enum stage { RUNNING, DRAINING, LEAVING, CLOSING };
 
 static const struct {
 	const char *name;
@@ -58,54 +53,6 @@ static const struct {
 	[DRAINING] = { "draining", 1u << LEAVING },
 	[LEAVING] = { "leaving", 1u << CLOSING },
 	[CLOSING] = { "closing", 0 },
-};
-
-/* What the edge knows of a gateway beside its channel. */
-struct book {
-	struct list all;
-	struct edge *edge;
-	char node[256];
-	char boot[65]; /* of the gateway, as last met */
-	size_t fenced; /* as last told */
-	struct clock_timer grace;
-};
-
-/* One inbound stream. */
-struct visitor {
-	struct list all;
-	struct edge *edge;
-	struct s2s_in *s2s;
-	struct inward_stream *inward;
-};
-
-struct edge_counters {
-	uint64_t accepted, turned_away;
-	uint64_t in_up, in_failed, out_up, out_failed;
-};
-
-struct edge {
-	struct edge_opts opts;
-	char node[256];
-	char boot[33];
-	char stream_prefix[STREAM_NODE_MAX + 10]; /* ".", 8 of boot, NUL */
-	uint64_t stream_number;
-	uint32_t grace_ms;
-	enum stage stage;
-	bool failed; /* edge_open() did not succeed */
-
-	struct hosting *hosting;
-	struct doors *doors;
-	struct inner_listener *inner;
-	struct routes *routes;
-	struct inward *inward;
-	struct outward *outward;
-	struct list visitors;
-	size_t visitor_count;
-	struct list books;
-
-	struct clock_timer stats, stopping, reopen;
-	struct edge_counters counters;
-	struct log log;
 };
 
 /* --- telling the gateways ----------------------------------------------- */
@@ -202,6 +149,34 @@ report(struct edge *e, enum stream_event ev, const struct stream_info *info)
 		inner_listener_each(e->inner, report_to, &r);
 }
 
+/* What an operator will ask for: why partners do not connect, or are not
+ * reached. */
+static void
+keep_failure(
+    struct edge *e, enum stream_event ev, const struct stream_info *info)
+{
+	static const struct stream_pair nobody = { "", "" };
+	size_t count = info->pair_count > 0 ? info->pair_count : 1;
+	const struct stream_pair *pairs =
+	    info->pair_count > 0 ? info->pairs : &nobody;
+	struct failure what = {
+		.direction = stream_direction_str(info->direction),
+		.peer = info->peer != NULL ? info->peer : "",
+		.reason = info->reason != NULL ? info->reason : "",
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		what.local = pairs[i].local;
+		what.remote = pairs[i].remote;
+		if (ev == STREAM_UP || ev == STREAM_UPDATE)
+			failures_clear(e->failures, what.direction, what.local,
+			    what.remote);
+		else if (ev == STREAM_FAILED)
+			failures_note(
+			    e->failures, &what, clock_now_ms(e->opts.clock));
+	}
+}
+
 /* The gateway and what there is to tell it. */
 struct audience {
 	struct edge *edge;
@@ -235,41 +210,13 @@ report_all(struct edge *e, struct gateway *g)
 	routes_each_stream(e->routes, report_live, &a);
 }
 
-static json_t *
-make_stats(const struct edge *e)
-{
-	const struct inward_counters *in = inward_counters(e->inward);
-	const struct outward_counters *out = outward_counters(e->outward);
-	const struct edge_counters *c = &e->counters;
-
-#define N(x) ((json_int_t)(x))
-	return json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:b},"
-			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I},"
-			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
-	    "streams", "inbound", N(e->visitor_count), "accepted",
-	    N(c->accepted), "turned_away", N(c->turned_away), "in_up",
-	    N(c->in_up), "in_failed", N(c->in_failed), "out_failed",
-	    N(c->out_failed), "listening", doors_are_open(e->doors), "inward",
-	    "stanzas", N(in->stanzas), "sent", N(in->sent), "delivered",
-	    N(in->delivered), "failed", N(in->failed), "timed_out",
-	    N(in->timed_out), "refused", N(in->refused), "answered",
-	    N(in->answered), "dropped", N(in->dropped), "paused", N(in->paused),
-	    "under_way", N(inward_under_way(e->inward)), "outward", "stanzas",
-	    N(out->stanzas), "delivered", N(out->delivered), "failed",
-	    N(out->failed), "timed_out", N(out->timed_out), "refused",
-	    N(out->refused), "probes", N(out->probes), "under_way",
-	    N(outward_under_way(e->outward)), "unsettled",
-	    N(routes_unsettled(e->routes)));
-#undef N
-}
-
 static void
 tell_stats(struct gateway *g, void *arg)
 {
 	struct edge *e = arg;
 
 	if (channel_is_up(gateway_channel(g)))
-		tell(e, g, FRAME_STATS, make_stats(e));
+		tell(e, g, FRAME_STATS, edge_status_counters(e));
 }
 
 static void
@@ -330,7 +277,9 @@ settle_doors(struct edge *e)
 	}
 	if (doors_are_open(e->doors))
 		return;
+	e->doors_why[0] = '\0';
 	if (doors_open(e->doors, why, sizeof(why)) < 0) {
+		snprintf(e->doors_why, sizeof(e->doors_why), "%s", why);
 		notice(e, "doors-failed", why);
 		clock_timer_start(&e->reopen, RETRY_OPEN_MS);
 		return;
@@ -423,8 +372,11 @@ on_stream_event(struct s2s_in *s, enum stream_event ev,
 	struct visitor *v = arg;
 	struct edge *e = v->edge;
 
-	if (ev == STREAM_UP)
+	if (ev == STREAM_UP) {
 		e->counters.in_up++;
+		v->up_ms = clock_now_ms(e->opts.clock);
+	}
+	keep_failure(e, ev, info);
 	report(e, ev, info);
 	if (ev == STREAM_UP && over_partner_limit(e, info))
 		s2s_in_close(
@@ -438,6 +390,7 @@ on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
 	struct visitor *v = arg;
 	int rc;
 
+	v->stanzas++;
 	rc = inward_take(v->inward, elem, from, to);
 	if (rc == 0)
 		return;
@@ -461,6 +414,8 @@ on_stream_end(
 	(void)s;
 	if (!was_up)
 		e->counters.in_failed++;
+	if (!was_up)
+		keep_failure(e, STREAM_FAILED, info);
 	report(e, was_up ? STREAM_DOWN : STREAM_FAILED, info);
 	free_visitor(v);
 	proceed(e);
@@ -557,8 +512,8 @@ on_window_open(void *stream, void *arg)
 	struct visitor *v = stream;
 	struct edge *e = arg;
 
-	/* Once we are stopping nothing new is taken. */
-	if (e->stage == RUNNING)
+	/* Before the end nothing new is taken. */
+	if (e->stage == RUNNING || (e->stage == DRAINING && !e->deaf))
 		s2s_in_resume(v->s2s);
 }
 
@@ -590,6 +545,7 @@ on_route_event(enum stream_event ev, const struct stream_info *info, void *arg)
 		e->counters.out_up++;
 	else if (ev == STREAM_FAILED)
 		e->counters.out_failed++;
+	keep_failure(e, ev, info);
 	report(e, ev, info);
 }
 
@@ -621,8 +577,8 @@ on_grace_over(struct clock_timer *t, void *arg)
 	hosting_set_absent(b->edge->hosting, b->node, true);
 }
 
-static struct book *
-find_book(struct edge *e, const char *node)
+struct book *
+edge_find_book(const struct edge *e, const char *node)
 {
 	LIST_FOREACH (it, &e->books) {
 		struct book *b = list_entry(it, struct book, all);
@@ -636,7 +592,7 @@ find_book(struct edge *e, const char *node)
 static struct book *
 need_book(struct edge *e, const char *node)
 {
-	struct book *b = find_book(e, node);
+	struct book *b = edge_find_book(e, node);
 
 	if (b != NULL)
 		return b;
@@ -668,6 +624,7 @@ on_gateway_up(struct gateway *g, bool resumed, void *arg)
 	(void)resumed;
 	if (b != NULL) {
 		clock_timer_stop(&b->grace);
+		b->since_ms = clock_now_ms(e->opts.clock);
 		if (b->boot[0] != '\0' &&
 		    strcmp(b->boot, channel_peer_boot(ch)) != 0)
 			routes_forget_pings(e->routes, b->node);
@@ -682,8 +639,10 @@ static void
 on_gateway_down(struct gateway *g, void *arg)
 {
 	struct edge *e = arg;
-	struct book *b = find_book(e, gateway_node(g));
+	struct book *b = edge_find_book(e, gateway_node(g));
 
+	if (b != NULL)
+		b->since_ms = clock_now_ms(e->opts.clock);
 	if (b != NULL && e->stage == RUNNING)
 		clock_timer_start(&b->grace, e->grace_ms);
 	inward_channels_changed(e->inward);
@@ -694,7 +653,7 @@ static void
 on_gateway_removed(struct gateway *g, void *arg)
 {
 	struct edge *e = arg;
-	struct book *b = find_book(e, gateway_node(g));
+	struct book *b = edge_find_book(e, gateway_node(g));
 
 	inward_forget(e->inward, gateway_channel(g));
 	outward_forget(e->outward, gateway_channel(g));
@@ -776,7 +735,7 @@ on_gateway_control(struct gateway *g, const struct frame *f, void *arg)
 		break;
 	case FRAME_DRAIN:
 		log_info(&e->log, "gateway-drains", "node=%s", gateway_node(g));
-		b = find_book(e, gateway_node(g));
+		b = edge_find_book(e, gateway_node(g));
 		if (b != NULL)
 			clock_timer_stop(&b->grace);
 		hosting_set_absent(e->hosting, gateway_node(g), true);
@@ -808,19 +767,35 @@ static const struct inner_events inner_events = {
 
 /* --- hosting ------------------------------------------------------------ */
 
+/* Two gateways claim one domain: both of them, and the log here, are told. */
+static void
+notice_fenced(struct edge *e, const char *node)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text),
+	    "%s claims domains that another gateway holds with a higher "
+	    "epoch: it is not obeyed for them",
+	    node);
+	notice(e, "gateway-fenced", text);
+}
+
 /* Tells a gateway that it has lost domains to another, or got them back. */
 static void
 tell_fenced(struct gateway *g, void *arg)
 {
 	struct edge *e = arg;
-	struct book *b = find_book(e, gateway_node(g));
+	struct book *b = edge_find_book(e, gateway_node(g));
 	size_t fenced = hosting_fenced(e->hosting, gateway_node(g));
 	struct buf confirm;
 
-	if (b == NULL || b->fenced == fenced ||
-	    !channel_is_up(gateway_channel(g)))
+	if (b == NULL || b->fenced == fenced)
 		return;
+	if (fenced > b->fenced)
+		notice_fenced(e, gateway_node(g));
 	b->fenced = fenced;
+	if (!channel_is_up(gateway_channel(g)))
+		return;
 	buf_init(&confirm, FRAME_MAX);
 	if (hosting_confirm(e->hosting, gateway_node(g), &confirm) < 0 ||
 	    channel_send_control(gateway_channel(g), &confirm) < 0)
@@ -923,6 +898,7 @@ free_edge(struct edge *e)
 	LIST_FOREACH_SAFE (it, &e->books)
 		free_book(list_entry(it, struct book, all));
 	hosting_free(e->hosting);
+	failures_free(e->failures);
 	free(e);
 }
 
@@ -949,8 +925,15 @@ edge_open(
 	clock_timer_init(&e->stats, opts->clock, on_stats, e);
 	clock_timer_init(&e->stopping, opts->clock, on_stopping, e);
 	clock_timer_init(&e->reopen, opts->clock, on_reopen, e);
-	rc = hosting_new(&e->hosting);
+	e->started_ms = clock_now_ms(opts->clock);
+	memcpy(
+	    e->inner_listen, opts->conf->inner_listen, sizeof(e->inner_listen));
+	e->inner_listen_count = opts->conf->inner_listen_count;
+	rc = failures_new(&e->failures);
+	if (rc == 0)
+		rc = hosting_new(&e->hosting);
 	if (rc < 0) {
+		failures_free(e->failures);
 		free(e);
 		return rc;
 	}
@@ -999,6 +982,12 @@ edge_reload(struct edge *e, const struct edge_conf *conf, SSL_CTX *inner)
 	return rc;
 }
 
+const char *
+edge_stage_str(const struct edge *e)
+{
+	return stages[e->stage].name;
+}
+
 /* The only place that writes e->stage after the start. */
 static void
 set_stage(struct edge *e, enum stage to)
@@ -1032,15 +1021,24 @@ edge_stop(struct edge *e)
 	if (e->stage != RUNNING)
 		return;
 	set_stage(e, DRAINING);
-	clock_timer_start(&e->stopping, DRAIN_MS);
+	e->drain_until = clock_now_ms(e->opts.clock) + DRAIN_MS;
+	clock_timer_start(&e->stopping, 0);
 	clock_timer_stop(&e->stats);
 	inner_listener_each(e->inner, tell_drain, NULL);
 	settle_doors(e);
 	LIST_FOREACH (it, &e->books)
 		clock_timer_stop(&list_entry(it, struct book, all)->grace);
+}
+
+/* From now on partners write in vain, and their servers know it. */
+static void
+grow_deaf(struct edge *e)
+{
+	if (e->deaf)
+		return;
+	e->deaf = true;
 	LIST_FOREACH_SAFE (it, &e->visitors)
 		s2s_in_pause(list_entry(it, struct visitor, all)->s2s);
-	proceed(e);
 }
 
 /* Says goodbye to all partners. */
@@ -1062,10 +1060,6 @@ proceed(struct edge *e)
 		free_edge(e);
 		return;
 	}
-	if (e->stage == DRAINING && (!clock_timer_running(&e->stopping) ||
-					(inward_under_way(e->inward) == 0 &&
-					    routes_unsettled(e->routes) == 0)))
-		leave(e);
 	if (e->stage == LEAVING && list_empty(&e->visitors) &&
 	    e->routes == NULL) {
 		set_stage(e, CLOSING);
@@ -1082,14 +1076,26 @@ proceed(struct edge *e)
 	}
 }
 
+/* Draining.  Proof of what went out comes in by the streams of partners, so
+ * they are read until nothing waits for it any more, or half the time is over;
+ * then what has come in gets the rest of the time. */
 static void
 on_stopping(struct clock_timer *t, void *arg)
 {
 	struct edge *e = arg;
+	uint64_t now = clock_now_ms(e->opts.clock);
+	size_t in = inward_under_way(e->inward);
+	size_t out = routes_unsettled(e->routes);
 
-	(void)t;
-	if (e->stage == DRAINING)
+	if (out == 0 || now + DRAIN_MS / 2 >= e->drain_until)
+		grow_deaf(e);
+	if ((in > 0 || out > 0) && now < e->drain_until) {
+		clock_timer_start(t, DRAIN_STEP_MS);
+		return;
+	}
+	if (in > 0 || out > 0)
 		log_warn(&e->log, "drain-cut-short", "inward=%zu outward=%zu",
-		    inward_under_way(e->inward), routes_unsettled(e->routes));
+		    in, out);
+	leave(e);
 	proceed(e);
 }

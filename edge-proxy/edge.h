@@ -15,6 +15,7 @@
 #define EDGE_EDGE_H
 
 #include <stddef.h>
+#include <jansson.h>
 #include <uv.h>
 
 #include <openssl/ssl.h>
@@ -44,6 +45,9 @@ int edge_open(
  * time.  The node's name, the inner addresses and the source addresses stay
  * until a restart. */
 int edge_reload(struct edge *e, const struct edge_conf *conf, SSL_CTX *inner);
+/* For an operator: objects that are the caller's, or NULL without memory. */
+json_t *edge_status(struct edge *e);
+json_t *edge_status_streams(struct edge *e);
 /* Repeats are ignored. */
 void edge_stop(struct edge *e);
 

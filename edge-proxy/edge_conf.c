@@ -268,7 +268,7 @@ read_log(struct edge_conf *c, struct conf_obj *root)
 static void
 read_all(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
-	const char *user;
+	const char *user, *control;
 
 	conf_domain(root, "node", c->node, true);
 	read_external(c, nomem, root);
@@ -276,6 +276,11 @@ read_all(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 	read_resolver(c, nomem, root);
 	c->grace_ms =
 	    (uint32_t)conf_int(root, "grace_seconds", 30, 0, 86400) * 1000;
+	control = conf_string(root, "control", "");
+	if (strlen(control) >= sizeof(c->control))
+		conf_fail(root, "control", "longer than %zu characters",
+		    sizeof(c->control) - 1);
+	snprintf(c->control, sizeof(c->control), "%s", control);
 	user = conf_string(root, "user", "");
 	if (strlen(user) >= sizeof(c->user))
 		conf_fail(root, "user", "is too long");
@@ -468,4 +473,54 @@ edge_conf_apply_log(const struct edge_conf *c)
 	for (size_t i = 0; i < c->level_count; i++)
 		(void)log_set_level(c->levels[i].component, c->levels[i].level);
 	log_set_bodies(c->bodies);
+}
+
+/* --- reloads ------------------------------------------------------------- */
+
+struct keeping {
+	json_t *names;
+	bool failed;
+};
+
+/* Members are plain bytes, zero where not in use. */
+static void
+keep(struct keeping *k, const char *name, void *fresh, const void *now,
+    size_t size)
+{
+	size_t last = json_array_size(k->names);
+
+	if (memcmp(fresh, now, size) == 0)
+		return;
+	memcpy(fresh, now, size);
+	/* Members of one name stand together. */
+	if (last > 0 &&
+	    strcmp(json_string_value(json_array_get(k->names, last - 1)),
+		name) == 0)
+		return;
+	if (json_array_append_new(k->names, json_string(name)) < 0)
+		k->failed = true;
+}
+
+json_t *
+edge_conf_keep(struct edge_conf *fresh, const struct edge_conf *now)
+{
+	struct keeping k = { .names = json_array() };
+
+	if (k.names == NULL)
+		return NULL;
+#define KEEP(name, member)                                                     \
+	keep(&k, name, &fresh->member, &now->member, sizeof(fresh->member))
+	KEEP("node", node);
+	KEEP("external.outgoing", outgoing4);
+	KEEP("external.outgoing", outgoing6);
+	KEEP("internal.listen", inner_listen_count);
+	KEEP("internal.listen", inner_listen);
+	KEEP("control", control);
+	KEEP("user", user);
+	KEEP("sandbox", sandbox);
+#undef KEEP
+	if (!k.failed)
+		return k.names;
+	json_decref(k.names);
+	return NULL;
 }

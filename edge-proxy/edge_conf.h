@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include <jansson.h>
+
 #include "common/log.h"
 
 enum {
@@ -64,7 +66,8 @@ struct edge_conf {
 	size_t anchor_count;
 
 	uint32_t grace_ms;
-	char user[64]; /* "" = stay who we are */
+	char control[108]; /* path of the control socket; "" = none */
+	char user[64];     /* "" = stay who we are */
 	bool sandbox;
 
 	enum log_level level;
@@ -90,6 +93,11 @@ void edge_conf_free(struct edge_conf *c);
 int edge_conf_read_file(char **out, size_t *len, const char *path);
 /* A trust anchor is a path, or else the text of a record. */
 bool edge_conf_anchor_is_file(const char *anchor);
+
+/* Puts back into fresh what a reload cannot change, as it is in now.  Returns
+ * the names of those members that differed ("internal.listen"), an array of
+ * the caller's, or NULL without memory. */
+json_t *edge_conf_keep(struct edge_conf *fresh, const struct edge_conf *now);
 
 /* Looks at every file the configuration names: certificates load, keys match,
  * trust holds certificates, anchors can be read, the user exists. */

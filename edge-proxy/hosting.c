@@ -352,22 +352,51 @@ fail:
 	return rc;
 }
 
+/* Two arrays: what the node holds of its domains, and what it lost. */
 static int
-confirm_node(const struct hosting *h, const struct node *n, struct buf *out)
+sort_domains(
+    const struct hosting *h, const struct node *n, json_t *held, json_t *fenced)
 {
-	json_t *fenced = json_array();
-	int rc = ERR_NOMEM;
-
-	if (fenced == NULL)
-		return rc;
 	for (size_t i = 0; i < n->generation->hosted_count; i++) {
 		const char *domain = n->generation->hosted[i];
 
-		if (owner_of(h, domain) == n)
-			continue;
-		if (json_array_append_new(fenced, json_string(domain)) < 0)
-			goto fail;
+		if (json_array_append_new(
+			owner_of(h, domain) == n ? held : fenced,
+			json_string(domain)) < 0)
+			return ERR_NOMEM;
 	}
+	return 0;
+}
+
+json_t *
+hosting_describe(const struct hosting *h, const char *node)
+{
+	const struct node *n = find_node(h, node);
+	json_t *held, *fenced;
+
+	if (n == NULL)
+		return NULL;
+	held = json_array();
+	fenced = json_array();
+	if (sort_domains(h, n, held, fenced) < 0) {
+		json_decref(held);
+		json_decref(fenced);
+		return NULL;
+	}
+	return json_pack("{s:I, s:I, s:o, s:o}", "epoch", (json_int_t)n->epoch,
+	    "generation", (json_int_t)n->generation->counter, "domains", held,
+	    "fenced", fenced);
+}
+
+static int
+confirm_node(const struct hosting *h, const struct node *n, struct buf *out)
+{
+	json_t *held = json_array(), *fenced = json_array();
+	int rc;
+
+	rc = sort_domains(h, n, held, fenced);
+	if (rc < 0)
+		goto fail;
 	if (json_array_size(fenced) > 0)
 		rc = write_confirm(out, "fenced",
 		    "another gateway with a higher epoch holds the domain",
@@ -375,6 +404,7 @@ confirm_node(const struct hosting *h, const struct node *n, struct buf *out)
 	else
 		rc = write_confirm(out, "ok", NULL, n->generation, fenced);
 fail:
+	json_decref(held);
 	json_decref(fenced);
 	return rc;
 }

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "proto/negotiation.h"
 
 struct hosting;
@@ -87,6 +89,9 @@ int hosting_apply(struct hosting *h, const char *node, const char *store,
 /* How many of its domains the node lost to a higher epoch; that can change
  * whenever another node's configuration does. */
 size_t hosting_fenced(const struct hosting *h, const char *node);
+/* For an operator: {epoch, generation, domains, fenced} of the node, or NULL
+ * when it has no configuration here. */
+json_t *hosting_describe(const struct hosting *h, const char *node);
 /* The confirm frame for what is in force of the node.  ERR_NOT_FOUND, ERR_NOMEM.
  */
 int

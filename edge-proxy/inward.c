@@ -338,6 +338,12 @@ inward_forget(struct inward *in, const struct channel *ch)
 }
 
 size_t
+inward_stream_pending(const struct inward_stream *s)
+{
+	return s->count;
+}
+
+size_t
 inward_under_way(const struct inward *in)
 {
 	return in->under_way;

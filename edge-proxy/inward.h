@@ -89,6 +89,8 @@ void inward_channels_changed(struct inward *in);
 /* The channel is about to be freed: what it has of ours is bounced. */
 void inward_forget(struct inward *in, const struct channel *ch);
 
+/* Stanzas that came on it and have no result yet. */
+size_t inward_stream_pending(const struct inward_stream *s);
 size_t inward_under_way(const struct inward *in);
 const struct inward_counters *inward_counters(const struct inward *in);
 

@@ -14,6 +14,7 @@
  * then the resolver.  Who does not end in time is killed.
  */
 #include "edge-proxy/keeper.h"
+#include "edge-proxy/keeper_impl.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,12 +27,8 @@
 #include <openssl/crypto.h>
 #include <uv.h>
 
-#include "common/clock.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "common/service.h"
-#include "edge-proxy/edge_conf.h"
-#include "edge-proxy/keeper_wire.h"
 #include "edge-proxy/sandbox.h"
 
 enum {
@@ -41,38 +38,7 @@ enum {
 	STOP_MS = 15000    /* for streams to end; the resolver gets it too */
 };
 
-enum role { STREAMS, RESOLVER, ROLES };
-
-struct proc {
-	struct keeper *keeper;
-	enum role role;
-	uv_process_t process;
-	struct keeper_link *link; /* NULL while not running */
-	bool running;
-	bool ready;
-	uint64_t started_ms;
-	uint64_t pause_ms;
-};
-
-struct keeper {
-	const char *path;
-	uv_loop_t loop;
-	struct clock *clock;
-	struct edge_conf *conf;
-	char *text; /* of conf */
-	struct proc procs[ROLES];
-	struct clock_timer revive, kill;
-	uv_signal_t signals[3];
-	bool was_ready;
-	bool stopping;
-	bool finished;
-	int status;
-	struct log log;
-};
-
 static const char *const role_names[] = { KEEPER_STREAMS, KEEPER_RESOLVER };
-
-static void stop(struct keeper *k, int status);
 
 /* --- handing down ------------------------------------------------------- */
 
@@ -115,25 +81,23 @@ send_files(struct keeper *k, enum keeper_message type, const char *const *paths,
 }
 
 static int
-send_conf(struct keeper *k, enum role role)
+send_conf(struct keeper *k, enum role role, const char *text)
 {
-	const struct keeper_blob text = { (const uint8_t *)k->text,
-		strlen(k->text) };
+	const struct keeper_blob blob = { (const uint8_t *)text, strlen(text) };
 
-	return keeper_link_send(k->procs[role].link, KW_CONF, &text, 1, -1);
+	return keeper_link_send(k->procs[role].link, KW_CONF, &blob, 1, -1);
 }
 
-/* Everything streams needs to begin or to go on with. */
-static int
-hand_to_streams(struct keeper *k)
+int
+keeper_hand_to_streams(
+    struct keeper *k, const struct edge_conf *c, const char *text)
 {
-	const struct edge_conf *c = k->conf;
 	const char *inner[] = { c->inner.certificate, c->inner.key,
 		c->inner_trust };
 	const char *trust[] = { c->trust };
 	int rc;
 
-	rc = send_conf(k, STREAMS);
+	rc = send_conf(k, STREAMS, text);
 	for (size_t i = 0; rc == 0 && i < c->certificate_count; i++) {
 		const char *pair[] = { c->certificates[i].certificate,
 			c->certificates[i].key };
@@ -150,10 +114,10 @@ hand_to_streams(struct keeper *k)
 	return rc;
 }
 
-static int
-hand_to_resolver(struct keeper *k)
+int
+keeper_hand_to_resolver(struct keeper *k)
 {
-	int rc = send_conf(k, RESOLVER);
+	int rc = send_conf(k, RESOLVER, k->text);
 
 	if (rc == 0)
 		rc = keeper_link_send(
@@ -187,6 +151,8 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	switch (type) {
 	case KW_READY:
 		p->ready = true;
+		if (p->role == STREAMS && keeper_operator_reloaded(k, NULL))
+			return;
 		log_debug(
 		    &k->log, "child-ready", "child=%s", role_names[p->role]);
 		all_ready(k);
@@ -195,10 +161,12 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 		snprintf(why, sizeof(why), "%.*s",
 		    (int)(blobs[0].len < 512 ? blobs[0].len : 512),
 		    (const char *)blobs[0].data);
+		if (p->role == STREAMS && keeper_operator_reloaded(k, why))
+			return;
 		log_error(&k->log, "child-refused", "child=%s reason=%s",
 		    role_names[p->role], why);
 		if (!k->was_ready)
-			stop(k, 1);
+			keeper_stop(k, 1);
 		return;
 	case KW_CONF:
 	case KW_EXTERNAL:
@@ -207,6 +175,17 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_APPLY:
 	case KW_RESOLVER:
 	case KW_STOP:
+	case KW_CONTROL:
+	case KW_ABOUT:
+	case KW_LEVEL:
+	case KW_BEAT:
+	case KW_ANSWER:
+	case KW_ALIVE:
+	case KW_ASK_RELOAD:
+	case KW_ASK_LEVEL:
+	case KW_ASK_STOP:
+		if (keeper_operator_message(p, type, blobs))
+			return;
 		break;
 	}
 	/* Only a child that was taken over says this. */
@@ -273,6 +252,7 @@ spawn(struct keeper *k, enum role role, int dns)
 	p->process.data = p;
 	p->running = true;
 	p->ready = false;
+	p->alive = false;
 	p->started_ms = clock_now_ms(k->clock);
 	close(dns);
 	close(pair[1]);
@@ -314,9 +294,11 @@ start_both(struct keeper *k)
 	}
 	rc = spawn(k, STREAMS, dns[1]);
 	if (rc == 0)
-		rc = hand_to_resolver(k);
+		keeper_operator_serve(k);
 	if (rc == 0)
-		rc = hand_to_streams(k);
+		rc = keeper_hand_to_resolver(k);
+	if (rc == 0)
+		rc = keeper_hand_to_streams(k, k->conf, k->text);
 	return rc;
 }
 
@@ -333,11 +315,12 @@ start_resolver(struct keeper *k)
 		close(dns[1]);
 		return rc;
 	}
-	rc = hand_to_resolver(k);
+	rc = keeper_hand_to_resolver(k);
 	if (rc < 0) {
 		close(dns[1]);
 		return rc;
 	}
+	keeper_operator_about(k);
 	return keeper_link_send(
 	    k->procs[STREAMS].link, KW_RESOLVER, NULL, 0, dns[1]);
 }
@@ -376,6 +359,7 @@ finish(struct keeper *k)
 	k->finished = true;
 	clock_timer_stop(&k->revive);
 	clock_timer_stop(&k->kill);
+	clock_timer_stop(&k->beat);
 	for (size_t i = 0; i < 3; i++)
 		uv_close((uv_handle_t *)&k->signals[i], NULL);
 }
@@ -432,12 +416,17 @@ on_child_exit(uv_process_t *h, int64_t status, int signum)
 	log_error(&k->log, "child-died", "child=%s status=%lld signal=%d",
 	    role_names[p->role], (long long)status, signum);
 	if (!k->was_ready)
-		stop(k, 1);
-	else
+		keeper_stop(k, 1);
+	else {
+		p->restarts++;
+		if (p->role == STREAMS)
+			(void)keeper_operator_reloaded(
+			    k, "the streams process ended");
 		plan_revival(k, p);
+	}
 }
 
-/* --- stopping and reloading --------------------------------------------- */
+/* --- stopping --------------------------------------------- */
 
 static void
 on_kill(struct clock_timer *t, void *arg)
@@ -455,8 +444,8 @@ on_kill(struct clock_timer *t, void *arg)
 	}
 }
 
-static void
-stop(struct keeper *k, int status)
+void
+keeper_stop(struct keeper *k, int status)
 {
 	struct proc *s = &k->procs[STREAMS];
 
@@ -475,61 +464,6 @@ stop(struct keeper *k, int status)
 	proceed_stop(k);
 }
 
-/* Whether the resolver would have to begin anew. */
-static bool
-resolver_differs(const struct edge_conf *a, const struct edge_conf *b)
-{
-	if (a->server_count != b->server_count ||
-	    a->anchor_count != b->anchor_count)
-		return true;
-	for (size_t i = 0; i < a->server_count; i++)
-		if (strcmp(a->servers[i], b->servers[i]) != 0)
-			return true;
-	for (size_t i = 0; i < a->anchor_count; i++)
-		if (strcmp(a->anchors[i], b->anchors[i]) != 0)
-			return true;
-	return false;
-}
-
-static void
-reload(struct keeper *k)
-{
-	struct edge_conf *conf;
-	char why[1024], *text;
-	struct proc *r = &k->procs[RESOLVER];
-	bool differs;
-
-	if (k->stopping)
-		return;
-	if (edge_conf_load(&conf, k->path, &text, why, sizeof(why)) < 0) {
-		log_error(&k->log, "reload-refused", "reason=%s", why);
-		return;
-	}
-	if (edge_conf_check(conf, k->path, why, sizeof(why)) < 0) {
-		log_error(&k->log, "reload-refused", "reason=%s", why);
-		edge_conf_free(conf);
-		free(text);
-		return;
-	}
-	differs = resolver_differs(k->conf, conf);
-	edge_conf_free(k->conf);
-	free(k->text);
-	k->conf = conf;
-	k->text = text;
-	edge_conf_apply_log(conf);
-	log_info(&k->log, "reloading", "node=%s", conf->node);
-	/* A child that is down meanwhile gets all of it when it starts. */
-	if (k->procs[STREAMS].link != NULL && hand_to_streams(k) < 0)
-		log_error(&k->log, "reload-failed", "child=%s", KEEPER_STREAMS);
-	if (r->link == NULL)
-		return;
-	if (differs && r->running)
-		uv_process_kill(&r->process, SIGTERM);
-	else if (hand_to_resolver(k) < 0)
-		log_error(
-		    &k->log, "reload-failed", "child=%s", KEEPER_RESOLVER);
-}
-
 static void
 on_signal(uv_signal_t *h, int signum)
 {
@@ -537,11 +471,11 @@ on_signal(uv_signal_t *h, int signum)
 
 	log_info(&k->log, "signal", "number=%d", signum);
 	if (signum == SIGHUP)
-		reload(k);
+		keeper_operator_reload(k, false);
 	else if (k->stopping)
 		on_kill(NULL, k);
 	else
-		stop(k, 0);
+		keeper_stop(k, 0);
 }
 
 /* --- start -------------------------------------------------------------- */
@@ -560,6 +494,7 @@ open_loop(struct keeper *k)
 		return rc;
 	clock_timer_init(&k->revive, k->clock, on_revive, k);
 	clock_timer_init(&k->kill, k->clock, on_kill, k);
+	keeper_operator_begin(k);
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < 3; i++) {
 		rc = uv_signal_init(&k->loop, &k->signals[i]);
@@ -583,6 +518,10 @@ become_small(struct keeper *k)
 {
 	int rc;
 
+	/* Its folder may be root's. */
+	rc = keeper_operator_open(k);
+	if (rc < 0)
+		return rc;
 	rc = sandbox_drop_user(k->conf->user);
 	if (rc < 0) {
 		log_error(&k->log, "user-failed", "user=%s error=%s",
@@ -615,16 +554,17 @@ start(struct keeper *k)
 		log_error(&k->log, "config-refused", "reason=%s", why);
 		return rc;
 	}
-	rc = hand_to_resolver(k);
+	keeper_operator_serve(k);
+	rc = keeper_hand_to_resolver(k);
 	if (rc == 0)
-		rc = hand_to_streams(k);
+		rc = keeper_hand_to_streams(k, k->conf, k->text);
 	return rc;
 }
 
 int
 keeper_run(const char *path)
 {
-	struct keeper k = { .path = path };
+	struct keeper k = { .path = path, .control_fd = -1 };
 	char why[1024];
 	int rc;
 
@@ -650,7 +590,7 @@ keeper_run(const char *path)
 	rc = start(&k);
 	if (rc < 0) {
 		log_error(&k.log, "start-failed", "error=%s", err_str(rc));
-		stop(&k, 1);
+		keeper_stop(&k, 1);
 	}
 	uv_run(&k.loop, UV_RUN_DEFAULT);
 	clock_close(k.clock);
@@ -660,6 +600,7 @@ keeper_run(const char *path)
 	rc = k.status;
 out:
 	service_notify_close();
+	keeper_operator_finish(&k);
 	edge_conf_free(k.conf);
 	free(k.text);
 	return rc;

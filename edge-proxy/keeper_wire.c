@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 #include <openssl/crypto.h>
 
 #include "common/buf.h"
+#include "common/control_level.h"
 #include "common/err.h"
 #include "common/list.h"
 
@@ -68,6 +70,25 @@ const char *
 keeper_message_str(enum keeper_message type)
 {
 	return known(type) ? messages[type].name : "unknown";
+}
+
+static void
+blob_text(char *out, size_t size, const struct keeper_blob *blob)
+{
+	/* What does not fit is no name. */
+	snprintf(out, size, "%.*s", (int)(blob->len < size ? blob->len : size),
+	    (const char *)blob->data);
+}
+
+int
+keeper_wire_level(struct control_level *out, const struct keeper_blob *blobs,
+    char *why, size_t size)
+{
+	char component[CONTROL_LEVEL_NAME_SIZE + 1], level[16];
+
+	blob_text(component, sizeof(component), &blobs[0]);
+	blob_text(level, sizeof(level), &blobs[1]);
+	return control_level_parse(out, component, level, why, size);
 }
 
 static uint32_t

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct control_level;
 struct keeper_link;
 
 /* X(constant, number, name, blobs, descriptor) */
@@ -39,10 +40,28 @@ struct keeper_link;
 	X(KW_RESOLVER, 6, "resolver", 0, true)                                 \
 	/* keeper to child: stop in order */                                   \
 	X(KW_STOP, 7, "stop", 0, false)                                        \
+	/* keeper to streams: the control socket, listening */                 \
+	X(KW_CONTROL, 8, "control", 0, true)                                   \
+	/* keeper to streams: the processes there are, JSON */                 \
+	X(KW_ABOUT, 9, "about", 1, false)                                      \
+	/* keeper to child: component ("" = all), log level */                 \
+	X(KW_LEVEL, 10, "level", 2, false)                                     \
+	/* keeper to child: say that you are alive */                          \
+	X(KW_BEAT, 11, "beat", 0, false)                                       \
+	/* keeper to streams: what came of ask-reload, JSON */                 \
+	X(KW_ANSWER, 12, "answer", 1, false)                                   \
 	/* child to keeper: applied and at work */                             \
 	X(KW_READY, 16, "ready", 0, false)                                     \
 	/* child to keeper: not applied, and why */                            \
-	X(KW_REFUSED, 17, "refused", 1, false)
+	X(KW_REFUSED, 17, "refused", 1, false)                                 \
+	/* child to keeper: alive */                                           \
+	X(KW_ALIVE, 18, "alive", 0, false)                                     \
+	/* streams to keeper, for an operator: read the files again */         \
+	X(KW_ASK_RELOAD, 19, "ask-reload", 0, false)                           \
+	/* the same: another log level everywhere; blobs as for level */       \
+	X(KW_ASK_LEVEL, 20, "ask-level", 2, false)                             \
+	/* the same: stop in order */                                          \
+	X(KW_ASK_STOP, 21, "ask-stop", 0, false)
 
 enum keeper_message {
 #define X(name, number, text, blobs, fd) name = (number),
@@ -91,6 +110,9 @@ int keeper_wire_length(size_t *size, const uint8_t *data, size_t len);
 int keeper_wire_decode(enum keeper_message *type,
     struct keeper_blob blobs[KEEPER_BLOBS_MAX], size_t *count,
     const uint8_t *data, size_t len);
+/* The two blobs of KW_LEVEL and KW_ASK_LEVEL.  ERR_MALFORMED with why. */
+int keeper_wire_level(struct control_level *out,
+    const struct keeper_blob *blobs, char *why, size_t size);
 const char *keeper_message_str(enum keeper_message type);
 
 #endif

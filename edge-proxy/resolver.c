@@ -585,6 +585,15 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_RESOLVER:
 	case KW_READY:
 	case KW_REFUSED:
+	case KW_CONTROL:
+	case KW_ABOUT:
+	case KW_LEVEL:
+	case KW_BEAT:
+	case KW_ANSWER:
+	case KW_ALIVE:
+	case KW_ASK_RELOAD:
+	case KW_ASK_LEVEL:
+	case KW_ASK_STOP:
 		refuse(p, "not for the resolver");
 		break;
 	}

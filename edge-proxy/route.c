@@ -283,6 +283,8 @@ on_connector_stream(struct s2s_out *s, void *arg)
 	t->connector = NULL;
 	t->stream = s;
 	t->failures = 0;
+	t->up_ms = clock_now_ms(t->shared->opts->clock);
+	t->written = 0;
 	s2s_out_set_owner(s, &stream_events, t);
 	set_state(t, ROUTE_UP);
 	report(t, STREAM_UP);
@@ -421,6 +423,7 @@ static const struct barrier_events barrier_events = {
 static void
 after_write(struct route *t, struct item *i)
 {
+	t->written += i->len > 0 ? 1 : 0;
 	if (i->barrier_id == NULL) {
 		tell_delivered(t->shared, release(i), PROOF_TCP);
 		return;

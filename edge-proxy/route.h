@@ -57,6 +57,8 @@ struct route {
 	struct clock_timer backoff;
 	struct clock_timer stall;
 	unsigned failures; /* in a row */
+	uint64_t up_ms;    /* of the stream */
+	uint64_t written;  /* stanzas, on it */
 	struct route_failure last_failure;
 };
 

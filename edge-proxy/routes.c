@@ -179,7 +179,30 @@ routes_each_stream(struct routes *r, routes_each_fn *fn, void *arg)
 		if (t->stream == NULL)
 			continue;
 		s2s_out_info(t->stream, &info);
+		info.up_ms = t->up_ms;
+		info.stanzas_out = t->written;
+		info.unanswered = t->unproven;
 		fn(&info, arg);
+	}
+}
+
+void
+routes_each_waiting(const struct routes *r, routes_waiting_fn *fn, void *arg)
+{
+	uint64_t now = clock_now_ms(r->opts.clock);
+
+	LIST_FOREACH (it, &r->all) {
+		const struct route *t = list_entry(it, struct route, link);
+		struct routes_waiting w = { .local = t->local,
+			.remote = t->remote,
+			.reason = t->last_failure.reason,
+			.failures = t->failures };
+
+		if (t->state != ROUTE_BACKOFF)
+			continue;
+		if (t->backoff.due_ms > now)
+			w.left_ms = t->backoff.due_ms - now;
+		fn(&w, arg);
 	}
 }
 

@@ -99,6 +99,16 @@ void routes_recheck(struct routes *r);
 typedef void routes_each_fn(const struct stream_info *info, void *arg);
 /* Every outbound stream that is up. */
 void routes_each_stream(struct routes *r, routes_each_fn *fn, void *arg);
+/* A pair that is left alone for a while. */
+struct routes_waiting {
+	const char *local, *remote;
+	const char *reason;
+	unsigned failures; /* in a row */
+	uint64_t left_ms;
+};
+typedef void routes_waiting_fn(const struct routes_waiting *w, void *arg);
+void
+routes_each_waiting(const struct routes *r, routes_waiting_fn *fn, void *arg);
 /* Stanzas not yet settled. */
 size_t routes_unsettled(const struct routes *r);
 

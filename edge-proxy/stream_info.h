@@ -9,6 +9,7 @@
 #define EDGE_STREAM_INFO_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	STREAM_ID_SIZE = 65, /* name of a stream, with its NUL */
@@ -45,6 +46,10 @@ struct stream_info {
 	/* down: the stream error, failed: the stanza error that senders get;
 	 * NULL when there is none. */
 	const char *condition;
+	/* For lists of what is up; 0 elsewhere. */
+	uint64_t up_ms; /* by the clock, when it came up */
+	uint64_t stanzas_in, stanzas_out;
+	size_t unanswered; /* stanzas whose fate is not known yet */
 };
 
 /* "in" "out"; "up" "update" "down" "failed". */

@@ -52,8 +52,8 @@ make_pairs(const struct stream_info *info, const struct hosting *hosting,
 	return pairs;
 }
 
-static json_t *
-make_proofs(unsigned proofs)
+json_t *
+stream_report_proofs(unsigned proofs)
 {
 	json_t *list = json_array();
 
@@ -101,7 +101,8 @@ make_content(enum stream_event ev, const struct stream_info *info,
 	rc |= add(o, "auth", info->auth);
 	rc |= add(o, "tls", info->tls);
 	rc |= add(o, "cipher", info->cipher);
-	rc |= json_object_set_new(o, "proofs", make_proofs(info->proofs));
+	rc |= json_object_set_new(
+	    o, "proofs", stream_report_proofs(info->proofs));
 	rc |= add(o, "reason", info->reason);
 	rc |= add(o, "condition", info->condition);
 	if (rc == 0)

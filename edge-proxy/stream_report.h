@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include <jansson.h>
+
 #include "edge-proxy/stream_info.h"
 
 struct buf;
@@ -20,5 +22,8 @@ bool stream_report_concerns(const struct stream_info *info,
 int stream_report_write(struct buf *out, enum stream_event ev,
     const struct stream_info *info, const struct hosting *hosting,
     const char *node);
+
+/* Names of the proofs whose bits are set; NULL without memory. */
+json_t *stream_report_proofs(unsigned proofs);
 
 #endif

@@ -31,6 +31,7 @@
 #include "edge-proxy/keeper_wire.h"
 #include "edge-proxy/resolver_client.h"
 #include "edge-proxy/sandbox.h"
+#include "edge-proxy/streams_control.h"
 
 /* A blob that is kept until KW_APPLY. */
 struct piece {
@@ -59,7 +60,7 @@ struct process {
 	struct identities *identities;
 	struct resolver_client *resolver;
 	struct edge *edge;
-	bool stopping;
+	struct streams_control *control; /* NULL without a socket */
 	struct log log;
 };
 
@@ -115,6 +116,8 @@ end(struct process *p, int status)
 {
 	resolver_client_close(p->resolver);
 	p->resolver = NULL;
+	streams_control_close(p->control);
+	p->control = NULL;
 	child_end(&p->child, status);
 }
 
@@ -288,7 +291,6 @@ apply(struct process *p)
 	if (s->conf == NULL || s->pair_count == 0 || s->trust.data == NULL ||
 	    s->inner_trust.data == NULL)
 		goto fail;
-	edge_conf_apply_log(s->conf);
 	rc = make_identities(&ids, s, why, sizeof(why));
 	if (rc < 0)
 		goto fail;
@@ -306,6 +308,7 @@ apply(struct process *p)
 	}
 	if (rc < 0)
 		goto fail;
+	edge_conf_apply_log(s->conf);
 	keeper_link_send(p->child.link, KW_READY, NULL, 0, -1);
 	log_info(&p->log, "in-force", "certificates=%zu gateways=%zu",
 	    s->pair_count, s->conf->gateway_count);
@@ -359,6 +362,28 @@ stage(struct process *p, enum keeper_message type,
 	return rc < 0 ? rc : keep_piece(&s->inner_trust, &blobs[2]);
 }
 
+/* Without it the edge works as well; nobody can ask it then. */
+static void
+serve_control(struct process *p, int fd)
+{
+	struct streams_control_opts opts = {
+		.loop = &p->child.loop,
+		.clock = p->child.clock,
+		.link = p->child.link,
+		.edge = &p->edge,
+		.fd = fd,
+	};
+	int rc;
+
+	if (p->control != NULL || p->child.ending) {
+		close(fd);
+		return;
+	}
+	rc = streams_control_open(&p->control, &opts);
+	if (rc < 0)
+		log_error(&p->log, "control-failed", "error=%s", err_str(rc));
+}
+
 static void
 on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
     void *arg)
@@ -391,8 +416,27 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_STOP:
 		on_stop(p);
 		break;
+	case KW_CONTROL:
+		serve_control(p, fd);
+		break;
+	case KW_ABOUT:
+		if (p->control != NULL)
+			streams_control_about(
+			    p->control, blobs[0].data, blobs[0].len);
+		break;
+	case KW_ANSWER:
+		if (p->control != NULL)
+			streams_control_answer(
+			    p->control, blobs[0].data, blobs[0].len);
+		break;
 	case KW_READY:
 	case KW_REFUSED:
+	case KW_LEVEL:
+	case KW_BEAT:
+	case KW_ALIVE:
+	case KW_ASK_RELOAD:
+	case KW_ASK_LEVEL:
+	case KW_ASK_STOP:
 		refuse(p, "not for streams");
 		break;
 	}

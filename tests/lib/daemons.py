@@ -115,6 +115,7 @@ class Edge(Daemon):
             certificates.append({"certificate": cert, "key": key})
         self.config = {
             "node": self.node,
+            "control": self.control,
             "external": {
                 "listen": [f"{self.address}:{self.port}"],
                 "outgoing": [self.address],

@@ -1,0 +1,88 @@
+/*
+ * edge_impl - what the files of the edge's context share.  Nobody else includes
+ * it.
+ *
+ * edge.c         beginning, wires, end
+ * edge_status.c  what is told of it
+ */
+#ifndef EDGE_EDGE_IMPL_H
+#define EDGE_EDGE_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/clock.h"
+#include "common/list.h"
+#include "common/log.h"
+#include "edge-proxy/edge.h"
+#include "edge-proxy/edge_conf.h"
+
+/* Of our name in the name of a stream. */
+enum { STREAM_NODE_MAX = 38 };
+
+enum stage { RUNNING, DRAINING, LEAVING, CLOSING };
+
+/* What the edge knows of a gateway beside its channel. */
+struct book {
+	struct list all;
+	struct edge *edge;
+	char node[256];
+	char boot[65];     /* of the gateway, as last met */
+	size_t fenced;     /* as last told */
+	uint64_t since_ms; /* up or away */
+	struct clock_timer grace;
+};
+
+/* One inbound stream. */
+struct visitor {
+	struct list all;
+	struct edge *edge;
+	struct s2s_in *s2s;
+	struct inward_stream *inward;
+	uint64_t up_ms, stanzas;
+};
+
+struct edge_counters {
+	uint64_t accepted, turned_away;
+	uint64_t in_up, in_failed, out_up, out_failed;
+};
+
+struct edge {
+	struct edge_opts opts;
+	char node[256];
+	char boot[33];
+	char stream_prefix[STREAM_NODE_MAX + 10]; /* ".", 8 of boot, NUL */
+	uint64_t stream_number;
+	uint32_t grace_ms;
+	enum stage stage;
+	bool failed; /* edge_open() did not succeed */
+
+	struct hosting *hosting;
+	struct doors *doors;
+	struct inner_listener *inner;
+	struct routes *routes;
+	struct inward *inward;
+	struct outward *outward;
+	struct list visitors;
+	size_t visitor_count;
+	struct list books;
+
+	struct clock_timer stats, stopping, reopen;
+	struct edge_counters counters;
+	struct failures *failures;
+	uint64_t started_ms;
+	uint64_t drain_until; /* by the clock */
+	bool deaf;            /* draining, and partners are not read any more */
+	char doors_why[256];  /* why they could not be opened, or "" */
+	struct sockaddr_storage inner_listen[EDGE_CONF_LISTEN_MAX];
+	size_t inner_listen_count;
+	struct log log;
+};
+
+/* Counters, as the gateways get them; NULL without memory. */
+json_t *edge_status_counters(const struct edge *e);
+/* In edge.c: the name of e->stage. */
+const char *edge_stage_str(const struct edge *e);
+struct book *edge_find_book(const struct edge *e, const char *node);
+
+#endif
