@@ -340,7 +340,11 @@ inward_forget(struct inward *in, const struct channel *ch)
 size_t
 inward_stream_pending(const struct inward_stream *s)
 {
-	return s->count;
+	size_t count = 0;
+
+	LIST_FOREACH (it, &s->pending)
+		count++;
+	return count;
 }
 
 size_t
