@@ -99,8 +99,20 @@ $(LIB_EDGE): $(call obj,$(SRC_EDGE))
 $(LIB_GATEWAY): $(call obj,$(SRC_GATEWAY))
 	$(archive)
 
-$(LIB_COMMAND): $(call obj,$(filter-out deploy/sallyport.c,$(SRC_COMMAND)))
+$(LIB_COMMAND): $(call obj,$(filter-out deploy/sallyport.c,$(SRC_COMMAND))) \
+		$(BUILD)/gen/ports_builtin.o
 	$(archive)
+
+# The port table goes into the program as it is.
+$(BUILD)/gen/ports_builtin.c: deploy/ports.json
+	@mkdir -p $(@D)
+	@{ echo '#include "deploy/ports_builtin.h"'; \
+	echo 'const unsigned char ports_builtin[] = {'; \
+	od -An -v -tu1 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; \
+	echo '};'; \
+	echo 'const size_t ports_builtin_size = sizeof(ports_builtin);'; } >$@
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/bin/sallyport-edge: $(call obj,edge-proxy/main.c) $(LIB_EDGE) \
 		$(LIB_PROTO) $(LIB_COMMON)
@@ -279,6 +291,9 @@ install: all
 		$(DESTDIR)$(SYSUSERSDIR)
 	@install -m 644 deploy/examples/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
+	@install -d $(DESTDIR)$(PREFIX)/share/sallyport
+	@install -m 644 deploy/ports.json \
+		$(DESTDIR)$(PREFIX)/share/sallyport
 
 deb: all
 	@deploy/build-deb $(VERSION) $(BUILD) build/deb

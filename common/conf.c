@@ -281,6 +281,12 @@ conf_root(struct conf *c)
 	return conf_failed(c) ? NULL : add_object(c, c->root, "");
 }
 
+json_t *
+conf_json(const struct conf_obj *o)
+{
+	return o != NULL ? o->json : NULL;
+}
+
 /* --- members ------------------------------------------------------------ */
 
 /* The member, or NULL when it is absent (an error if required) or when there

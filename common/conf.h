@@ -69,6 +69,8 @@ void conf_address(struct conf_obj *o, const char *key,
     struct sockaddr_storage *out, int port_def, bool required);
 void conf_array_address(struct conf_obj *o, const char *key, size_t i,
     struct sockaddr_storage *out, int port_def);
+/* The JSON behind an object, for what no reader fits; NULL for NULL. */
+json_t *conf_json(const struct conf_obj *o);
 /* Reports an error of the caller's own at a member, or at the object itself
  * when key is NULL; "listen/0" names an element. */
 void conf_fail(struct conf_obj *o, const char *key, const char *fmt, ...)

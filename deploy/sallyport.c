@@ -26,6 +26,8 @@ static const struct {
 	    cmd_reload_run, false },
 	{ "drain", "", "finish what is under way, then stop", cmd_drain_run,
 	    false },
+	{ "ports", "[OPTION]...", "who may speak to whom, for firewalls",
+	    cmd_ports_run, true },
 	{ "pool", "script", "attach the gateway to a pool, or take it back",
 	    cmd_pool_run, true },
 };

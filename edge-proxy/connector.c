@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/ports.h"
 #include "common/random.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/s2s_out.h"
@@ -29,8 +30,7 @@
 enum {
 	DNS_MS = 10000,
 	ADDRESSES_MAX = 16, /* of one target */
-	ATTEMPTS_MAX = 12,  /* in all */
-	XMPP_PORT = 5269
+	ATTEMPTS_MAX = 12   /* in all */
 };
 
 struct connector {
@@ -355,7 +355,7 @@ use_single_target(struct connector *c, const char *name)
 {
 	c->target_count = 1;
 	c->target = 0;
-	c->targets[0] = (struct dns_srv){ .port = XMPP_PORT };
+	c->targets[0] = (struct dns_srv){ .port = PORTS_XMPP };
 	snprintf(
 	    c->targets[0].target, sizeof(c->targets[0].target), "%s", name);
 	next_target(c);

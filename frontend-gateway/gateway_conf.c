@@ -21,6 +21,7 @@
 #include "common/err.h"
 #include "common/jid.h"
 #include "common/log.h"
+#include "common/ports.h"
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/translate/address.h"
 
@@ -154,7 +155,7 @@ read_pool(struct gateway_sip_conf *s, struct conf_obj *sip)
 
 		conf_domain(f, "name", s->front_ends[i].name, true);
 		conf_address(
-		    f, "address", &s->front_ends[i].address, 5061, true);
+		    f, "address", &s->front_ends[i].address, PORTS_SIP, true);
 		conf_end_object(f);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(s->front_ends[k].name,
@@ -193,7 +194,7 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	size_t n = array_of(o, "listen", 1, GATEWAY_CONF_LISTEN_MAX);
 
 	for (size_t k = 0; k < n; k++)
-		conf_array_address(o, "listen", k, &s->listen[k], 5061);
+		conf_array_address(o, "listen", k, &s->listen[k], PORTS_SIP);
 	s->listen_count = n;
 	s->port = port_of(&s->listen[0]);
 	conf_domain(o, "fqdn", s->fqdn, true);

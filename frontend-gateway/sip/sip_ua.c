@@ -14,10 +14,11 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/ports.h"
 #include "common/random.h"
 #include "frontend-gateway/sip/sip_ua_impl.h"
 
-enum { PORT = 5061, CALLS_MAX = 100000, DIALOGS_MAX = 100000 };
+enum { CALLS_MAX = 100000, DIALOGS_MAX = 100000 };
 
 static const unsigned own_methods =
     SIP_METHOD_BIT(SIP_INVITE) | SIP_METHOD_BIT(SIP_ACK) |
@@ -316,8 +317,8 @@ copy_texts(struct sip_ua *ua, const struct sip_ua_opts *o)
 	if (ua->fqdn == NULL)
 		return ERR_NOMEM;
 	buf_init(&text, 0);
-	buf_addf(
-	    &text, "%s:%u", o->fqdn, o->port != 0 ? (unsigned)o->port : PORT);
+	buf_addf(&text, "%s:%u", o->fqdn,
+	    o->port != 0 ? (unsigned)o->port : PORTS_SIP);
 	if (buf_cstr(&text) != NULL)
 		ua->sent_by = strdup(buf_cstr(&text));
 	buf_clear(&text);
