@@ -1,8 +1,8 @@
 /* sallyport ports: the port table, filtered, in a form to paste. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/args.h"
 #include "deploy/command.h"
 #include "deploy/port_table.h"
 #include "deploy/text.h"
@@ -21,96 +21,58 @@ struct filter {
 static const char *const titles[COLUMNS] = { "PROTOCOL", "PORT", "FROM", "TO",
 	"DIRECTION", "SIDE", "FEATURE", "PURPOSE" };
 
-static void
-print_help(void)
-{
-	fputs(
-	    "usage: sallyport ports [OPTION]...\n"
-	    "\n"
-	    "Lists who may speak to whom: what Sallyport needs, and what the\n"
-	    "Lync or Skype for Business roles beside it need.\n"
-	    "\n"
-	    "  --topology T  single-nat, single-public, scaled-dns-nat,\n"
-	    "                scaled-dns-public or scaled-hlb\n"
-	    "  --side S      external or internal\n"
-	    "  --feature F   xmpp is Sallyport's own; the others are listed "
-	    "in\n"
-	    "                the table\n"
-	    "  --csv, --json, --markdown\n"
-	    "                all there is to a row, instead of a table to "
-	    "read\n"
-	    "  --table FILE  another table than the one built in\n"
-	    "  --help        this text\n"
-	    "\n"
-	    "examples:\n"
-	    "  sallyport ports --feature xmpp\n"
-	    "  sallyport ports --topology scaled-hlb --side external\n"
-	    "  sallyport ports --csv >ports.csv\n"
-	    "  sallyport ports --json | jq -r '.rows[].port'\n",
-	    stdout);
-}
+static const char help[] =
+    "usage: sallyport ports [OPTION]...\n"
+    "\n"
+    "Lists who may speak to whom: what Sallyport needs, and what the Lync or\n"
+    "Skype for Business roles beside it need.\n"
+    "\n"
+    "  --topology T  single-nat, single-public, scaled-dns-nat,\n"
+    "                scaled-dns-public or scaled-hlb\n"
+    "  --side S      external or internal\n"
+    "  --feature F   xmpp is Sallyport's own; the others are listed in the\n"
+    "                table\n"
+    "  --csv, --json, --markdown\n"
+    "                all there is to a row, instead of a table to read\n"
+    "  --table FILE  another table than the one built in\n"
+    "  --help        this text\n"
+    "\n"
+    "examples:\n"
+    "  sallyport ports --feature xmpp\n"
+    "  sallyport ports --topology scaled-hlb --side external\n"
+    "  sallyport ports --csv >ports.csv\n"
+    "  sallyport ports --json | jq -r '.rows[].port'\n";
 
-static int
-usage(const char *what, const char *value)
+static bool
+take(void *arg, int c, const char *value)
 {
-	fprintf(stderr, "sallyport: %s%s; see sallyport ports --help\n", what,
-	    value);
-	return COMMAND_USAGE;
-}
+	struct filter *f = arg;
 
-/* -1 to go on, else the exit status. */
-static int
-read_options(struct filter *f, int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "topology", required_argument, NULL, 't' },
-		{ "side", required_argument, NULL, 's' },
-		{ "feature", required_argument, NULL, 'f' },
-		{ "table", required_argument, NULL, 'T' },
-		{ "csv", no_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "markdown", no_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	optind = 0;
-	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		switch (c) {
-		case 't':
-			f->topology = port_topology_find(optarg);
-			if (f->topology < 0)
-				return usage("no topology ", optarg);
-			break;
-		case 's':
-			f->side = port_side_find(optarg);
-			if (f->side < 0)
-				return usage("no side ", optarg);
-			break;
-		case 'f':
-			f->feature = optarg;
-			break;
-		case 'T':
-			f->table = optarg;
-			break;
-		case 'c':
-			f->form = CSV;
-			break;
-		case 'j':
-			f->form = JSON;
-			break;
-		case 'm':
-			f->form = MARKDOWN;
-			break;
-		case 'h':
-			print_help();
-			return COMMAND_OK;
-		default:
-			return usage("wrong option", "");
-		}
+	switch (c) {
+	case 't':
+		f->topology = port_topology_find(value);
+		if (f->topology < 0)
+			args_misused("ports", "no topology %s", value);
+		return f->topology >= 0;
+	case 's':
+		f->side = port_side_find(value);
+		if (f->side < 0)
+			args_misused("ports", "no side %s", value);
+		return f->side >= 0;
+	case 'f':
+		f->feature = value;
+		break;
+	case 'T':
+		f->table = value;
+		break;
+	case 'c':
+		f->form = CSV;
+		break;
+	default:
+		f->form = MARKDOWN;
+		break;
 	}
-	return optind == argc ? -1 : usage("what is ", argv[optind]);
+	return true;
 }
 
 static bool
@@ -277,24 +239,40 @@ print_json(const struct port_table *t, const struct filter *f)
 enum command_exit
 cmd_ports_run(const struct command_opts *opts, int argc, char **argv)
 {
-	struct filter f = {
-		.topology = -1, .side = -1, .form = opts->json ? JSON : TABLE
+	static const struct option options[] = {
+		{ "topology", required_argument, NULL, 't' },
+		{ "side", required_argument, NULL, 's' },
+		{ "feature", required_argument, NULL, 'f' },
+		{ "table", required_argument, NULL, 'T' },
+		{ "csv", no_argument, NULL, 'c' },
+		{ "markdown", no_argument, NULL, 'm' },
+		{ NULL, 0, NULL, 0 },
 	};
+	struct filter f = { .topology = -1, .side = -1, .form = TABLE };
+	struct args args = { .name = "ports",
+		.help = help,
+		.options = options,
+		.take = take,
+		.arg = &f };
 	enum command_exit status = COMMAND_OK;
 	struct port_table *t;
 	char why[1024];
-	int rc = read_options(&f, argc, argv);
+	int rc = args_read(&args, opts, argc, argv);
 
 	if (rc >= 0)
 		return (enum command_exit)rc;
+	if (args.rest_count > 0)
+		return args_misused("ports", "what is %s?", args.rest[0]);
+	if (args.json)
+		f.form = JSON;
 	if (port_table_load(&t, f.table, why, sizeof(why)) < 0) {
-		fprintf(stderr, "sallyport: %s\n", why);
+		fprintf(stderr, "sallyport: ports: %s\n", why);
 		return COMMAND_REFUSED;
 	}
 	if (f.feature != NULL && !port_table_has_feature(t, f.feature)) {
-		rc = usage("no feature ", f.feature);
+		status = args_misused("ports", "no feature %s", f.feature);
 		port_table_free(t);
-		return (enum command_exit)rc;
+		return status;
 	}
 	switch (f.form) {
 	case TABLE:
