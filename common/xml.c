@@ -67,6 +67,13 @@ xml_arena_close(struct xml_arena *a)
 }
 
 void
+xml_arena_raise(struct xml_arena *a, size_t limit)
+{
+	if (limit > a->limit)
+		a->limit = limit;
+}
+
+void
 xml_arena_reset(struct xml_arena *a)
 {
 	struct chunk *oldest = a->newest;

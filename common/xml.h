@@ -47,6 +47,8 @@ struct xml_node {
 /* limit: bytes a tree may take; allocation past it fails. */
 int xml_arena_open(struct xml_arena **out, size_t limit);
 void xml_arena_close(struct xml_arena *a);
+/* Lets the trees to come, and the one in progress, take more. */
+void xml_arena_raise(struct xml_arena *a, size_t limit);
 /* Drops the content, keeps some memory for the next tree. */
 void xml_arena_reset(struct xml_arena *a);
 /* NUL-terminated copy, or NULL. */

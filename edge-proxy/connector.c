@@ -48,6 +48,7 @@ struct connector {
 
 	struct s2s_out *attempt;
 	unsigned attempts;
+	bool plain; /* the attempt tries no TLS */
 	bool cancelled;
 	struct clock_timer step; /* defers what must not happen at once */
 	struct clock_timer limit;
@@ -57,6 +58,7 @@ struct connector {
 
 static void next_target(struct connector *c);
 static void next_address(struct connector *c);
+static void attempt(struct connector *c, bool plain);
 
 /* --- the end ------------------------------------------------------------- */
 
@@ -120,6 +122,18 @@ on_attempt_up(struct s2s_out *s, void *arg)
 	destroy(c);
 }
 
+/* TLS is not to be had there, and the partner's row permits to do without.  A
+ * question about a key is never put again in the clear. */
+static bool
+worth_plain(const struct connector *c, const struct s2s_out_end *end)
+{
+	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
+
+	return end->why == S2S_OUT_TLS && !c->plain && !c->opts.asks &&
+	       (m & AUTH_DIALBACK_TCP) != 0 && c->attempts < ATTEMPTS_MAX &&
+	       clock_timer_running(&c->limit);
+}
+
 static void
 on_attempt_end(struct s2s_out *s, const struct s2s_out_end *end,
     const struct stream_info *info, void *arg)
@@ -135,6 +149,12 @@ on_attempt_end(struct s2s_out *s, const struct s2s_out_end *end,
 		return;
 	}
 	route_failure_of_end(&c->failure, end, info->reason);
+	if (worth_plain(c, end)) {
+		log_info(
+		    &c->log, "trying-without-tls", "reason=%s", info->reason);
+		attempt(c, true);
+		return;
+	}
 	if (!more || c->attempts >= ATTEMPTS_MAX ||
 	    !clock_timer_running(&c->limit))
 		fail(c, info);
@@ -178,17 +198,13 @@ set_port(struct sockaddr_storage *a, uint16_t port)
 }
 
 static void
-next_address(struct connector *c)
+attempt(struct connector *c, bool plain)
 {
-	struct sockaddr_storage *addr;
+	const struct sockaddr_storage *addr = &c->addrs[c->addr - 1];
 	int rc;
 
-	if (c->addr == c->addr_count) {
-		next_target(c);
-		return;
-	}
-	addr = &c->addrs[c->addr++];
 	c->attempts++;
+	c->plain = plain;
 	c->opts.make_id(c->id, c->opts.id_arg);
 	rc =
 	    s2s_out_open(&c->attempt, &(struct s2s_out_opts){
@@ -201,6 +217,8 @@ next_address(struct connector *c)
 					  .remote = c->remote,
 					  .addr = (const struct sockaddr *)addr,
 					  .bind = source_for(c, addr),
+					  .asks = c->opts.asks,
+					  .plain = plain,
 					  .events = &attempt_events,
 					  .arg = c,
 				      });
@@ -209,6 +227,17 @@ next_address(struct connector *c)
 		    &c->failure, COND_RESOURCE_CONSTRAINT, NULL, err_str(rc));
 		fail(c, NULL);
 	}
+}
+
+static void
+next_address(struct connector *c)
+{
+	if (c->addr == c->addr_count) {
+		next_target(c);
+		return;
+	}
+	c->addr++;
+	attempt(c, false);
 }
 
 /* --- addresses of a target ----------------------------------------------- */
@@ -454,7 +483,7 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	snprintf(c->remote, sizeof(c->remote), "%s", opts->remote);
 	c->opts.local = c->local;
 	c->opts.remote = c->remote;
-	c->pair = (struct stream_pair){ c->local, c->remote };
+	c->pair = (struct stream_pair){ c->local, c->remote, 0 };
 	log_init(&c->log, "connector");
 	log_object(&c->log, "local=%s remote=%s", c->local, c->remote);
 	clock_timer_init(&c->step, opts->clock, on_step, c);

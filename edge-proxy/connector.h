@@ -16,6 +16,7 @@
 #ifndef EDGE_CONNECTOR_H
 #define EDGE_CONNECTOR_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -48,6 +49,7 @@ struct connector_opts {
 	const struct identities *identities;
 	const char *local; /* comparable forms; copied */
 	const char *remote;
+	bool asks; /* a stream to put questions on (s2s_out.h) */
 	const struct sockaddr_storage *outgoing4; /* borrowed, as routes.h */
 	const struct sockaddr_storage *outgoing6;
 	void (*make_id)(char *out, void *arg); /* with id_arg */

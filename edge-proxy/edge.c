@@ -155,7 +155,7 @@ static void
 keep_failure(
     struct edge *e, enum stream_event ev, const struct stream_info *info)
 {
-	static const struct stream_pair nobody = { "", "" };
+	static const struct stream_pair nobody = { "", "", 0 };
 	size_t count = info->pair_count > 0 ? info->pair_count : 1;
 	const struct stream_pair *pairs =
 	    info->pair_count > 0 ? info->pairs : &nobody;
@@ -411,14 +411,23 @@ on_stream_end(
 	struct visitor *v = arg;
 	struct edge *e = v->edge;
 
-	(void)s;
-	if (!was_up)
+	if (was_up) {
+		report(e, STREAM_DOWN, info);
+	} else if (!s2s_in_only_asked(s)) {
 		e->counters.in_failed++;
-	if (!was_up)
 		keep_failure(e, STREAM_FAILED, info);
-	report(e, was_up ? STREAM_DOWN : STREAM_FAILED, info);
+		report(e, STREAM_FAILED, info);
+	}
 	free_visitor(v);
 	proceed(e);
+}
+
+static int
+ask_authority(struct dialback_ask *a, void *arg)
+{
+	struct edge *e = arg;
+
+	return e->routes != NULL ? routes_verify(e->routes, a) : ERR_CLOSED;
 }
 
 static const struct s2s_in_events stream_events = {
@@ -440,6 +449,8 @@ on_partner(uv_stream_t *listener, void *arg)
 		.hosting = e->hosting,
 		.identities = e->opts.identities,
 		.id = id,
+		.ask = ask_authority,
+		.ask_arg = e,
 		.events = &stream_events,
 		.arg = v,
 	};

@@ -157,6 +157,24 @@ hosting_partner(const struct hosting *h, const char *hosted_ascii,
 	return &map_entry(n, struct hosting_partner_row, node)->partner;
 }
 
+unsigned
+hosting_methods(const struct hosting *h, const char *hosted_ascii,
+    const char *partner_ascii)
+{
+	const struct partner *p =
+	    hosting_partner(h, hosted_ascii, partner_ascii);
+
+	return p != NULL ? p->methods : 0;
+}
+
+unsigned
+hosting_all_methods(const struct hosting *h, const char *hosted_ascii)
+{
+	struct node *owner = owner_of(h, hosted_ascii);
+
+	return owner != NULL ? owner->generation->methods : 0;
+}
+
 const struct hosting_settings *
 hosting_settings(const struct hosting *h, const char *hosted_ascii)
 {

@@ -37,6 +37,7 @@ struct partner {
 	enum negotiation tls;
 	enum negotiation sasl;
 	bool dialback;
+	unsigned methods; /* AUTH_ bits that the three permit; never 0 */
 	bool keep_alive;
 	char proxy_fqdn[256]; /* "" = by SRV */
 	uint32_t connection_limit;
@@ -61,6 +62,11 @@ bool hosting_serves(const struct hosting *h, const char *ascii);
 /* NULL when the domain is not a listed partner of that hosted domain. */
 const struct partner *hosting_partner(const struct hosting *h,
     const char *hosted_ascii, const char *partner_ascii);
+/* The AUTH_ bits permitted between the two; 0 when they are no partners. */
+unsigned hosting_methods(const struct hosting *h, const char *hosted_ascii,
+    const char *partner_ascii);
+/* Those that some partner of the hosted domain may use. */
+unsigned hosting_all_methods(const struct hosting *h, const char *hosted_ascii);
 /* Settings of the gateway that owns the hosted domain; never NULL (defaults
  * when nobody owns it). */
 const struct hosting_settings *

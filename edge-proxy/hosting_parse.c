@@ -130,7 +130,9 @@ read_partner(struct hosting_generation *g, struct conf_obj *o)
 		conf_domain(o, "ProxyFqdn", p.proxy_fqdn, true);
 	p.connection_limit =
 	    (uint32_t)conf_int(o, "ConnectionLimit", 20, 1, UINT32_MAX);
-	if (negotiation_judge(p.tls, p.sasl, p.dialback).methods == 0)
+	p.methods = negotiation_judge(p.tls, p.sasl, p.dialback).methods;
+	g->methods |= p.methods;
+	if (p.methods == 0)
 		conf_fail(o, NULL, "permits no way to authenticate");
 	row->partner = p;
 	add_row(g, row, o, "Domain");

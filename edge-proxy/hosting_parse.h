@@ -35,6 +35,7 @@ struct hosting_generation {
 	struct hosting_partner_row *partners;
 	size_t partner_count;
 	struct map by_domain;
+	unsigned methods; /* of all partners together */
 	char dialback_current[HOSTING_SECRET_MAX + 1];
 	char dialback_previous[HOSTING_SECRET_MAX + 1];
 	struct hosting_settings settings;

@@ -33,7 +33,8 @@ pair_init(struct stream_pair *out, const char *local, const char *remote)
 }
 
 int
-pair_set_add(struct pair_set *set, const char *local, const char *remote)
+pair_set_add(struct pair_set *set, const char *local, const char *remote,
+    unsigned method)
 {
 	if (pair_set_has(set, local, remote))
 		return 0;
@@ -50,7 +51,7 @@ pair_set_add(struct pair_set *set, const char *local, const char *remote)
 	}
 	if (pair_init(&set->v[set->count], local, remote) < 0)
 		return ERR_NOMEM;
-	set->count++;
+	set->v[set->count++].method = method;
 	return 0;
 }
 

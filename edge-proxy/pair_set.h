@@ -20,8 +20,10 @@ struct pair_set {
 };
 
 void pair_set_finish(struct pair_set *set);
-/* 0 (also when it is in already), ERR_FULL, ERR_NOMEM.  Strings are copied. */
-int pair_set_add(struct pair_set *set, const char *local, const char *remote);
+/* Proven by that method (AUTH_).  0 (also when it is in already), ERR_FULL,
+ * ERR_NOMEM.  Strings are copied. */
+int pair_set_add(struct pair_set *set, const char *local, const char *remote,
+    unsigned method);
 bool
 pair_set_has(const struct pair_set *set, const char *local, const char *remote);
 /* Some pair has that hosted (or that partner) domain. */

@@ -167,8 +167,8 @@ report(struct route *t, enum stream_event ev)
 	t->shared->opts->on_event(ev, &info, t->shared->opts->arg);
 }
 
-static void
-drop_live(struct route_shared *r)
+void
+route_shared_drop(struct route_shared *r)
 {
 	assert(r->live > 0);
 	if (--r->live == 0 && r->closing)
@@ -265,7 +265,7 @@ on_stream_end(struct s2s_out *s, const struct s2s_out_end *end,
 	(void)s;
 	(void)end;
 	(void)info;
-	drop_live(t->shared);
+	route_shared_drop(t->shared);
 }
 
 static const struct s2s_out_events stream_events = {
@@ -300,7 +300,7 @@ on_connector_failed(
 	t->connector = NULL;
 	t->shared->opts->on_event(STREAM_FAILED, info, t->shared->opts->arg);
 	back_off(t, f);
-	drop_live(t->shared);
+	route_shared_drop(t->shared);
 }
 
 static void
@@ -312,7 +312,7 @@ on_connector_cancelled(void *arg)
 	set_state(t, ROUTE_IDLE);
 	if (!list_empty(&t->queue) && !t->shared->closing)
 		connect_route(t);
-	drop_live(t->shared);
+	route_shared_drop(t->shared);
 }
 
 static const struct connector_events connector_events = {

@@ -26,6 +26,8 @@ struct route_shared {
 	const struct routes_opts *opts;
 	struct map by_cookie; /* every stanza that is not settled */
 	size_t live;          /* attempts and streams that have not ended */
+	struct list verifications; /* of dialback_verify */
+	size_t verification_count;
 	bool closing;
 	struct clock_timer closed; /* started when closing and live is 0 */
 };
@@ -73,6 +75,9 @@ int route_take(struct route *t, const struct route_stanza *s);
 /* Fails the queue and lets stream or attempt go. */
 void
 route_shut(struct route *t, const struct route_failure *f, const char *reason);
+
+/* One of what counts as live has ended. */
+void route_shared_drop(struct route_shared *r);
 
 /* Settles a stanza that no route has taken. */
 void route_bounce(

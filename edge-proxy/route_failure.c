@@ -49,6 +49,12 @@ route_failure_of_end(
 	case S2S_OUT_AUTH:
 		type = "cancel"; /* waiting does not mend a certificate */
 		break;
+	case S2S_OUT_DIALBACK:
+		c = end->condition;
+		if (c != COND_REMOTE_SERVER_TIMEOUT)
+			break;
+		type = "cancel"; /* a refusal, whatever XEP-0220 calls it */
+		break;
 	case S2S_OUT_ERROR:
 		if (end->error == STREAM_ERR_HOST_UNKNOWN ||
 		    end->error == STREAM_ERR_HOST_GONE)

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "edge-proxy/barrier_stream.h"
+#include "edge-proxy/dialback_verify.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/route.h"
 #include "edge-proxy/s2s_out.h"
@@ -148,6 +149,14 @@ routes_forget_pings(struct routes *r, const char *node)
 	buf_finish(&prefix);
 }
 
+int
+routes_verify(struct routes *r, struct dialback_ask *a)
+{
+	struct route *t = find(r, a->local, a->remote);
+
+	return dialback_verify(&r->shared, t != NULL ? t->stream : NULL, a);
+}
+
 bool
 routes_withdraw(struct routes *r, void *cookie)
 {
@@ -166,6 +175,10 @@ routes_recheck(struct routes *r)
 
 		if (!is_permitted(r, t->local, t->remote))
 			route_shut(t, &f, "no longer permitted");
+		else if (t->stream != NULL && !s2s_out_permitted(t->stream))
+			/* What waits goes with a better one. */
+			s2s_out_close(t->stream, STREAM_ERR_NONE,
+			    "no longer permitted so");
 	}
 }
 
@@ -240,6 +253,7 @@ routes_open(struct routes **out, const struct routes_opts *opts)
 	r->shared.opts = &r->opts;
 	log_init(&r->log, "routes");
 	list_init(&r->all);
+	list_init(&r->shared.verifications);
 	clock_timer_init(&r->shared.closed, opts->clock, on_all_closed, r);
 	if (map_init(&r->by_pair) < 0)
 		goto fail;
@@ -263,6 +277,7 @@ routes_close(struct routes *r)
 	if (r->shared.closing)
 		return;
 	r->shared.closing = true;
+	dialback_verify_shut(&r->shared);
 	route_failure_set(
 	    &f, COND_REMOTE_SERVER_TIMEOUT, NULL, "the edge is stopping");
 	LIST_FOREACH (it, &r->all)

@@ -34,6 +34,7 @@
 
 struct channel_result;
 struct clock;
+struct dialback_ask;
 struct hosting;
 struct identities;
 struct resolver_client;
@@ -88,6 +89,9 @@ void routes_proof(struct routes *r, const char *barrier);
  * ("sp1-<node>-...") can no longer be verified.  What they covered waits for
  * the next barrier or its withdrawal. */
 void routes_forget_pings(struct routes *r, const char *node);
+/* Puts a question about a dialback key to the authoritative server of its remote
+ * domain.  As dialback_asker (edge-proxy/dialback_ask.h). */
+int routes_verify(struct routes *r, struct dialback_ask *a);
 /* The owner has given up on a stanza: on_settled will not fire.  A stanza that
  * still waits in the queue is not sent.  False when the cookie is unknown
  * (settled already). */

@@ -13,6 +13,9 @@
  * frozen; EXTERNAL is offered only when the certificate proves the from;
  * after it the pair is authorised and stanzas pass.
  *
+ * Where the partner's row permits dialback, the first pair that proves itself
+ * by it opens the stream from auth, or, without TLS, from starttls.
+ *
  * What can go wrong ends in finish(): each refusal is a stream error on the
  * wire and one line in the log.  Before the handshake is complete nothing can
  * be said, so the connection is dropped.  A partner who says goodbye while he
@@ -35,6 +38,7 @@
 #include "common/random.h"
 #include "common/xml.h"
 #include "edge-proxy/addressing.h"
+#include "edge-proxy/dialback_in.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/identities.h"
 #include "edge-proxy/pair_set.h"
@@ -68,7 +72,9 @@ enum in_state {
 	IN_COUNT
 };
 
-#define BIT(n) (1u << (n))
+#define BIT(n)   (1u << (n))
+#define OVER_TLS (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)
+#define DIALBACK (AUTH_DIALBACK_TLS | AUTH_DIALBACK_TCP)
 
 static const struct {
 	const char *name;
@@ -76,14 +82,18 @@ static const struct {
 	unsigned limit_ms; /* time allowed here; 0 = no limit of its own */
 } states[IN_COUNT] = {
 	[IN_HEADER] = { "header", BIT(IN_STARTTLS) | BIT(IN_CLOSED), STEP_MS },
-	[IN_STARTTLS] = { "starttls", BIT(IN_TLS) | BIT(IN_CLOSED), STEP_MS },
+	[IN_STARTTLS] = { "starttls",
+	    BIT(IN_TLS) | BIT(IN_OPEN) | BIT(IN_CLOSED), STEP_MS },
 	[IN_TLS] = { "tls", BIT(IN_TLS_HEADER) | BIT(IN_CLOSED), STEP_MS },
 	[IN_TLS_HEADER] = { "tls-header", BIT(IN_AUTH) | BIT(IN_CLOSED),
 	    STEP_MS },
 	[IN_AUTH] = { "auth",
-	    BIT(IN_RESPONSE) | BIT(IN_AUTH_HEADER) | BIT(IN_CLOSED), STEP_MS },
+	    BIT(IN_RESPONSE) | BIT(IN_AUTH_HEADER) | BIT(IN_OPEN) |
+		BIT(IN_CLOSED),
+	    STEP_MS },
 	[IN_RESPONSE] = { "response",
-	    BIT(IN_AUTH) | BIT(IN_AUTH_HEADER) | BIT(IN_CLOSED), STEP_MS },
+	    BIT(IN_AUTH) | BIT(IN_AUTH_HEADER) | BIT(IN_OPEN) | BIT(IN_CLOSED),
+	    STEP_MS },
 	[IN_AUTH_HEADER] = { "auth-header", BIT(IN_OPEN) | BIT(IN_CLOSED),
 	    STEP_MS },
 	[IN_OPEN] = { "open",
@@ -108,10 +118,12 @@ struct s2s_in {
 	struct peer_identity identity;
 	struct pair_set pairs;
 	struct sm_in sm;
+	struct dialback_in dialback;
 	unsigned auth_failures;
 	bool header_sent; /* in the stream life that is going on */
 	bool tls_wanted;  /* start it when the parser has returned */
 	bool secured;
+	bool external; /* is offered */
 	bool was_up;
 	bool paused;
 	void *data;
@@ -140,6 +152,15 @@ set_state(struct s2s_in *s, enum in_state to)
 
 /* --- our side of the wire ------------------------------------------------ */
 
+/* What is permitted to him who names himself, else to anybody. */
+static unsigned
+methods(const struct s2s_in *s)
+{
+	if (s->ends.from[0] == '\0')
+		return hosting_all_methods(s->opts.hosting, s->ends.to);
+	return hosting_methods(s->opts.hosting, s->ends.to, s->ends.from);
+}
+
 static void
 put_header(struct s2s_in *s, struct buf *out)
 {
@@ -154,7 +175,8 @@ put_header(struct s2s_in *s, struct buf *out)
 		.to = s->ends.from[0] != '\0' ? s->ends.from : NULL,
 		.id = id,
 	    },
-	    false);
+	    (methods(s) & DIALBACK) != 0);
+	dialback_in_begin(&s->dialback, id, s->secured);
 	s->header_sent = true;
 }
 
@@ -210,6 +232,7 @@ finish(struct s2s_in *s, enum stream_error e, const char *text)
 	clock_timer_stop(&s->establish);
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->expiry);
+	dialback_in_finish(&s->dialback);
 	if (was == IN_TLS) {
 		conn_abort(s->conn, CONN_END_LOCAL);
 		return;
@@ -251,6 +274,8 @@ on_limit(struct clock_timer *t, void *arg)
 	(void)t;
 	if (s->state == IN_GOODBYE || s->state == IN_FAREWELL)
 		finish(s, STREAM_ERR_NONE, NULL);
+	else if (s->dialback.answered > 0)
+		finish(s, STREAM_ERR_NONE, "wanted keys verified only");
 	else
 		finish(s, STREAM_ERR_CONNECTION_TIMEOUT,
 		    "stream not established in time");
@@ -272,17 +297,39 @@ on_expiry(struct clock_timer *t, void *arg)
 
 /* --- negotiation --------------------------------------------------------- */
 
+/* Before TLS: whoever is to have it is told so. */
+static void
+offer_tls(struct s2s_in *s)
+{
+	unsigned m = methods(s);
+	bool plain = (m & AUTH_DIALBACK_TCP) != 0;
+
+	send_header(s, &(struct stream_xml_features){
+			   .starttls = (m & OVER_TLS) != 0,
+			   .optional = plain,
+			   .dialback = plain,
+			   .sm = plain,
+		       });
+	set_state(s, IN_STARTTLS);
+}
+
 /* After TLS the certificate decides what can be offered. */
 static void
 offer_auth(struct s2s_in *s)
 {
 	const char *why = peer_identity_why_not(&s->identity, s->ends.from);
+	unsigned m = methods(s);
+	bool dialback = (m & AUTH_DIALBACK_TLS) != 0;
 
-	if (why != NULL) {
-		finish(s, STREAM_ERR_POLICY_VIOLATION, why);
+	s->external = why == NULL && (m & AUTH_SASL_TLS) != 0;
+	if (!s->external && !dialback) {
+		finish(s, STREAM_ERR_POLICY_VIOLATION,
+		    why != NULL ? why : "TLS is not permitted");
 		return;
 	}
-	send_header(s, &(struct stream_xml_features){ .external = true });
+	send_header(s, &(struct stream_xml_features){ .external = s->external,
+			   .dialback = dialback,
+			   .sm = dialback });
 	set_state(s, IN_AUTH);
 }
 
@@ -297,15 +344,23 @@ restart_idle(struct s2s_in *s)
 }
 
 static void
-open_stream(struct s2s_in *s)
+tell(struct s2s_in *s, enum stream_event ev)
 {
 	struct stream_info info;
 
-	if (pair_set_add(&s->pairs, s->ends.to, s->ends.from) < 0) {
-		finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
-		return;
-	}
-	send_header(s, &(struct stream_xml_features){ .sm = true });
+	s2s_in_info(s, &info);
+	s->opts.events->on_event(s, ev, &info, s->opts.arg);
+}
+
+/* The first pair is in. */
+static void
+open_stream(struct s2s_in *s, const char *auth)
+{
+	const struct stream_pair *pair = &s->pairs.v[0];
+
+	s->auth = auth;
+	if (!s->secured)
+		s->tls = "-";
 	set_state(s, IN_OPEN);
 	clock_timer_stop(&s->establish);
 	restart_idle(s);
@@ -313,9 +368,22 @@ open_stream(struct s2s_in *s)
 	log_info(&s->log, "stream-up",
 	    "local=%s remote=%s auth=%s tls=%s "
 	    "cipher=%s",
-	    s->ends.to, s->ends.from, s->auth, s->tls, s->cipher);
-	s2s_in_info(s, &info);
-	s->opts.events->on_event(s, STREAM_UP, &info, s->opts.arg);
+	    pair->local, pair->remote, s->auth, s->tls, s->cipher);
+	tell(s, STREAM_UP);
+}
+
+/* EXTERNAL has ended with a new stream; further pairs may come by dialback. */
+static void
+open_external(struct s2s_in *s)
+{
+	if (pair_set_add(&s->pairs, s->ends.to, s->ends.from, AUTH_SASL_TLS) <
+	    0) {
+		finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
+		return;
+	}
+	send_header(s, &(struct stream_xml_features){ .sm = true,
+			   .dialback = (methods(s) & AUTH_DIALBACK_TLS) != 0 });
+	open_stream(s, "external");
 }
 
 static void
@@ -330,19 +398,22 @@ on_header(struct xml_stream *xs, const struct stream_header *h, void *arg)
 	    &s->ends, h, s->state == IN_TLS_HEADER, s->opts.hosting, &why);
 	if (e != STREAM_ERR_NONE)
 		finish(s, e, why);
-	else if (s->state == IN_HEADER) {
-		send_header(
-		    s, &(struct stream_xml_features){ .starttls = true });
-		set_state(s, IN_STARTTLS);
-	} else if (s->state == IN_TLS_HEADER)
+	else if (s->state == IN_HEADER)
+		offer_tls(s);
+	else if (s->state == IN_TLS_HEADER)
 		offer_auth(s);
 	else if (s->state == IN_AUTH_HEADER)
-		open_stream(s);
+		open_external(s);
 }
 
 static void
 take_starttls(struct s2s_in *s)
 {
+	if ((methods(s) & OVER_TLS) == 0) {
+		stream_wire_send(s->conn, stream_xml_tls_failure);
+		finish(s, STREAM_ERR_NONE, "TLS is not permitted");
+		return;
+	}
 	stream_wire_send(s->conn, stream_xml_proceed);
 	set_state(s, IN_TLS);
 	s->tls_wanted = true;
@@ -372,7 +443,6 @@ succeed_auth(struct s2s_in *s)
 	struct xml_stream_limits limits = xml_stream_limits_open(
 	    hosting_settings(s->opts.hosting, s->ends.to)->stanza_max);
 
-	s->auth = "external";
 	stream_wire_send(s->conn, stream_xml_success);
 	set_state(s, IN_AUTH_HEADER);
 	s->header_sent = false;
@@ -422,6 +492,9 @@ take_sasl(struct s2s_in *s, const struct xml_elem *e)
 
 	if (s->state == IN_STARTTLS && asks)
 		fail_auth(s, "encryption-required");
+	else if (s->state == IN_AUTH && asks && !s->external)
+		/* Dialback may follow. */
+		fail_auth(s, "not-authorized");
 	else if (s->state != IN_AUTH && s->state != IN_RESPONSE)
 		finish(s, STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
 		    "authentication is over");
@@ -487,32 +560,68 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 	jid_finish(&to);
 }
 
-/* XEP-0220 2.5: a further pair is refused without harm to those that are
- * authorised; a stream that has none is of no use. */
-static void
-take_dialback(struct s2s_in *s, const struct xml_elem *e)
-{
-	struct buf out;
+/* --- dialback ------------------------------------------------------------ */
 
-	if (s->state != IN_OPEN || xml_attr(e, "from") == NULL ||
-	    xml_attr(e, "to") == NULL) {
-		finish(s, STREAM_ERR_POLICY_VIOLATION,
-		    "dialback is not permitted");
-		return;
-	}
-	log_info(&s->log, "dialback-refused", "from=%s to=%s",
-	    xml_attr(e, "from"), xml_attr(e, "to"));
-	buf_init(&out, 0);
-	stream_xml_dialback_error(
-	    &out, &(struct stream_xml_dialback){
-		      .verify = strcmp(e->name, "verify") == 0,
-		      .from = xml_attr(e, "to"),
-		      .to = xml_attr(e, "from"),
-		      .id = xml_attr(e, "id"),
-		      .condition = COND_NOT_AUTHORIZED,
-		  });
-	stream_wire_flush(s->conn, &out);
+static bool
+on_proves(const char *domain, void *arg)
+{
+	struct s2s_in *s = arg;
+
+	return peer_identity_proves(&s->identity, domain);
 }
+
+static void
+on_dialback_send(struct buf *out, void *arg)
+{
+	struct s2s_in *s = arg;
+
+	if (s->state == IN_CLOSED)
+		buf_finish(out);
+	else
+		stream_wire_flush(s->conn, out);
+}
+
+/* A pair has proven itself: the first one opens the stream. */
+static bool
+on_pair_valid(const char *local, const char *remote, unsigned method, void *arg)
+{
+	struct s2s_in *s = arg;
+	struct xml_stream_limits limits = xml_stream_limits_open(
+	    hosting_settings(s->opts.hosting, local)->stanza_max);
+
+	if (pair_set_add(&s->pairs, local, remote, method) < 0)
+		return false;
+	if (s->was_up) {
+		tell(s, STREAM_UPDATE);
+	} else {
+		xml_stream_widen(s->xml, &limits);
+		open_stream(s, "dialback");
+	}
+	return true;
+}
+
+static void
+on_dialback_close(enum stream_error e, const char *why, void *arg)
+{
+	finish(arg, e, why);
+}
+
+static const struct dialback_in_events dialback_events = {
+	.proves = on_proves,
+	.on_send = on_dialback_send,
+	.on_valid = on_pair_valid,
+	.on_close = on_dialback_close,
+};
+
+static int
+ask_nobody(struct dialback_ask *a, void *arg)
+{
+	(void)a;
+	(void)arg;
+	return ERR_CLOSED;
+}
+
+/* --- elements of an open stream ------------------------------------------ */
 
 static void
 take_sm(struct s2s_in *s, const struct xml_elem *e)
@@ -574,8 +683,8 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		take_sasl(s, e);
 	else if (xml_is(e, XML_NS_TLS, "starttls") && s->state == IN_STARTTLS)
 		take_starttls(s);
-	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
-		take_dialback(s, e);
+	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0 && s->state != IN_GOODBYE)
+		dialback_in_take(&s->dialback, e);
 	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
 		take_sm(s, e);
 	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
@@ -660,8 +769,8 @@ watch_expiry(struct s2s_in *s)
 {
 	int64_t now = clock_wall_ms(s->opts.clock);
 
-	if (s->identity.presented && s->identity.until_ms > now &&
-	    s->identity.until_ms != INT64_MAX)
+	if (s->identity.presented && s->identity.verdict == X509_V_OK &&
+	    s->identity.until_ms > now && s->identity.until_ms != INT64_MAX)
 		clock_timer_start(
 		    &s->expiry, (uint64_t)(s->identity.until_ms - now));
 }
@@ -696,6 +805,7 @@ destroy(struct s2s_in *s)
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->expiry);
 	sm_in_finish(&s->sm);
+	dialback_in_finish(&s->dialback);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);
@@ -733,6 +843,21 @@ static const struct conn_events conn_events = {
 	.on_end = on_end,
 };
 
+static void
+init_dialback(struct s2s_in *s)
+{
+	const struct dialback_in_opts opts = {
+		.hosting = s->opts.hosting,
+		.pairs = &s->pairs,
+		.ask = s->opts.ask != NULL ? s->opts.ask : ask_nobody,
+		.ask_arg = s->opts.ask_arg,
+		.events = &dialback_events,
+		.arg = s,
+	};
+
+	dialback_in_init(&s->dialback, &opts);
+}
+
 int
 s2s_in_open(
     struct s2s_in **out, uv_stream_t *listener, const struct s2s_in_opts *opts)
@@ -753,6 +878,7 @@ s2s_in_open(
 	clock_timer_init(&s->idle, opts->clock, on_idle, s);
 	clock_timer_init(&s->expiry, opts->clock, on_expiry, s);
 	sm_in_init(&s->sm, opts->clock, on_tell, s);
+	init_dialback(s);
 	rc = xml_stream_open(&s->xml, &limits, &xml_events, s);
 	if (rc < 0)
 		goto fail;
@@ -767,6 +893,7 @@ s2s_in_open(
 		goto fail;
 	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));
 	log_object(&s->log, "stream=%s peer=%s", s->id, s->peer);
+	log_object(&s->dialback.log, "stream=%s peer=%s", s->id, s->peer);
 	log_debug(&s->log, "accepted", "ip=%s", conn_peer_ip(s->conn));
 	clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
 	clock_timer_start(&s->establish,
@@ -810,35 +937,37 @@ s2s_in_handled(struct s2s_in *s, uint64_t count)
 	sm_in_handled(&s->sm, count);
 }
 
+/* Whether a pair would still come to be by the method that proved it. */
+static bool
+still_permitted(const struct s2s_in *s, const struct stream_pair *p)
+{
+	return (hosting_methods(s->opts.hosting, p->local, p->remote) &
+		   p->method) != 0;
+}
+
 void
 s2s_in_recheck(struct s2s_in *s)
 {
-	struct stream_info info;
 	size_t before = s->pairs.count;
 
 	if (s->state != IN_OPEN)
 		return;
 	for (size_t i = s->pairs.count; i-- > 0;) {
-		const struct stream_pair *p = &s->pairs.v[i];
-
-		if (hosting_partner(s->opts.hosting, p->local, p->remote) ==
-		    NULL)
-			pair_set_remove(&s->pairs, i);
+		if (still_permitted(s, &s->pairs.v[i]))
+			continue;
+		if (s->pairs.count == 1) {
+			/* It stays: the end tells whose stream it was. */
+			finish(s,
+			    hosting_serves(s->opts.hosting, s->pairs.v[0].local)
+				? STREAM_ERR_POLICY_VIOLATION
+				: STREAM_ERR_HOST_GONE,
+			    "no longer permitted");
+			return;
+		}
+		pair_set_remove(&s->pairs, i);
 	}
-	if (s->pairs.count == before)
-		return;
-	if (s->pairs.count == 0) {
-		/* The end still tells whose stream it was. */
-		(void)pair_set_add(&s->pairs, s->ends.to, s->ends.from);
-		finish(s,
-		    hosting_serves(s->opts.hosting, s->ends.to)
-			? STREAM_ERR_POLICY_VIOLATION
-			: STREAM_ERR_HOST_GONE,
-		    "no longer permitted");
-		return;
-	}
-	s2s_in_info(s, &info);
-	s->opts.events->on_event(s, STREAM_UPDATE, &info, s->opts.arg);
+	if (s->pairs.count != before)
+		tell(s, STREAM_UPDATE);
 }
 
 const char *
@@ -857,6 +986,13 @@ bool
 s2s_in_is_up(const struct s2s_in *s)
 {
 	return s->state == IN_OPEN;
+}
+
+bool
+s2s_in_only_asked(const struct s2s_in *s)
+{
+	return !s->was_up && s->error == STREAM_ERR_NONE &&
+	       s->dialback.answered > 0;
 }
 
 void

@@ -1,11 +1,14 @@
 /*
  * s2s_in - one inbound XMPP server stream, from accept to close
- * (RFC 6120, RFC 7590, XEP-0178).
+ * (RFC 6120, RFC 7590, XEP-0178, XEP-0220).
  *
  * The partner proves by its certificate, after STARTTLS, that it may speak for
- * the domain in its header's from (SASL EXTERNAL).  What it may then send is a
- * set of pairs (hosted domain, partner domain); a stanza of another pair, or
- * without valid addresses, ends the stream and is never seen by the owner.
+ * the domain in its header's from (SASL EXTERNAL), or by server dialback, with
+ * or without TLS, that it may speak for a pair; what of this it is offered,
+ * and what is accepted, is what the partner's row permits.  What it may then
+ * send is a set of pairs (hosted domain, partner domain); a stanza of another
+ * pair, or without valid addresses, ends the stream and is never seen by the
+ * owner.
  *
  * Stream management is offered, without resumption: what the owner reports as
  * handled is acknowledged (XEP-0198).
@@ -24,6 +27,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "edge-proxy/dialback_ask.h"
 #include "edge-proxy/stream_error.h"
 #include "edge-proxy/stream_info.h"
 
@@ -56,6 +60,9 @@ struct s2s_in_opts {
 	const struct hosting *hosting;
 	const struct identities *identities;
 	const char *id; /* name for the channel, below STREAM_ID_SIZE; copied */
+	/* Puts a question about a key to its domain; NULL: nobody can. */
+	dialback_asker *ask;
+	void *ask_arg;
 	const struct s2s_in_events *events; /* borrowed, static */
 	void *arg;
 };
@@ -88,6 +95,9 @@ const char *s2s_in_id(const struct s2s_in *s);
 const char *s2s_in_peer_ip(const struct s2s_in *s);
 /* Authenticated and not closing. */
 bool s2s_in_is_up(const struct s2s_in *s);
+/* Never authenticated, and did not need to: the partner had questions about
+ * dialback keys. */
+bool s2s_in_only_asked(const struct s2s_in *s);
 /* Fills a view of the stream as it is now. */
 void s2s_in_info(const struct s2s_in *s, struct stream_info *out);
 /* Whether the stream may carry stanzas of that pair (comparable domains). */

@@ -3,12 +3,18 @@
  *
  *   connect ─► header ─► features ─► proceed ─► tls ─► tls-header ─►
  *   tls-features ─► sasl ─► auth-header ─► auth-features ─► open ─► goodbye
+ *                     └► dialback ─► open
  *                                    (closed is reached from everywhere)
  *
- * The normal path reads off the states.  What a partner says before TLS decides
- * nothing: its features are read only to know that it is our turn.  The
- * certificate is judged the moment the handshake is done; one that does not
- * prove the wanted domain ends the stream before the new header is sent.
+ * The normal path reads off the states.  With tls-features, or, where the row
+ * permits it and the partner has no TLS, with features, the way is chosen:
+ * EXTERNAL, dialback, or (asking) nothing at all.  EXTERNAL that fails gives
+ * way to dialback.
+ *
+ * What a partner says before TLS decides nothing, unless the row permits to do
+ * without.  The certificate is judged the moment the handshake is done; one
+ * that does not prove the wanted domain ends the stream before the new header
+ * is sent, unless the row permits dialback, which does not ask for it.
  *
  * How it can fail: the connection ends (on_end sorts by state what that means),
  * the partner sends a stream error or a failure, a step takes too long, or the
@@ -28,6 +34,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/xml.h"
+#include "edge-proxy/dialback_out.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/identities.h"
 #include "edge-proxy/peer_identity.h"
@@ -39,6 +46,7 @@
 enum {
 	CONNECT_MS = 8000,
 	STEP_MS = 10000,
+	DIALBACK_MS = 30000, /* the partner has somebody to ask */
 	GOODBYE_MS = 5000,
 	KEEP_ALIVE_MS = 300000
 };
@@ -52,15 +60,19 @@ enum out_state {
 	OUT_TLS_HEADER,
 	OUT_TLS_FEATURES,
 	OUT_SASL,
+	OUT_DIALBACK,
 	OUT_AUTH_HEADER,
 	OUT_AUTH_FEATURES,
+	OUT_ASKING,
 	OUT_OPEN,
 	OUT_GOODBYE,
 	OUT_CLOSED,
 	OUT_COUNT
 };
 
-#define BIT(n) (1u << (n))
+#define BIT(n)   (1u << (n))
+#define OVER_TLS (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)
+#define DIALBACK (AUTH_DIALBACK_TLS | AUTH_DIALBACK_TCP)
 
 static const struct {
 	const char *name;
@@ -71,20 +83,28 @@ static const struct {
 	[OUT_CONNECT] = { "connect", BIT(OUT_HEADER) | BIT(OUT_CLOSED), 0 },
 	[OUT_HEADER] = { "header", BIT(OUT_FEATURES) | BIT(OUT_CLOSED),
 	    STEP_MS },
-	[OUT_FEATURES] = { "features", BIT(OUT_PROCEED) | BIT(OUT_CLOSED),
+	[OUT_FEATURES] = { "features",
+	    BIT(OUT_PROCEED) | BIT(OUT_DIALBACK) | BIT(OUT_ASKING) |
+		BIT(OUT_CLOSED),
 	    STEP_MS },
 	[OUT_PROCEED] = { "proceed", BIT(OUT_TLS) | BIT(OUT_CLOSED), STEP_MS },
 	[OUT_TLS] = { "tls", BIT(OUT_TLS_HEADER) | BIT(OUT_CLOSED), STEP_MS },
 	[OUT_TLS_HEADER] = { "tls-header",
 	    BIT(OUT_TLS_FEATURES) | BIT(OUT_CLOSED), STEP_MS },
-	[OUT_TLS_FEATURES] = { "tls-features", BIT(OUT_SASL) | BIT(OUT_CLOSED),
+	[OUT_TLS_FEATURES] = { "tls-features",
+	    BIT(OUT_SASL) | BIT(OUT_DIALBACK) | BIT(OUT_ASKING) |
+		BIT(OUT_CLOSED),
 	    STEP_MS },
-	[OUT_SASL] = { "sasl", BIT(OUT_AUTH_HEADER) | BIT(OUT_CLOSED),
+	[OUT_SASL] = { "sasl",
+	    BIT(OUT_AUTH_HEADER) | BIT(OUT_DIALBACK) | BIT(OUT_CLOSED),
 	    STEP_MS },
+	[OUT_DIALBACK] = { "dialback", BIT(OUT_OPEN) | BIT(OUT_CLOSED),
+	    DIALBACK_MS },
 	[OUT_AUTH_HEADER] = { "auth-header",
 	    BIT(OUT_AUTH_FEATURES) | BIT(OUT_CLOSED), STEP_MS },
 	[OUT_AUTH_FEATURES] = { "auth-features",
 	    BIT(OUT_OPEN) | BIT(OUT_CLOSED), STEP_MS },
+	[OUT_ASKING] = { "asking", BIT(OUT_CLOSED), 0 },
 	[OUT_OPEN] = { "open", BIT(OUT_GOODBYE) | BIT(OUT_CLOSED), 0 },
 	[OUT_GOODBYE] = { "goodbye", BIT(OUT_CLOSED), GOODBYE_MS },
 	[OUT_CLOSED] = { "closed", 0, 0 },
@@ -107,7 +127,12 @@ struct s2s_out {
 	struct clock_timer expiry; /* of the partner's certificate */
 
 	bool tls_wanted; /* start it when the parser has returned */
+	bool asks, plain;
+	bool secured;
+	const char *unproven; /* why the certificate is not the partner's */
 	bool challenged;
+	struct dialback_out dialback;
+	struct dialback_pair request; /* of the pair */
 	bool was_up;
 	struct s2s_out_end end;
 	bool ended; /* end is settled: the first reason counts */
@@ -164,6 +189,18 @@ tell_down(struct s2s_out *s, enum out_state was)
 		s->events->on_down(s, &s->end, s->arg);
 }
 
+/* Servers use a stream error for what XEP-0220 has a dialback error for. */
+static void
+fail_dialback(struct s2s_out *s, const char *reason)
+{
+	bool unknown = s->end.error == STREAM_ERR_HOST_UNKNOWN ||
+		       s->end.error == STREAM_ERR_HOST_GONE;
+
+	dialback_out_fail(&s->dialback,
+	    unknown ? COND_REMOTE_SERVER_NOT_FOUND : COND_REMOTE_SERVER_TIMEOUT,
+	    reason);
+}
+
 /* Ends the stream: with a stream error of ours, a closing tag, or neither where
  * no stream exists that could carry them. */
 static void
@@ -180,6 +217,7 @@ finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
 	remember_end(s, why, text);
 	set_state(s, OUT_CLOSED);
 	leave_open(s);
+	fail_dialback(s, text);
 	if (!in_stream) {
 		conn_abort(s->conn, CONN_END_LOCAL);
 	} else {
@@ -201,6 +239,7 @@ reject_certificate(struct s2s_out *s, const char *why)
 {
 	remember_end(s, S2S_OUT_TLS, why);
 	set_state(s, OUT_CLOSED);
+	fail_dialback(s, why);
 	conn_close(s->conn, CONN_END_LOCAL);
 }
 
@@ -260,6 +299,15 @@ on_keep_alive(struct clock_timer *t, void *arg)
 
 /* --- negotiation --------------------------------------------------------- */
 
+/* What the partner's row permits on this stream. */
+static unsigned
+methods(const struct s2s_out *s)
+{
+	unsigned m = hosting_methods(s->hosting, s->local, s->remote);
+
+	return s->plain && (m & AUTH_DIALBACK_TCP) ? AUTH_DIALBACK_TCP : m;
+}
+
 static void
 send_header(struct s2s_out *s)
 {
@@ -268,7 +316,7 @@ send_header(struct s2s_out *s)
 	buf_init(&out, 0);
 	stream_xml_header(&out,
 	    &(struct stream_xml_header){ .from = s->local, .to = s->remote },
-	    false);
+	    (methods(s) & DIALBACK) != 0);
 	stream_wire_flush(s->conn, &out);
 }
 
@@ -299,6 +347,7 @@ on_header(struct xml_stream *xs, const struct stream_header *h, void *arg)
 		    "partner does not speak XMPP 1.0");
 		return;
 	}
+	dialback_out_header(&s->dialback, h);
 	if (s->state == OUT_HEADER)
 		set_state(s, OUT_FEATURES);
 	else if (s->state == OUT_TLS_HEADER)
@@ -353,8 +402,11 @@ send_auth(struct s2s_out *s, bool response)
 }
 
 static void
-open_stream(struct s2s_out *s)
+open_stream(struct s2s_out *s, const char *auth)
 {
+	s->auth = auth;
+	if (!s->secured)
+		s->tls = "-";
 	set_state(s, OUT_OPEN);
 	s->was_up = true;
 	touch(s);
@@ -365,27 +417,120 @@ open_stream(struct s2s_out *s)
 	s->events->on_up(s, s->arg);
 }
 
+/* Nothing is to be proven. */
 static void
-take_features(struct s2s_out *s, const struct xml_elem *e)
+open_asking(struct s2s_out *s)
 {
-	if (s->state == OUT_FEATURES) {
-		if (xml_child(e, XML_NS_TLS, "starttls") == NULL)
+	set_state(s, OUT_ASKING);
+	s->events->on_up(s, s->arg);
+}
+
+/* The partner has judged our key. */
+static void
+on_verdict(struct dialback_pair *p, enum dialback_type verdict,
+    enum condition condition, const char *reason)
+{
+	struct s2s_out *s = list_entry(p, struct s2s_out, request);
+
+	if (s->state != OUT_DIALBACK)
+		return; /* the stream has ended for another reason */
+	if (verdict == DIALBACK_VALID) {
+		s->pair.method =
+		    s->secured ? AUTH_DIALBACK_TLS : AUTH_DIALBACK_TCP;
+		open_stream(s, "dialback");
+		return;
+	}
+	s->end.condition = condition;
+	finish(s, S2S_OUT_DIALBACK, STREAM_ERR_NONE, reason);
+}
+
+static void
+request_pair(struct s2s_out *s)
+{
+	struct buf out;
+	int rc;
+
+	s->request = (struct dialback_pair){
+		.local = s->local,
+		.remote = s->remote,
+		.on_verdict = on_verdict,
+	};
+	buf_init(&out, 0);
+	rc = dialback_out_request(&s->dialback, &s->request, &out);
+	if (rc < 0) {
+		buf_finish(&out);
+		finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    rc == ERR_NOT_FOUND ? "no dialback: the stream has no id, "
+					  "or the gateway gave no secret"
+					: err_str(rc));
+		return;
+	}
+	set_state(s, OUT_DIALBACK);
+	stream_wire_flush(s->conn, &out);
+}
+
+/* STARTTLS, if it is there or must be; else dialback as it is. */
+static void
+choose_before_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	bool offered = xml_child(e, XML_NS_TLS, "starttls") != NULL;
+	unsigned m = methods(s);
+	bool can_do_without =
+	    (m & AUTH_DIALBACK_TCP) && (s->asks || s->dialback.offered);
+
+	if ((m & OVER_TLS) && (offered || !can_do_without)) {
+		if (!offered)
 			log_warn(&s->log, "starttls-not-offered", "remote=%s",
 			    s->remote);
 		stream_wire_send(s->conn, stream_xml_starttls);
 		set_state(s, OUT_PROCEED);
-	} else if (s->state == OUT_TLS_FEATURES) {
-		if (!offers_external(e)) {
-			finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
-			    "partner did not accept our certificate: it does "
-			    "not offer EXTERNAL");
-			return;
-		}
+	} else if (!can_do_without) {
+		finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    m == 0 ? "no longer permitted"
+			   : "partner does not offer dialback without TLS");
+	} else if (s->asks) {
+		open_asking(s);
+	} else {
+		request_pair(s);
+	}
+}
+
+static bool
+may_use_dialback(const struct s2s_out *s)
+{
+	return (methods(s) & AUTH_DIALBACK_TLS) && s->dialback.offered;
+}
+
+static void
+choose_after_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	if (s->asks) {
+		open_asking(s);
+	} else if ((methods(s) & AUTH_SASL_TLS) && s->unproven == NULL &&
+		   offers_external(e)) {
 		send_auth(s, false);
 		set_state(s, OUT_SASL);
-	} else if (s->state == OUT_AUTH_FEATURES) {
-		open_stream(s);
+	} else if (may_use_dialback(s)) {
+		request_pair(s);
+	} else {
+		finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    s->unproven != NULL
+			? s->unproven
+			: "partner did not accept our certificate: it does "
+			  "not offer EXTERNAL");
 	}
+}
+
+static void
+take_features(struct s2s_out *s, const struct xml_elem *e)
+{
+	dialback_out_features(&s->dialback, e);
+	if (s->state == OUT_FEATURES)
+		choose_before_tls(s, e);
+	else if (s->state == OUT_TLS_FEATURES)
+		choose_after_tls(s, e);
+	else if (s->state == OUT_AUTH_FEATURES)
+		open_stream(s, "external");
 }
 
 static void
@@ -416,6 +561,11 @@ fail_auth(struct s2s_out *s, const struct xml_elem *e)
 	c = next;
 	snprintf(text, sizeof(text), "authentication failed: %.60s",
 	    c != NULL ? c->name : "not-authorized");
+	if (may_use_dialback(s)) {
+		log_info(&s->log, "external-failed", "reason=%s", text);
+		request_pair(s);
+		return;
+	}
 	finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE, text);
 }
 
@@ -429,7 +579,7 @@ take_sasl(struct s2s_out *s, const struct xml_elem *e)
 		finish(s, S2S_OUT_PROTOCOL, STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
 		    "unexpected SASL element");
 	} else if (strcmp(e->name, "success") == 0) {
-		s->auth = "external";
+		s->pair.method = AUTH_SASL_TLS;
 		set_state(s, OUT_AUTH_HEADER);
 		xml_stream_restart(s->xml, &limits);
 		send_header(s);
@@ -472,6 +622,8 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		take_tls(s, e);
 	else if (strcmp(e->ns, XML_NS_SASL) == 0)
 		take_sasl(s, e);
+	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
+		dialback_out_take(&s->dialback, e);
 	else /* nobody may send us stanzas on a stream that we opened */
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
 		    e->ns);
@@ -558,11 +710,17 @@ on_secured(struct conn *c, void *arg)
 		reject_certificate(s, "certificate could not be read");
 		return;
 	}
+	s->secured = true;
 	why = peer_identity_why_not(&identity, s->remote);
-	if (why != NULL) {
+	if (why != NULL && !(methods(s) & AUTH_DIALBACK_TLS)) {
 		reject_certificate(s, why);
 	} else {
-		if (identity.until_ms > now && identity.until_ms != INT64_MAX)
+		s->unproven = why;
+		if (why != NULL)
+			log_info(
+			    &s->log, "certificate-unproven", "reason=%s", why);
+		else if (identity.until_ms > now &&
+			 identity.until_ms != INT64_MAX)
 			clock_timer_start(
 			    &s->expiry, (uint64_t)(identity.until_ms - now));
 		set_state(s, OUT_TLS_HEADER);
@@ -623,6 +781,7 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 	if (was != OUT_CLOSED) {
 		set_state(s, OUT_CLOSED);
 		leave_open(s);
+		fail_dialback(s, s->reason);
 		tell_down(s, was);
 	}
 	log_info(&s->log, "stream-end",
@@ -660,8 +819,12 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	snprintf(s->id, sizeof(s->id), "%s", opts->id);
 	snprintf(s->local, sizeof(s->local), "%s", opts->local);
 	snprintf(s->remote, sizeof(s->remote), "%s", opts->remote);
-	s->pair = (struct stream_pair){ s->local, s->remote };
+	s->pair = (struct stream_pair){ s->local, s->remote, 0 };
+	s->asks = opts->asks;
+	s->plain = opts->plain;
 	log_init(&s->log, "s2s_out");
+	dialback_out_init(&s->dialback, s->hosting);
+	list_init(&s->request.link);
 	clock_timer_init(&s->limit, s->clock, on_limit, s);
 	clock_timer_init(&s->idle, s->clock, on_idle, s);
 	clock_timer_init(&s->keep_alive, s->clock, on_keep_alive, s);
@@ -682,6 +845,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 		goto fail;
 	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));
 	log_object(&s->log, "stream=%s peer=%s", s->id, s->peer);
+	log_object(&s->dialback.log, "stream=%s peer=%s", s->id, s->peer);
 	*out = s;
 	return 0;
 
@@ -717,6 +881,34 @@ bool
 s2s_out_all_acknowledged(const struct s2s_out *s)
 {
 	return s->conn != NULL && conn_all_acknowledged(s->conn);
+}
+
+int
+s2s_out_ask(struct s2s_out *s, struct dialback_ask *a)
+{
+	struct buf out;
+	int rc;
+
+	if (s->state != OUT_OPEN && s->state != OUT_ASKING)
+		return ERR_BAD_STATE;
+	buf_init(&out, 0);
+	rc = dialback_out_ask(&s->dialback, a, &out);
+	if (rc < 0) {
+		buf_finish(&out);
+		return rc;
+	}
+	if (s->state == OUT_OPEN)
+		touch(s);
+	stream_wire_flush(s->conn, &out);
+	return 0;
+}
+
+bool
+s2s_out_permitted(const struct s2s_out *s)
+{
+	unsigned m = hosting_methods(s->hosting, s->local, s->remote);
+
+	return s->pair.method == 0 ? m != 0 : (m & s->pair.method) != 0;
 }
 
 void

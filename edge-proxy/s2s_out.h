@@ -1,11 +1,17 @@
 /*
  * s2s_out - one outbound XMPP server stream to one address: connect, STARTTLS,
- * prove that the partner is who we want, SASL EXTERNAL, open (RFC 6120,
- * RFC 7590, XEP-0178).
+ * prove that the partner is who we want, SASL EXTERNAL or server dialback, open
+ * (RFC 6120, RFC 7590, XEP-0178, XEP-0220).
  *
- * STARTTLS is asked for even when it is not offered; nothing goes on in the
- * clear.  No stanza, and no word about who we are beyond the header, is sent
- * before the partner's certificate has proved the wanted domain.
+ * The partner's row decides what is good enough (proto/negotiation.h); of that
+ * the best is taken: EXTERNAL over TLS, dialback over TLS, dialback.  Unless
+ * the row permits dialback on plain TCP, STARTTLS is asked for even when it is
+ * not offered and nothing goes on in the clear; unless it permits dialback
+ * over TLS, nothing goes on with a certificate that does not prove the wanted
+ * domain.
+ *
+ * A stream may also be opened to ask the partner whether keys are its own,
+ * and for nothing else.
  *
  * Owns     the connection, the XML parser, its timers.
  * Borrows  loop, clock, hosting, identities, the event table.
@@ -21,6 +27,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "edge-proxy/dialback_ask.h"
 #include "edge-proxy/stream_error.h"
 #include "edge-proxy/stream_info.h"
 
@@ -33,6 +40,7 @@ enum s2s_out_why {
 	S2S_OUT_CONNECT,     /* TCP did not come up */
 	S2S_OUT_TLS,         /* no TLS, or a certificate of somebody else */
 	S2S_OUT_AUTH,        /* the partner did not accept us */
+	S2S_OUT_DIALBACK,    /* the same, by dialback: see condition */
 	S2S_OUT_ERROR,       /* the partner sent a stream error */
 	S2S_OUT_PROTOCOL,    /* the partner does not speak XMPP as it should */
 	S2S_OUT_LOST,        /* connection lost, partner silent */
@@ -43,11 +51,13 @@ enum s2s_out_why {
 struct s2s_out_end {
 	enum s2s_out_why why;
 	enum stream_error error; /* with S2S_OUT_ERROR: what the partner sent */
+	enum condition condition; /* with S2S_OUT_DIALBACK: for senders */
 	bool was_up;
 };
 
 struct s2s_out_events {
-	/* Authenticated both ways: stanzas may be written. */
+	/* Authenticated: stanzas may be written.  With opts->asks: questions
+	 * may be put. */
 	void (*on_up)(struct s2s_out *s, void *arg);
 	/* The backlog has gone: there is room again. */
 	void (*on_drained)(struct s2s_out *s, void *arg);
@@ -68,8 +78,10 @@ struct s2s_out_opts {
 	const char *id;    /* name for the channel; copied */
 	const char *local; /* comparable forms; copied */
 	const char *remote;
-	const struct sockaddr *addr;         /* of the target; copied */
-	const struct sockaddr *bind;         /* our address, or NULL; copied */
+	const struct sockaddr *addr; /* of the target; copied */
+	const struct sockaddr *bind; /* our address, or NULL; copied */
+	bool asks;  /* only to put questions; no pair of ours is let in */
+	bool plain; /* try no TLS, where the row permits to do without */
 	const struct s2s_out_events *events; /* borrowed, static */
 	void *arg;
 };
@@ -88,6 +100,13 @@ bool s2s_out_is_up(const struct s2s_out *s);
 bool s2s_out_backlogged(const struct s2s_out *s);
 /* The partner's TCP has acknowledged all that was written. */
 bool s2s_out_all_acknowledged(const struct s2s_out *s);
+
+/* Puts the question about a key to the partner's server: on a stream that is up,
+ * whatever it was opened for.  ERR_BAD_STATE, ERR_FULL. */
+int s2s_out_ask(struct s2s_out *s, struct dialback_ask *a);
+
+/* Whether the partner's row still permits how the stream authenticated. */
+bool s2s_out_permitted(const struct s2s_out *s);
 
 /* Notes a proof that the partner has been seen to give (enum proof). */
 void s2s_out_add_proof(struct s2s_out *s, unsigned proof);

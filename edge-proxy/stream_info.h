@@ -30,6 +30,7 @@ enum stream_event {
 struct stream_pair {
 	const char *local;
 	const char *remote;
+	unsigned method; /* the AUTH_ bit by which it was proven; 0: not yet */
 };
 
 struct stream_info {
@@ -38,8 +39,8 @@ struct stream_info {
 	const struct stream_pair *pairs; /* failed: those that were wanted */
 	size_t pair_count;
 	const char *peer; /* "192.0.2.1:5269"; "" before an address is known */
-	const char *auth; /* "external"; "" before */
-	const char *tls;  /* "TLSv1.3"; "" before */
+	const char *auth; /* "external", "dialback"; "" before */
+	const char *tls;  /* "TLSv1.3", "-" for none; "" before */
 	const char *cipher; /* "" before */
 	unsigned proofs;    /* bit 1u << enum proof for each that was seen */
 	const char *reason; /* down, failed: for an admin; else NULL */

@@ -60,18 +60,21 @@ stream_xml_error(struct buf *out, enum stream_error e, const char *text)
 void
 stream_xml_features(struct buf *out, const struct stream_xml_features *f)
 {
-	if (!f->starttls && !f->external && !f->sm) {
+	if (!f->starttls && !f->external && !f->dialback && !f->sm) {
 		buf_add_str(out, "<stream:features/>");
 		return;
 	}
 	buf_add_str(out, "<stream:features>");
 	if (f->starttls)
-		buf_add_str(out,
-		    "<starttls xmlns='" XML_NS_TLS "'><required/></starttls>");
+		buf_addf(out, "<starttls xmlns='" XML_NS_TLS "'>%s</starttls>",
+		    f->optional ? "" : "<required/>");
 	if (f->external)
 		buf_add_str(out,
 		    "<mechanisms xmlns='" XML_NS_SASL
 		    "'><mechanism>EXTERNAL</mechanism></mechanisms>");
+	if (f->dialback)
+		buf_add_str(out, "<dialback xmlns='" XML_NS_DIALBACK_FEATURE
+				 "'><errors/></dialback>");
 	if (f->sm)
 		sm_xml_feature(out);
 	buf_add_str(out, "</stream:features>");
@@ -126,21 +129,6 @@ stream_xml_sasl_failure(struct buf *out, const char *condition)
 {
 	buf_addf(
 	    out, "<failure xmlns='" XML_NS_SASL "'><%s/></failure>", condition);
-}
-
-void
-stream_xml_dialback_error(struct buf *out, const struct stream_xml_dialback *d)
-{
-	const char *name = d->verify ? "verify" : "result";
-
-	buf_addf(out, "<db:%s xmlns:db='" XML_NS_DIALBACK "'", name);
-	attribute(out, "from", d->from);
-	attribute(out, "to", d->to);
-	attribute(out, "id", d->id);
-	buf_addf(out,
-	    " type='error'><error type='%s'><%s "
-	    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></db:%s>",
-	    condition_type(d->condition), condition_str(d->condition), name);
 }
 
 void

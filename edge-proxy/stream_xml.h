@@ -12,7 +12,6 @@
 #include <stdbool.h>
 
 #include "edge-proxy/stream_error.h"
-#include "proto/condition.h"
 
 struct buf;
 
@@ -31,9 +30,11 @@ void stream_xml_goodbye(struct buf *out);
 void stream_xml_error(struct buf *out, enum stream_error e, const char *text);
 
 struct stream_xml_features {
-	bool starttls; /* required, as always here */
+	bool starttls;
+	bool optional; /* starttls is not required */
 	bool external;
-	bool sm; /* stream management */
+	bool dialback; /* XEP-0220 2.4, with errors */
+	bool sm;       /* stream management */
 };
 void stream_xml_features(struct buf *out, const struct stream_xml_features *f);
 
@@ -49,16 +50,6 @@ void stream_xml_response(struct buf *out, const char *base64);
 void stream_xml_success(struct buf *out);
 /* condition: an element name of ours. */
 void stream_xml_sasl_failure(struct buf *out, const char *condition);
-
-/* XEP-0220 2.5: what was asked for is refused. */
-struct stream_xml_dialback {
-	bool verify; /* else result */
-	const char *from, *to;
-	const char *id; /* NULL leaves it out */
-	enum condition condition;
-};
-void
-stream_xml_dialback_error(struct buf *out, const struct stream_xml_dialback *d);
 
 /* XEP-0199 request. */
 void stream_xml_ping(

@@ -14,13 +14,24 @@ enum {
 
 static const char too_large[] = "element too large";
 
+static size_t
+arena_limit(const struct xml_stream_limits *l)
+{
+	return ARENA_FACTOR * l->element_max +
+	       ARENA_ELEMENT * (size_t)l->elements_max + ARENA_EXTRA;
+}
+
 int
 xml_build_init(struct xml_build *b, const struct xml_stream_limits *l)
 {
 	memset(b, 0, sizeof(*b));
-	return xml_arena_open(&b->arena,
-	    ARENA_FACTOR * l->element_max +
-		ARENA_ELEMENT * (size_t)l->elements_max + ARENA_EXTRA);
+	return xml_arena_open(&b->arena, arena_limit(l));
+}
+
+void
+xml_build_widen(struct xml_build *b, const struct xml_stream_limits *l)
+{
+	xml_arena_raise(b->arena, arena_limit(l));
 }
 
 void

@@ -31,6 +31,8 @@ struct xml_build {
 /* ERR_NOMEM. */
 int xml_build_init(struct xml_build *b, const struct xml_stream_limits *l);
 void xml_build_finish(struct xml_build *b);
+/* Wider limits from now on. */
+void xml_build_widen(struct xml_build *b, const struct xml_stream_limits *l);
 /* For the next element. */
 void xml_build_clear(struct xml_build *b);
 

@@ -744,6 +744,13 @@ xml_stream_restart(
 }
 
 void
+xml_stream_widen(struct xml_stream *xs, const struct xml_stream_limits *limits)
+{
+	xs->limits = *limits;
+	xml_build_widen(&xs->build, limits);
+}
+
+void
 xml_stream_pause(struct xml_stream *xs)
 {
 	if (xs->paused || xs->state != XS_RUNNING)

@@ -20,12 +20,13 @@
 
 #include "edge-proxy/stream_error.h"
 
-#define XML_NS_STREAMS       "http://etherx.jabber.org/streams"
-#define XML_NS_SERVER        "jabber:server"
-#define XML_NS_DIALBACK      "jabber:server:dialback"
-#define XML_NS_TLS           "urn:ietf:params:xml:ns:xmpp-tls"
-#define XML_NS_SASL          "urn:ietf:params:xml:ns:xmpp-sasl"
-#define XML_NS_STREAM_ERRORS "urn:ietf:params:xml:ns:xmpp-streams"
+#define XML_NS_STREAMS          "http://etherx.jabber.org/streams"
+#define XML_NS_SERVER           "jabber:server"
+#define XML_NS_DIALBACK         "jabber:server:dialback"
+#define XML_NS_DIALBACK_FEATURE "urn:xmpp:features:dialback"
+#define XML_NS_TLS              "urn:ietf:params:xml:ns:xmpp-tls"
+#define XML_NS_SASL             "urn:ietf:params:xml:ns:xmpp-sasl"
+#define XML_NS_STREAM_ERRORS    "urn:ietf:params:xml:ns:xmpp-streams"
 
 struct xml_stream;
 struct xml_elem;
@@ -84,6 +85,11 @@ void xml_stream_stop(struct xml_stream *xs);
  * limits change when they are given. */
 void xml_stream_restart(
     struct xml_stream *xs, const struct xml_stream_limits *limits);
+
+/* The peer has authenticated without a restart (dialback): wider limits from
+ * now on, none of them below its old one.  Also from within an event. */
+void
+xml_stream_widen(struct xml_stream *xs, const struct xml_stream_limits *limits);
 
 /* No event between pause and resume, even when more elements were fed; feeding
  * while paused keeps the bytes.  xml_stream_resume() works off what is left

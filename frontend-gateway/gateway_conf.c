@@ -252,11 +252,6 @@ check_negotiation(struct gateway_conf *c, struct conf_obj *o, size_t row,
 		    "authenticate",
 		    negotiation_str(p->tls), negotiation_str(p->sasl),
 		    p->dialback ? "true" : "false");
-	else if (!(v.methods & AUTH_SASL_TLS))
-		conf_fail(o, NULL,
-		    "TlsNegotiation %s and SaslNegotiation %s leave only "
-		    "server dialback, which this version cannot do",
-		    negotiation_str(p->tls), negotiation_str(p->sasl));
 	if (v.warnings & NEG_WARN_SASL_NEEDS_TLS)
 		warn(c,
 		    "/partners/%zu: SASL needs TLS: with TlsNegotiation %s "

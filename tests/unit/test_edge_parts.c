@@ -117,8 +117,8 @@ configure(struct hosting *h, const char *node, const char *json)
 static void
 test_a_report_names_only_the_nodes_own_pairs(void **state)
 {
-	const struct stream_pair pairs[] = { { "a.example", "p.example" },
-		{ "b.example", "p.example" } };
+	const struct stream_pair pairs[] = { { "a.example", "p.example", 0 },
+		{ "b.example", "p.example", 0 } };
 	struct stream_info info = { .id = "e.1",
 		.direction = STREAM_OUT,
 		.pairs = pairs,

@@ -67,10 +67,10 @@ static const struct {
 	    "Required and SupportDialbackNegotiation false leave no way to "
 	    "authenticate" },
 	{ "{'partners': [{'Domain': 'a.example', 'SaslNegotiation':"
-	  "'NotSupported'}]}",
-	    "/partners/0: TlsNegotiation Required and SaslNegotiation "
-	    "NotSupported leave only server dialback, which this version "
-	    "cannot do" },
+	  "'NotSupported', 'SupportDialbackNegotiation': false}]}",
+	    "/partners/0: TlsNegotiation Required, SaslNegotiation "
+	    "NotSupported and SupportDialbackNegotiation false leave no way "
+	    "to authenticate" },
 	{ "{'partners': [{'Domain': 'a.example'}, {'Domain': 'b.example',"
 	  "'AdditionalDomains': ['A.example']}]}",
 	    "/partners: a.example is listed twice" },
