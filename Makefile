@@ -52,6 +52,7 @@ PKG_CFLAGS = $(subst -I,-isystem ,$(shell pkg-config --cflags $(PKGS) 2>/dev/nul
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIBS_COMMON = $(shell pkg-config --libs $(PKGS_COMMON))
 LIBS_EDGE = $(shell pkg-config --libs $(PKGS_EDGE)) $(LIBS_COMMON)
+LIBS_COMMAND = $(shell pkg-config --libs libunbound) $(LIBS_COMMON)
 LIBS_GATEWAY = $(shell pkg-config --libs $(PKGS_GATEWAY)) $(LIBS_COMMON)
 
 # --- sources -----------------------------------------------------------
@@ -127,7 +128,7 @@ $(BUILD)/bin/sallyport-gateway: $(call obj,frontend-gateway/main.c) \
 $(COMMAND_BIN): $(call obj,deploy/sallyport.c) $(LIB_COMMAND) $(LIB_COMMON)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIBS_COMMON)
+	@$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIBS_COMMAND)
 
 # --- tests -------------------------------------------------------------
 

@@ -28,6 +28,9 @@ static const struct {
 	    false },
 	{ "ports", "[OPTION]...", "who may speak to whom, for firewalls",
 	    cmd_ports_run, true },
+	{ "dns", "plan|check",
+	    "records for partners to find, and what they see", cmd_dns_run,
+	    true },
 	{ "pool", "script", "attach the gateway to a pool, or take it back",
 	    cmd_pool_run, true },
 };
