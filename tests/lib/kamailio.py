@@ -48,6 +48,9 @@ alias="{pool}:{port}"
 tcp_accept_no_cl=yes
 # The first message rides in headers of tens of kilobytes.
 tcp_rd_buf_size=262144
+# Bursts of long messages wait; by default the connection would be cut.
+tcp_conn_wq_max=8388608
+tcp_wq_max=33554432
 tcp_connection_lifetime=3605
 tcp_connect_timeout=5
 dns=no
@@ -72,6 +75,8 @@ loadmodule "kex.so"
 loadmodule "xlog.so"
 
 modparam("tls", "config", "{folder}/tls.cfg")
+modparam("tls", "con_ct_wq_max", 8388608)
+modparam("tls", "ct_wq_max", 33554432)
 modparam("tm", "fr_timer", 32000)
 modparam("tm", "fr_inv_timer", 120000)
 modparam("tm", "auto_inv_100_reason", "Trying")

@@ -369,7 +369,8 @@ def test_a_pool_that_always_hangs_up_is_reported_once(
 
 def test_a_pool_that_hangs_up_on_its_own_request(
         rude, rude_bo, front_end, line):
-    """The message goes its way; the dialog goes on over another one."""
+    """The message goes its way, and the answer takes another one; so does
+    the dialog."""
     handles = rude.gateway.handles()
     other = front_end.connect(rude.gateway)
     invite, response = chat(front_end, other)
@@ -377,6 +378,9 @@ def test_a_pool_that_hangs_up_on_its_own_request(
         other, invite, response, "MESSAGE", 2, b"cut off", TEXT))
     front_end.drop(other)
     rude_bo.message(body="cut off")
+    front_end.journal.wait(
+        "response", status=200, method="MESSAGE",
+        response=lambda r: r.call_id == invite.call_id and r.cseq == 2)
     assert front_end.transact(line, front_end.follow(
         line, invite, response, "MESSAGE", 3, b"and on", TEXT)
     ).status == 200

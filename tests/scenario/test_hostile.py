@@ -5,6 +5,7 @@ import pytest
 from lib.xmpp_peer import STARTTLS, RawStream
 
 ANNA = "anna@contoso.example"
+BO = "bo@partner.example"
 
 
 @pytest.fixture
@@ -40,11 +41,38 @@ def test_an_honest_raw_stream_is_served(partner, anna):
     "mallory@impostor.example", "x@partner.example.stranger.example",
     "partner.example@stranger.example",
 ])
-def test_a_forged_sender_ends_the_stream(partner, anna, sender):
+def test_a_forged_sender_ends_the_stream(site, partner, bo, anna, sender):
+    mark = site.edge.log.mark()
     partner.message(sender, ANNA, "a forged word")
     seen = partner.drain()
     assert "invalid-from" in seen
-    anna.journal.none("message", 0.5)
+    line = site.edge.log.wait("stanza-refused", 5, mark)
+    assert sender in line and "peer=" in line and "invalid-from" in line
+    anna.journal.none("message", 0.3)
+    bo.send(ANNA, "not my word")
+    anna.message(body="not my word", sender=BO)
+
+
+def test_who_is_not_listed_is_turned_away_whatever_it_can_prove(
+        site, dial, bo, anna):
+    mark = site.edge.log.mark()
+    stream = dial("stranger.example")
+    try:
+        stream.open()
+    except AssertionError:
+        pass
+    else:
+        stream.starttls(site.public.certificate,
+                        site.public.leaf("stranger.example"))
+        stream.open()
+        stream.external()
+        stream.message("eve@stranger.example", ANNA, "a strange word")
+    stream.drain()
+    line = site.edge.log.wait("stream-end .*remote=stranger.example", 5, mark)
+    assert "peer=" in line and "condition=" in line and "reason=" in line
+    anna.journal.none("message", 0.3)
+    bo.send(ANNA, "listed")
+    anna.message(body="listed", sender=BO)
 
 
 @pytest.mark.parametrize("to", ["anna@elsewhere.example", "anna@partner.example"])

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lib.daemons import partner
+from lib.daemons import BIN, partner
 from lib.lync_client import Refused
 from lib.raw_partner import RawPartner, attribute, error, pong
 from lib.site import Site
@@ -144,7 +144,8 @@ def test_a_server_that_stops_reading_costs_its_own_messages_only(
     told = writers.join()
     assert {status for status, _ in told.values()} == {500, 504}
     assert max(s for _, s in told.values()) < DEADLINE + 2.5
-    assert resident() - before < 8192
+    if "asan" not in BIN:       # a sanitizer keeps what was freed
+        assert resident() - before < 8192
     honest_words(bo, anna)
 
 
