@@ -33,7 +33,7 @@ TIMERS = {"inward_ms": 12000, "outward_ms": 8000}
 
 # Whether the edge speaks XEP-0198: then Prosody tells its users what a killed
 # edge had not acknowledged, and nothing may be lost.
-MANAGED = False
+MANAGED = True
 # Without, what was in a killed edge's hands is lost unseen: what it had not
 # given to the gateway, and what was written into the closed connection.
 UNSEEN_SECONDS = 2.0
@@ -92,9 +92,9 @@ class Crowd:
         self.breaks.append(torn)
         getattr(self, f"kill_{target}")()
         time.sleep(random.uniform(0.1, 0.6))
-        started = time.monotonic()
         getattr(self, f"start_{target}")()
         if target in ("edge", "gateway"):
+            started = time.monotonic()
             self.site.gateway.log.wait(r" edge_link up ", 20, mark)
             self.channel.append((target, time.monotonic() - started))
         self.load.flowing(time.monotonic(), 60)
