@@ -172,8 +172,17 @@ conversation_drop_call(struct conversation *c)
 	c->call = NULL;
 	c->sent = NULL;
 	c->sent_in = NULL;
+	c->yielded = false;
 	if (c->state == CONVERSATION_INVITING)
 		set_state(c, CONVERSATION_IDLE);
+}
+
+void
+conversation_yield(struct conversation *c)
+{
+	assert(c->state == CONVERSATION_INVITING);
+	c->yielded = true;
+	sip_ua_cancel(c->env->ua, c->call);
 }
 
 static void
@@ -321,6 +330,30 @@ on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
 	conversation_settle(c);
 }
 
+/* Whether the callee has shown the text of the INVITE; he says so. */
+static bool
+was_shown(const struct inward *in, const struct sip_result *r)
+{
+	return in->invited &&
+	       sip_msg_lists(r->response, "Supported", "ms-text-format");
+}
+
+/* An INVITE that gave way has ended.  If the answer crossed the CANCEL its
+ * dialog is one too many, but the text may have been seen; else the text
+ * follows in the user's dialog, which settling does. */
+static void
+on_yielded(
+    struct conversation *c, struct inward *in, const struct sip_result *r)
+{
+	c->yielded = false;
+	if (r->dialog == NULL)
+		return;
+	sip_dialog_set_user(r->dialog, NULL);
+	sip_ua_bye(c->env->ua, r->dialog);
+	if (was_shown(in, r))
+		delivered(c, in);
+}
+
 static void
 on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
     const struct sip_result *r, void *arg)
@@ -334,6 +367,11 @@ on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
 	assert(c->call == call && in != NULL);
 	c->call = NULL;
 	c->sent = NULL;
+	if (c->yielded) {
+		on_yielded(c, in, r);
+		conversation_settle(c);
+		return;
+	}
 	if (r->dialog == NULL) {
 		set_state(c, CONVERSATION_IDLE);
 		(void)act(c, in, r, false);
@@ -342,10 +380,8 @@ on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
 	}
 	conversation_add_leg(c, r->dialog, c->id);
 	conversation_touch(c);
-	/* The callee says so when it has shown the text of the INVITE; else it
-	 * follows as a MESSAGE. */
-	if (in->invited &&
-	    sip_msg_lists(r->response, "Supported", "ms-text-format"))
+	/* Else it follows as a MESSAGE. */
+	if (was_shown(in, r))
 		delivered(c, in);
 	conversation_settle(c);
 }

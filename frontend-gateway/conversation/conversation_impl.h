@@ -57,6 +57,7 @@ struct conversation {
 	size_t queue_count, queue_bytes;
 	struct inward *sent;           /* the head, on its way; or NULL */
 	struct sip_ua_call *call;      /* INVITE or MESSAGE with it; or NULL */
+	bool yielded;                  /* the INVITE gave way to theirs */
 	struct sip_dialog *sent_in;    /* of the MESSAGE, while it lives */
 	char id[CONVERSATION_ID_SIZE]; /* Ms-Conversation-ID of call */
 
@@ -68,6 +69,9 @@ struct conversation {
 void conversation_touch(struct conversation *c);
 /* Gives up the call under way; its result will not come. */
 void conversation_drop_call(struct conversation *c);
+/* The user's INVITE met ours: the message goes where the user began, once it
+ * is known that the one on the way has not shown it. */
+void conversation_yield(struct conversation *c);
 /* d becomes the current dialog; name is what the pool calls the
  * conversation. */
 void conversation_add_leg(

@@ -269,10 +269,9 @@ conversation_invited(struct conversation *c, struct sip_server_txn *st,
 		goto done;
 	}
 	log_info(&c->log, "invited", "call=%s", sip_dialog_call_id(d));
-	/* Both sides began at once: theirs is the session, what ours carried
-	 * goes there as a MESSAGE. */
+	/* Both sides began at once: theirs is the session. */
 	if (c->state == CONVERSATION_INVITING)
-		conversation_drop_call(c);
+		conversation_yield(c);
 	conversation_add_leg(c, d, name);
 	conversation_touch(c);
 done:

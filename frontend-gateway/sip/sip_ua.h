@@ -216,6 +216,8 @@ int sip_ua_ask(
 /* A request within d (MESSAGE, INFO ...; not INVITE, BYE). */
 int sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *ua,
     struct sip_dialog *d, const struct sip_question *q);
+/* Cancels an INVITE; its result still comes, and may be a dialog. */
+void sip_ua_cancel(struct sip_ua *ua, struct sip_ua_call *call);
 /* No more results are wanted; call is gone at once.  An INVITE is
  * cancelled (and ended with BYE when a 2xx crosses the CANCEL). */
 void sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *call);

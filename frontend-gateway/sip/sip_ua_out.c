@@ -541,12 +541,18 @@ sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *ua, struct sip_dialog *d,
 }
 
 void
+sip_ua_cancel(struct sip_ua *ua, struct sip_ua_call *c)
+{
+	if (c->method == SIP_INVITE && !ua->closing)
+		sip_client_cancel(c->txn);
+}
+
+void
 sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *c)
 {
 	c->fn = NULL;
 	c->dropped = true;
-	if (c->method == SIP_INVITE && !ua->closing)
-		sip_client_cancel(c->txn);
+	sip_ua_cancel(ua, c);
 }
 
 void

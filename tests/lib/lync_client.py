@@ -225,7 +225,14 @@ class LyncClient:
             ("Content-Type", "application/sdp"),
             *headers,
         ], self._sdp(host, "sip null", OFFER_TYPES))
-        response = await self._transact(request, timeout)
+        # Known from the answer on: a request of the other side may follow
+        # it in the same packet.
+        self.dialogs[dialog.call_id] = dialog
+        try:
+            response = await self._transact(request, timeout)
+        except BaseException:
+            self._forget(dialog)
+            raise
         self.journal.add("opened", to=peer, status=response.status,
                          call_id=dialog.call_id, response=response)
         if response.status >= 300:
@@ -235,12 +242,12 @@ class LyncClient:
                 ("From", dialog.local), ("To", response.get("To")),
                 ("Call-ID", dialog.call_id), ("CSeq", "1 ACK")])
             self.connection.send(ack)
+            self._forget(dialog)
             raise Refused(response)
         dialog.remote = response.get("To")
         dialog.target = sip.uri_of(response.get("Contact"))
         dialog.routes = list(reversed(response.all("Record-Route")))
         dialog.confirmed = True
-        self.dialogs[dialog.call_id] = dialog
         self.current[peer] = dialog
         self._ack(dialog, 1)
         # A callee that lists ms-text-format has taken the first message;

@@ -141,6 +141,14 @@ sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *u, struct sip_dialog *d,
 }
 
 void
+sip_ua_cancel(struct sip_ua *u, struct sip_ua_call *call)
+{
+	(void)u;
+	assert_true(call->open);
+	note("cancel %s", sip_method_name(call->method));
+}
+
+void
 sip_ua_drop(struct sip_ua *u, struct sip_ua_call *call)
 {
 	(void)u;
@@ -1031,9 +1039,69 @@ when_both_begin_theirs_is_the_session(void **state)
 	says(1, "mine");
 	expect(INVITED("bWluZQ=="));
 	lync_invites();
-	expect("t0 accepted 200 d0\ndrop INVITE\nMESSAGE d0 mine\n");
+	expect("t0 accepted 200 d0\ncancel INVITE\n");
+	pool_answers(487, "");
+	expect("MESSAGE d0 mine\n");
 	pool_answers(200, "");
 	expect("e0 answer 1 delivered\n");
+}
+
+/* The callee's 200 and our CANCEL cross: what he has seen is not said twice,
+ * and of two sessions the user's remains. */
+static void
+when_both_begin_a_text_that_was_shown_is_not_sent_again(void **state)
+{
+	(void)state;
+	says(1, "mine");
+	lync_invites();
+	journal[0] = '\0';
+	says(2, "more");
+	pool_answers(200, TAKES_FIRST);
+	expect("BYE d1\ne0 answer 1 delivered\nMESSAGE d0 more\n");
+	pool_answers(200, "");
+	expect("e0 answer 2 delivered\n");
+}
+
+static void
+when_both_begin_a_text_that_was_not_shown_follows(void **state)
+{
+	(void)state;
+	says(1, "mine");
+	lync_invites();
+	journal[0] = '\0';
+	pool_answers(200, "");
+	expect("BYE d1\nMESSAGE d0 mine\n");
+	pool_answers(200, "");
+	expect("e0 answer 1 delivered\n");
+}
+
+/* The user hangs up while our INVITE is being cancelled. */
+static void
+when_both_begin_and_theirs_ends_at_once_the_text_begins_anew(void **state)
+{
+	(void)state;
+	says(1, "mine");
+	lync_invites();
+	conversations_on_dialog_end(cs, &dialogs[0], SIP_DIALOG_END_BYE);
+	journal[0] = '\0';
+	pool_answers(487, "");
+	expect(INVITED("bWluZQ=="));
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\n");
+}
+
+static void
+when_both_begin_a_late_text_drops_its_invite(void **state)
+{
+	(void)state;
+	says(1, "mine");
+	lync_invites();
+	journal[0] = '\0';
+	clock_advance(wall, 60000);
+	expect("drop INVITE\ne0 answer 1 remote-server-timeout\n");
+	says(2, "more");
+	expect("MESSAGE d0 more\n");
+	pool_answers(200, "");
 }
 
 static void
@@ -1137,6 +1205,11 @@ main(void)
 		TEST(small_talk_in_a_dialog_is_answered),
 		TEST(a_message_needs_no_dialog),
 		TEST(when_both_begin_theirs_is_the_session),
+		TEST(when_both_begin_a_text_that_was_shown_is_not_sent_again),
+		TEST(when_both_begin_a_text_that_was_not_shown_follows),
+		TEST(
+		    when_both_begin_and_theirs_ends_at_once_the_text_begins_anew),
+		TEST(when_both_begin_a_late_text_drops_its_invite),
 		TEST(the_device_invited_last_is_written_to),
 		TEST(after_a_bye_the_next_message_begins_anew),
 		TEST(an_idle_chat_is_ended),
