@@ -8,8 +8,10 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -94,6 +96,26 @@ name_peer(struct conn *c, const struct sockaddr *addr)
 	    c->peer_ip, is_v4 ? "" : "]", port);
 }
 
+/* What every connection of ours has, once it exists. */
+static int
+set_options(struct conn *c)
+{
+	unsigned dead_ms = (unsigned)c->opts.dead_ms;
+	uv_os_fd_t fd;
+	int rc;
+
+	rc = uv_tcp_nodelay(&c->tcp, 1);
+	if (rc < 0 || dead_ms == 0)
+		return rc;
+	rc = uv_tcp_keepalive(&c->tcp, 1, (dead_ms + 999) / 1000);
+	if (rc == 0)
+		rc = uv_fileno((const uv_handle_t *)&c->tcp, &fd);
+	if (rc == 0 && setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
+			   sizeof(dead_ms)) != 0)
+		rc = uv_translate_sys_error(errno);
+	return rc;
+}
+
 int
 conn_accept(
     struct conn **out, uv_stream_t *listener, const struct conn_opts *opts)
@@ -108,7 +130,7 @@ conn_accept(
 		return rc;
 	rc = uv_accept(listener, conn_stream(c));
 	if (rc == 0)
-		rc = uv_tcp_nodelay(&c->tcp, 1);
+		rc = set_options(c);
 	if (rc == 0)
 		rc =
 		    uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&addr, &len);
@@ -132,7 +154,7 @@ on_connected(uv_connect_t *req, int status)
 	if (c->state == CONN_CLOSING)
 		return;
 	if (status == 0)
-		status = uv_tcp_nodelay(&c->tcp, 1);
+		status = set_options(c);
 	if (status < 0) {
 		conn_end_now(c, CONN_END_CONNECT, status, NULL);
 		return;
@@ -234,7 +256,8 @@ conn_write(struct conn *c, const void *data, size_t len)
 		conn_end_now(c, CONN_END_WRITE_FULL, ERR_FULL, NULL);
 		return ERR_FULL;
 	}
-	rc = chunks_add(c->tls.ssl != NULL ? &c->plain : &c->wire, data, len);
+	rc = c->tls.ssl != NULL ? chunks_add(&c->plain, data, len)
+				: conn_io_wire(c, data, len, c->written + len);
 	if (rc < 0) {
 		conn_end_now(c, CONN_END_NOMEM, rc, NULL);
 		return rc;
@@ -302,17 +325,25 @@ conn_bytes_written(const struct conn *c)
 	return c->written;
 }
 
-bool
-conn_all_acknowledged(const struct conn *c)
+uint64_t
+conn_bytes_acknowledged(struct conn *c)
 {
+	size_t held =
+	    uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+	uint64_t taken = c->wired - (c->wire.len - c->in_write + held);
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
 	uv_os_fd_t fd;
-	int unacknowledged;
+	int under_way;
 
-	if (c->state == CONN_CONNECTING || c->state == CONN_CLOSING ||
-	    conn_queued(c) > 0)
-		return false;
-	return uv_fileno((const uv_handle_t *)&c->tcp, &fd) == 0 &&
-	       ioctl(fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+	/* A reset connection has thrown away what it had under way. */
+	if (!conn_is_open(c) ||
+	    uv_fileno((const uv_handle_t *)&c->tcp, &fd) != 0 ||
+	    ioctl(fd, SIOCOUTQ, &under_way) != 0 ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+	    info.tcpi_state == TCP_CLOSE || (uint64_t)under_way > taken)
+		return c->marks.reached;
+	return byte_marks_reached(&c->marks, taken - (uint64_t)under_way);
 }
 
 SSL *

@@ -78,12 +78,16 @@ struct conn_opts {
 	struct clock *clock;
 	const struct conn_events *events; /* borrowed, static */
 	void *arg;
-	size_t write_high;           /* bytes; 0 = 256 KiB */
-	size_t write_low;            /* bytes; 0 = 64 KiB */
-	size_t write_max;            /* bytes; hard limit, 0 = 4 MiB */
-	uint64_t connect_ms;         /* 0 = 10 s */
-	uint64_t handshake_ms;       /* 0 = 20 s */
-	uint64_t linger_ms;          /* for conn_close(); 0 = 5 s */
+	size_t write_high;     /* bytes; 0 = 256 KiB */
+	size_t write_low;      /* bytes; 0 = 64 KiB */
+	size_t write_max;      /* bytes; hard limit, 0 = 4 MiB */
+	uint64_t connect_ms;   /* 0 = 10 s */
+	uint64_t handshake_ms; /* 0 = 20 s */
+	uint64_t linger_ms;    /* for conn_close(); 0 = 5 s */
+	/* A peer whose TCP gives no sign of life for that long while bytes are
+	 * under way, or when asked on an idle connection, has gone
+	 * (RFC 5482).  0 = the system's patience, hours. */
+	uint64_t dead_ms;
 	const struct sockaddr *bind; /* outgoing: local address, or NULL */
 };
 
@@ -116,8 +120,10 @@ size_t conn_queued(const struct conn *c);
 bool conn_backlogged(const struct conn *c);
 /* Bytes the application has given to conn_write() so far ... */
 uint64_t conn_bytes_written(const struct conn *c);
-/* ... and whether the peer's TCP has acknowledged all of them. */
-bool conn_all_acknowledged(const struct conn *c);
+/* ... and how many of them, from the first, the peer's TCP has acknowledged.
+ * Inside TLS it takes whole records; with very many under way the number may
+ * lag behind, but it gets there. */
+uint64_t conn_bytes_acknowledged(struct conn *c);
 
 /* Stop and resume on_data.  Counted: as many resumes as stops are needed. */
 void conn_pause(struct conn *c);

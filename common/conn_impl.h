@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "common/byte_marks.h"
 #include "common/chunks.h"
 #include "common/clock.h"
 #include "common/tls_engine.h"
@@ -56,7 +57,9 @@ struct conn {
 	struct chunks wire;
 	size_t in_write; /* front bytes of wire that libuv holds */
 	bool backlogged;
-	uint64_t written;
+	uint64_t written; /* by the owner */
+	uint64_t wired;   /* ever put into wire */
+	struct byte_marks marks;
 
 	bool reading;
 	bool unread; /* the engine may hold records the pause held back */
@@ -105,6 +108,8 @@ void conn_end_on_timer(struct clock_timer *t, void *arg);
 
 /* ---- conn_io.c */
 
+/* Queues bytes for the kernel that bring all up to the owner's position app. */
+int conn_io_wire(struct conn *c, const uint8_t *data, size_t len, uint64_t app);
 /* Has the work of a turn done once, before the loop sleeps again. */
 void conn_io_kick(struct conn *c);
 /* Gives the kernel as much as it takes now. */

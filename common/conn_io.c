@@ -50,6 +50,18 @@ conn_io_kick(struct conn *c)
 
 /* ---- outward -------------------------------------------------------- */
 
+int
+conn_io_wire(struct conn *c, const uint8_t *data, size_t len, uint64_t app)
+{
+	int rc = chunks_add(&c->wire, data, len);
+
+	if (rc < 0)
+		return rc;
+	c->wired += len;
+	byte_marks_add(&c->marks, app, c->wired);
+	return 0;
+}
+
 /* Moves what the engine has made into the wire queue.  A flush follows: every
  * caller is in on_turn or has it coming. */
 static void
@@ -60,7 +72,7 @@ collect(struct conn *c)
 
 	if (len == 0 || c->state == CONN_CLOSING)
 		return;
-	if (chunks_add(&c->wire, data, len) != 0) {
+	if (conn_io_wire(c, data, len, c->written - c->plain.len) != 0) {
 		conn_end_now(c, CONN_END_NOMEM, ERR_NOMEM, NULL);
 		return;
 	}

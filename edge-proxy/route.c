@@ -11,8 +11,9 @@
  * What was written with a barrier is in the hands of barrier_stream until it is
  * proven.
  *
- * When a stream ends, what was written and not proven fails: the partner may or
- * may not have it, and its sender is told so.  What still waits was never
+ * When a stream ends, what the partner has acknowledged is delivered; what was
+ * written and not proven fails: the partner may or may not have it, and its
+ * sender is told so.  What still waits was never
  * written: it goes with a new stream, unless the partner's words or a failed
  * attempt put the pair into back-off, which fails it too.
  *
@@ -145,15 +146,23 @@ fail_queue(struct route *t, const struct route_failure *f)
 		    release(list_entry(n, struct item, link)), &copy);
 }
 
+/* The stream is gone: the partner's last word tells what he has taken over, the
+ * rest he may have or not. */
 static void
-fail_unproven(struct route *t, const struct route_failure *f)
+settle_unproven(struct route *t, const struct route_failure *f)
 {
 	struct route_failure copy = *f;
 	struct barrier_item *b;
+	enum proof by;
 
-	while ((b = barrier_stream_take(&t->barrier)) != NULL)
-		tell_failed(t->shared,
-		    release(list_entry(b, struct item, barrier)), &copy);
+	while ((b = barrier_stream_take(&t->barrier, &by)) != NULL) {
+		void *cookie = release(list_entry(b, struct item, barrier));
+
+		if (by != PROOF_NONE)
+			tell_delivered(t->shared, cookie, by);
+		else
+			tell_failed(t->shared, cookie, &copy);
+	}
 }
 
 /* --- streams ------------------------------------------------------------- */
@@ -230,6 +239,24 @@ on_stream_drained(struct s2s_out *s, void *arg)
 		drain(t);
 }
 
+static void
+on_stream_managed(struct s2s_out *s, void *arg)
+{
+	struct route *t = arg;
+
+	(void)s;
+	barrier_stream_promised(&t->barrier);
+}
+
+static void
+on_stream_acknowledged(struct s2s_out *s, uint64_t count, void *arg)
+{
+	struct route *t = arg;
+
+	(void)s;
+	barrier_stream_acknowledged(&t->barrier, count);
+}
+
 /* The stream takes no more. */
 static void
 on_stream_down(struct s2s_out *s, const struct s2s_out_end *end, void *arg)
@@ -245,10 +272,10 @@ on_stream_down(struct s2s_out *s, const struct s2s_out_end *end, void *arg)
 	clock_timer_stop(&t->stall);
 	if (route_failure_retry_at_once(end) || t->shared->closing) {
 		set_state(t, ROUTE_IDLE);
-		fail_unproven(t, &f);
+		settle_unproven(t, &f);
 	} else {
 		back_off(t, &f);
-		fail_unproven(t, &f);
+		settle_unproven(t, &f);
 	}
 	barrier_stream_reset(&t->barrier);
 	if (!list_empty(&t->queue) && t->state == ROUTE_IDLE &&
@@ -271,6 +298,8 @@ on_stream_end(struct s2s_out *s, const struct s2s_out_end *end,
 static const struct s2s_out_events stream_events = {
 	.on_up = on_stream_up,
 	.on_drained = on_stream_drained,
+	.on_managed = on_stream_managed,
+	.on_acknowledged = on_stream_acknowledged,
 	.on_down = on_stream_down,
 	.on_end = on_stream_end,
 };
@@ -401,12 +430,12 @@ on_dead(void *arg)
 		    "partner proves nothing any more");
 }
 
-static bool
-all_acknowledged(void *arg)
+static uint64_t
+bytes_acknowledged(void *arg)
 {
 	const struct route *t = arg;
 
-	return t->stream != NULL && s2s_out_all_acknowledged(t->stream);
+	return t->stream != NULL ? s2s_out_bytes_acknowledged(t->stream) : 0;
 }
 
 static const struct barrier_events barrier_events = {
@@ -414,22 +443,30 @@ static const struct barrier_events barrier_events = {
 	.on_proven = on_proven,
 	.on_ability = on_ability,
 	.on_dead = on_dead,
-	.all_acknowledged = all_acknowledged,
+	.bytes_acknowledged = bytes_acknowledged,
 };
 
 /* --- writing ------------------------------------------------------------- */
 
-/* The item's stanza has been written. */
+/* The item's stanza has been written.  What proves it is asked for behind it:
+ * the ping, and an acknowledgement of both. */
 static void
 after_write(struct route *t, struct item *i)
 {
+	const struct barrier_place place = {
+		.stanza = s2s_out_stanzas(t->stream),
+		.bytes = s2s_out_bytes(t->stream),
+	};
+
 	t->written += i->len > 0 ? 1 : 0;
 	if (i->barrier_id == NULL) {
 		tell_delivered(t->shared, release(i), PROOF_TCP);
 		return;
 	}
 	t->unproven++;
-	barrier_stream_written(&t->barrier, &i->barrier, i->barrier_id);
+	barrier_stream_written(&t->barrier, &i->barrier, i->barrier_id, place);
+	if (t->stream != NULL)
+		s2s_out_request_ack(t->stream);
 }
 
 static bool

@@ -12,7 +12,8 @@
  *
  * Proof: a stanza with a barrier is delivered when the ping of that or a later
  * id of the same stream has been answered (routes_proof), or, where the
- * partner answers no pings, when its TCP has acknowledged the bytes.  A stanza
+ * partner answers no pings, when his XEP-0198 count covers it, or, where he does
+ * not count, when his TCP has acknowledged the bytes (barrier_stream.h).  A stanza
  * without one is delivered when the stream has taken it.
  *
  * Owns     the streams and attempts, copies of the stanzas, its timers.
@@ -79,8 +80,8 @@ void routes_close(struct routes *r);
 int routes_send(struct routes *r, const struct route_stanza *s);
 /* The gateway tries what the stream of a pair can prove: s->barrier is sent as
  * a ping of its own (xml is ignored).  Settled like a stanza: delivered by
- * PROOF_PING when the proof comes; delivered by PROOF_TCP when the partner
- * answered none within 10 s; failed when no stream is up. */
+ * PROOF_PING when the proof comes; delivered by PROOF_ACK or PROOF_TCP when the
+ * partner answered none within 10 s; failed when no stream is up. */
 int routes_probe(struct routes *r, const struct route_stanza *s);
 /* The gateway has verified the answer to a ping of ours.  Settles what it
  * covers; an id that is not outstanding is ignored. */

@@ -54,7 +54,8 @@ enum {
 	AUTH_FAILURES_MAX = 5,
 	ID_BYTES = 16,
 	GOODBYE_MS = 5000,
-	STEP_MS = 30000
+	STEP_MS = 30000,
+	DEAD_MS = 60000 /* a partner's TCP that gives no sign of life */
 };
 
 enum in_state {
@@ -888,6 +889,7 @@ s2s_in_open(
 		.clock = opts->clock,
 		.events = &conn_events,
 		.arg = s,
+		.dead_ms = DEAD_MS,
 	    });
 	if (rc < 0)
 		goto fail;

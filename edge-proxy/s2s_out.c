@@ -39,6 +39,8 @@
 #include "edge-proxy/identities.h"
 #include "edge-proxy/peer_identity.h"
 #include "edge-proxy/sasl_external.h"
+#include "edge-proxy/sm_out.h"
+#include "edge-proxy/sm_xml.h"
 #include "edge-proxy/stream_wire.h"
 #include "edge-proxy/stream_xml.h"
 #include "edge-proxy/xml_stream.h"
@@ -48,7 +50,8 @@ enum {
 	STEP_MS = 10000,
 	DIALBACK_MS = 30000, /* the partner has somebody to ask */
 	GOODBYE_MS = 5000,
-	KEEP_ALIVE_MS = 300000
+	KEEP_ALIVE_MS = 300000,
+	DEAD_MS = 60000 /* a partner's TCP that gives no sign of life */
 };
 
 enum out_state {
@@ -125,6 +128,8 @@ struct s2s_out {
 	struct clock_timer idle;
 	struct clock_timer keep_alive;
 	struct clock_timer expiry; /* of the partner's certificate */
+	struct sm_out sm;
+	bool sm_offered; /* in the features that came last */
 
 	bool tls_wanted; /* start it when the parser has returned */
 	bool asks, plain;
@@ -178,6 +183,7 @@ leave_open(struct s2s_out *s)
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->keep_alive);
 	clock_timer_stop(&s->expiry);
+	sm_out_finish(&s->sm);
 }
 
 /* Tells the owner once that an open stream takes no more.  It may hand the
@@ -287,14 +293,26 @@ on_expiry(struct clock_timer *t, void *arg)
 	s2s_out_close(arg, STREAM_ERR_RESET, "certificate has expired");
 }
 
-/* RFC 6120 4.6.1: a space between stanzas. */
+/* RFC 6120 4.6: a request that has to be answered where the partner counts,
+ * else a space between stanzas, which his TCP at least has to acknowledge. */
 static void
 on_keep_alive(struct clock_timer *t, void *arg)
 {
 	struct s2s_out *s = arg;
 
-	conn_write(s->conn, " ", 1);
+	if (s->sm.state == SM_OUT_ON)
+		s2s_out_request_ack(s);
+	else
+		conn_write(s->conn, " ", 1);
 	clock_timer_start(t, KEEP_ALIVE_MS);
+}
+
+static void
+on_silent(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	finish(arg, S2S_OUT_LOST, STREAM_ERR_CONNECTION_TIMEOUT,
+	    "partner does not acknowledge any more");
 }
 
 /* --- negotiation --------------------------------------------------------- */
@@ -401,6 +419,17 @@ send_auth(struct s2s_out *s, bool response)
 	buf_finish(&initial);
 }
 
+/* Stanzas are numbered from here on: before the owner writes the first. */
+static void
+enable_sm(struct s2s_out *s)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	sm_out_enable(&s->sm, &out);
+	stream_wire_flush(s->conn, &out);
+}
+
 static void
 open_stream(struct s2s_out *s, const char *auth)
 {
@@ -414,6 +443,8 @@ open_stream(struct s2s_out *s, const char *auth)
 	    "local=%s remote=%s auth=%s tls=%s "
 	    "cipher=%s",
 	    s->local, s->remote, s->auth, s->tls, s->cipher);
+	if (s->sm_offered)
+		enable_sm(s);
 	s->events->on_up(s, s->arg);
 }
 
@@ -525,6 +556,7 @@ static void
 take_features(struct s2s_out *s, const struct xml_elem *e)
 {
 	dialback_out_features(&s->dialback, e);
+	s->sm_offered = xml_child(e, XML_NS_SM, "sm") != NULL;
 	if (s->state == OUT_FEATURES)
 		choose_before_tls(s, e);
 	else if (s->state == OUT_TLS_FEATURES)
@@ -607,6 +639,37 @@ take_error(struct s2s_out *s, const struct xml_elem *e)
 }
 
 static void
+take_sm(struct s2s_out *s, const struct xml_elem *e)
+{
+	enum sm_out_verdict verdict;
+	struct buf out;
+
+	buf_init(&out, 0);
+	verdict = sm_out_take(&s->sm, e, &out);
+	stream_wire_flush(s->conn, &out);
+	switch (verdict) {
+	case SM_OUT_FINE:
+		break;
+	case SM_OUT_ENABLED:
+		if (s->events->on_managed != NULL)
+			s->events->on_managed(s, s->arg);
+		break;
+	case SM_OUT_ACKNOWLEDGED:
+		if (s->events->on_acknowledged != NULL)
+			s->events->on_acknowledged(s, s->sm.acked, s->arg);
+		break;
+	case SM_OUT_TOO_HIGH:
+		finish(s, S2S_OUT_PROTOCOL, STREAM_ERR_NONE,
+		    "partner acknowledged what was not sent");
+		break;
+	case SM_OUT_UNKNOWN:
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+		break;
+	}
+}
+
+static void
 on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 {
 	struct s2s_out *s = arg;
@@ -624,6 +687,8 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		take_sasl(s, e);
 	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
 		dialback_out_take(&s->dialback, e);
+	else if (s->state == OUT_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
+		take_sm(s, e);
 	else /* nobody may send us stanzas on a stream that we opened */
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
 		    e->ns);
@@ -654,6 +719,8 @@ on_connected(struct conn *c, void *arg)
 		return;
 	set_state(s, OUT_HEADER);
 	send_header(s);
+	if (s->events->on_connected != NULL)
+		s->events->on_connected(s, s->arg);
 }
 
 static void
@@ -829,6 +896,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	clock_timer_init(&s->idle, s->clock, on_idle, s);
 	clock_timer_init(&s->keep_alive, s->clock, on_keep_alive, s);
 	clock_timer_init(&s->expiry, s->clock, on_expiry, s);
+	sm_out_init(&s->sm, s->clock, on_silent, s);
 	rc = xml_stream_open(&s->xml, &limits, &xml_events, s);
 	if (rc < 0)
 		goto fail;
@@ -839,6 +907,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 		.events = &conn_events,
 		.arg = s,
 		.connect_ms = CONNECT_MS,
+		.dead_ms = DEAD_MS,
 		.bind = opts->bind,
 	    });
 	if (rc < 0)
@@ -862,7 +931,38 @@ s2s_out_write(struct s2s_out *s, const void *xml, size_t len)
 	if (s->state != OUT_OPEN)
 		return ERR_BAD_STATE;
 	touch(s);
+	sm_out_sent(&s->sm);
 	return conn_write(s->conn, xml, len);
+}
+
+void
+s2s_out_request_ack(struct s2s_out *s)
+{
+	struct buf out;
+
+	if (s->state != OUT_OPEN)
+		return;
+	buf_init(&out, 0);
+	sm_out_ask(&s->sm, &out);
+	stream_wire_flush(s->conn, &out);
+}
+
+uint64_t
+s2s_out_stanzas(const struct s2s_out *s)
+{
+	return s->sm.sent;
+}
+
+uint64_t
+s2s_out_bytes(const struct s2s_out *s)
+{
+	return s->conn != NULL ? conn_bytes_written(s->conn) : 0;
+}
+
+uint64_t
+s2s_out_bytes_acknowledged(const struct s2s_out *s)
+{
+	return s->conn != NULL ? conn_bytes_acknowledged(s->conn) : 0;
 }
 
 bool
@@ -875,12 +975,6 @@ bool
 s2s_out_backlogged(const struct s2s_out *s)
 {
 	return s->state == OUT_OPEN && conn_backlogged(s->conn);
-}
-
-bool
-s2s_out_all_acknowledged(const struct s2s_out *s)
-{
-	return s->conn != NULL && conn_all_acknowledged(s->conn);
 }
 
 int

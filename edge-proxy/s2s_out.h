@@ -13,6 +13,9 @@
  * A stream may also be opened to ask the partner whether keys are its own,
  * and for nothing else.
  *
+ * Where the partner offers stream management it is enabled, without resumption,
+ * and his count reported (XEP-0198).
+ *
  * Owns     the connection, the XML parser, its timers.
  * Borrows  loop, clock, hosting, identities, the event table.
  * Ends     on_end fires exactly once for every stream that was handed out;
@@ -24,6 +27,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <uv.h>
 
@@ -56,11 +60,18 @@ struct s2s_out_end {
 };
 
 struct s2s_out_events {
+	/* TCP is up and the header is on its way.  May be NULL, as the events of
+	 * stream management may. */
+	void (*on_connected)(struct s2s_out *s, void *arg);
 	/* Authenticated: stanzas may be written.  With opts->asks: questions
 	 * may be put. */
 	void (*on_up)(struct s2s_out *s, void *arg);
 	/* The backlog has gone: there is room again. */
 	void (*on_drained)(struct s2s_out *s, void *arg);
+	/* The partner will count our stanzas (XEP-0198) ... */
+	void (*on_managed)(struct s2s_out *s, void *arg);
+	/* ... and has taken over the first so many, by s2s_out_stanzas(). */
+	void (*on_acknowledged)(struct s2s_out *s, uint64_t count, void *arg);
 	/* The stream takes no more: it is closing or its connection has gone.
 	 * Fires once for a stream that was up, before on_end.  May be NULL. */
 	void (*on_down)(
@@ -92,14 +103,20 @@ int s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts);
  * any state and from any callback; the first reason counts. */
 void s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text);
 
-/* One or more whole stanzas of the pair.  ERR_BAD_STATE when not up; other
- * codes mean that the stream is ending. */
+/* One whole stanza of the pair.  ERR_BAD_STATE when not up; other codes mean
+ * that the stream is ending. */
 int s2s_out_write(struct s2s_out *s, const void *xml, size_t len);
 bool s2s_out_is_up(const struct s2s_out *s);
 /* More should wait for on_drained. */
 bool s2s_out_backlogged(const struct s2s_out *s);
-/* The partner's TCP has acknowledged all that was written. */
-bool s2s_out_all_acknowledged(const struct s2s_out *s);
+/* Asks the partner to acknowledge what was written so far, if he counts; many
+ * calls make few requests.  Left unanswered for 30 s it ends the stream. */
+void s2s_out_request_ack(struct s2s_out *s);
+/* The number of the stanza written last. */
+uint64_t s2s_out_stanzas(const struct s2s_out *s);
+/* Bytes written so far, and how many the partner's TCP has acknowledged. */
+uint64_t s2s_out_bytes(const struct s2s_out *s);
+uint64_t s2s_out_bytes_acknowledged(const struct s2s_out *s);
 
 /* Puts the question about a key to the partner's server: on a stream that is up,
  * whatever it was opened for.  ERR_BAD_STATE, ERR_FULL. */

@@ -206,6 +206,12 @@ conn_rig_raw_client(struct rig *r)
 	return fd;
 }
 
+bool
+conn_rig_acknowledged(struct conn *c)
+{
+	return conn_bytes_acknowledged(c) == conn_bytes_written(c);
+}
+
 void
 conn_rig_turn(struct rig *r)
 {

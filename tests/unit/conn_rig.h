@@ -65,6 +65,8 @@ void conn_rig_pair(struct rig *r);
 /* A blocking socket in the place of the client. */
 int conn_rig_raw_client(struct rig *r);
 
+/* The peer's TCP has all that was written. */
+bool conn_rig_acknowledged(struct conn *c);
 /* One turn of the loop, waiting a few milliseconds at most. */
 void conn_rig_turn(struct rig *r);
 /* Turns the loop until cond; fails the test after some seconds. */

@@ -1,9 +1,11 @@
-/* barrier_stream: one ping at a time, and what each answer proves. */
+/* barrier_stream: one ping at a time, what each answer proves, and which lesser
+ * proof counts when.  Item n is stanza n of its stream and ends at byte 10 n. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -17,7 +19,7 @@ struct bench {
 	struct barrier_stream b;
 	struct barrier_item items[50];
 	char seen[400];
-	bool acknowledged;
+	uint64_t bytes;        /* that TCP has acknowledged */
 	int write_when_proven; /* item to write from within on_proven, or 0 */
 };
 
@@ -32,7 +34,10 @@ note(struct bench *t, const char *text)
 static void
 write_item(struct bench *t, int i, const char *id)
 {
-	barrier_stream_written(&t->b, &t->items[i], id);
+	const struct barrier_place place = { .stanza = (uint64_t)i,
+		.bytes = (uint64_t)i * 10 };
+
+	barrier_stream_written(&t->b, &t->items[i], id, place);
 }
 
 static void
@@ -74,14 +79,14 @@ on_dead(void *arg)
 	note(arg, "dead");
 }
 
-static bool
-all_acknowledged(void *arg)
+static uint64_t
+bytes_acknowledged(void *arg)
 {
-	return ((struct bench *)arg)->acknowledged;
+	return ((struct bench *)arg)->bytes;
 }
 
 static const struct barrier_events events = { on_ping, on_proven, on_ability,
-	on_dead, all_acknowledged };
+	on_dead, bytes_acknowledged };
 
 static void
 begin(struct bench *t)
@@ -94,8 +99,10 @@ begin(struct bench *t)
 static void
 finish(struct bench *t, const char *seen)
 {
+	enum proof by;
+
 	assert_string_equal(seen, t->seen);
-	while (barrier_stream_take(&t->b) != NULL)
+	while (barrier_stream_take(&t->b, &by) != NULL)
 		continue;
 	barrier_stream_finish(&t->b);
 	clock_close(t->clock);
@@ -152,11 +159,19 @@ test_cannot_ping(void **state)
 	assert_string_equal("p:a p:a p:a p:a p:a ", t.seen);
 	clock_advance(t.clock, 1);
 	clock_advance(t.clock, 500);
-	t.acknowledged = true;
+	t.bytes = 9;
+	clock_advance(t.clock, 100);
+	assert_string_equal("p:a p:a p:a p:a p:a +tcp ", t.seen);
+	t.bytes = 10;
 	clock_advance(t.clock, 100);
 	write_item(&t, 2, "b");
+	write_item(&t, 3, "c");
+	t.bytes = 20;
 	clock_advance(t.clock, 100);
-	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp ");
+	assert_string_equal("p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp ", t.seen);
+	t.bytes = 30;
+	clock_advance(t.clock, 100);
+	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp 3/tcp ");
 	/* nothing acknowledged either */
 	begin(&t);
 	write_item(&t, 1, "a");
@@ -191,7 +206,7 @@ test_tried_again(void **state)
 	begin(&t);
 	write_item(&t, 1, "a");
 	clock_advance(t.clock, 10000);
-	t.acknowledged = true;
+	t.bytes = 1000;
 	clock_advance(t.clock, 1000);
 	t.seen[0] = '\0';
 	clock_advance(t.clock, 58999);
@@ -221,7 +236,7 @@ test_late_answer(void **state)
 	write_item(&t, 2, "b");
 	assert_true(barrier_stream_proof(&t.b, "a"));
 	write_item(&t, 3, "c");
-	t.acknowledged = true;
+	t.bytes = 1000;
 	clock_advance(t.clock, 100);
 	assert_true(barrier_stream_proof(&t.b, "c"));
 	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/ping +ping p:c 2/tcp 3/ping ");
@@ -269,6 +284,141 @@ test_forget(void **state)
 	    "+ping ");
 }
 
+/* Progress keeps a slow partner's stream alive. */
+static void
+test_slow_is_not_dead(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	begin(&t);
+	write_item(&t, 1, "a");
+	write_item(&t, 2, "b");
+	write_item(&t, 3, "c");
+	clock_advance(t.clock, 60000);
+	t.bytes = 10;
+	clock_advance(t.clock, 50000);
+	t.bytes = 20;
+	clock_advance(t.clock, 50000);
+	assert_string_equal("p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp ", t.seen);
+	clock_advance(t.clock, 10000);
+	finish(&t, "p:a p:a p:a p:a p:a +tcp 1/tcp 2/tcp dead ");
+}
+
+/* What one does to the stream, as text: w<n> writes item n (its id is that
+ * letter), a<n> the partner's count, m he promises to count, p<id> the answer to
+ * a ping, t<ms> time passes, b<n> bytes are acknowledged. */
+static const struct {
+	const char *name, *steps, *seen;
+} ranks[] = {
+	{ "a count waits for the ping", "m w1 a1 t9999 p1 w2 a2 p2",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ping +ping p:2 2/ping " },
+	{ "and stands in for it", "m w1 w2 a1 t10000 a2",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ack 2/ack " },
+	{ "then at once", "m w1 a1 t10000 w2 w3 a2 a3",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ack 2/ack 3/ack " },
+	{ "TCP does not, for one who counts", "m b100 w1 t60000 a1",
+	    "p:1 p:1 p:1 p:1 p:1 +ack 1/ack " },
+	{ "nor when the promise comes late", "b0 w1 t10050 m b100 t5000 a1",
+	    "p:1 p:1 p:1 p:1 p:1 +tcp +ack 1/ack " },
+	{ "who answered pings is not dead if he counts",
+	    "m w1 p1 a1 w2 a2 t10000 t30000 w3 a3",
+	    "p:1 1/ping +ping +ack p:2 2/ack 3/ack " },
+	{ "a late answer is the best again", "m w1 a1 t10000 w2 p1 w3 a2 a3 p3",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ack +ping p:3 2/ack 3/ping " },
+	{ "pings are tried again", "m w1 a1 t10000 t59999 w2 t1 w3 a3 p3 w4 p4",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ack p:3 2/ack 3/ack +ping p:4 "
+	    "4/ping " },
+	{ "in vain", "m w1 a1 t70000 w2 a2 t10000 w3 a3",
+	    "p:1 +ack p:1 p:1 p:1 p:1 1/ack p:2 2/ack 3/ack " },
+	{ "a count that stands still is death",
+	    "m a0 w1 w2 t10000 a1 t59900 "
+	    "t100",
+	    "+ack p:1 p:1 p:1 p:1 p:1 1/ack dead " },
+	{ "a count in front of it is none", "m a0 w1 t10000 a0 a0 a1",
+	    "+ack p:1 p:1 p:1 p:1 p:1 1/ack " },
+};
+
+static void
+step(struct bench *t, const char *s)
+{
+	unsigned long n = strtoul(s + 1, NULL, 10);
+	char id[10];
+
+	snprintf(id, sizeof(id), "%lu", n);
+	switch (s[0]) {
+	case 'w':
+		write_item(t, (int)n, id);
+		break;
+	case 'a':
+		barrier_stream_acknowledged(&t->b, n);
+		break;
+	case 'm':
+		barrier_stream_promised(&t->b);
+		break;
+	case 'p':
+		assert_true(barrier_stream_proof(&t->b, id));
+		break;
+	case 't':
+		clock_advance(t->clock, n);
+		break;
+	case 'b':
+		t->bytes = n;
+		break;
+	default:
+		fail();
+	}
+}
+
+static void
+test_ranks(void **state)
+{
+	struct bench t;
+	char steps[200], *rest;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		print_message("%s\n", ranks[i].name);
+		begin(&t);
+		snprintf(steps, sizeof(steps), "%s", ranks[i].steps);
+		for (char *s = strtok_r(steps, " ", &rest); s != NULL;
+		     s = strtok_r(NULL, " ", &rest))
+			step(&t, s);
+		finish(&t, ranks[i].seen);
+	}
+}
+
+/* The stream breaks: the last count tells what the partner has. */
+static void
+test_what_a_count_is_worth_at_the_end(void **state)
+{
+	static const enum proof want[] = { PROOF_ACK, PROOF_ACK, PROOF_NONE };
+	struct bench t;
+	enum proof by;
+
+	(void)state;
+	for (int counts = 0; counts < 2; counts++) {
+		begin(&t);
+		for (int i = 1; i <= 3; i++)
+			write_item(&t, i, "a");
+		if (counts)
+			barrier_stream_acknowledged(&t.b, 2);
+		t.bytes = 1000;
+		for (int i = 0; i < 3; i++) {
+			assert_ptr_equal(
+			    barrier_stream_take(&t.b, &by), &t.items[i + 1]);
+			assert_int_equal(by, counts ? want[i] : PROOF_NONE);
+		}
+		assert_null(barrier_stream_take(&t.b, &by));
+		/* and nothing on the next one */
+		barrier_stream_reset(&t.b);
+		write_item(&t, 1, "b");
+		assert_non_null(barrier_stream_take(&t.b, &by));
+		assert_int_equal(by, PROOF_NONE);
+		finish(&t, counts ? "p:a +ack p:b " : "p:a p:b ");
+	}
+}
+
 int
 main(void)
 {
@@ -281,6 +431,9 @@ main(void)
 		cmocka_unit_test(test_late_answer),
 		cmocka_unit_test(test_dead),
 		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_slow_is_not_dead),
+		cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_what_a_count_is_worth_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ writes_wait_for_the_connection(void **state)
 	conn_rig_open(&r);
 	conn_rig_connect(&r);
 	assert_int_equal(conn_write(r.client.conn, "hello", 5), 0);
-	assert_false(conn_all_acknowledged(r.client.conn));
+	assert_false(conn_rig_acknowledged(r.client.conn));
 	conn_rig_until(&r, r.server.len == 5);
 	assert_true(conn_rig_has(&r.server, "hello"));
 	close_both(&r);
@@ -543,7 +543,7 @@ slow_reader_fills_and_drains(void **state)
 	assert_true(conn_backlogged(r.client.conn));
 	assert_true(conn_queued(r.client.conn) > high);
 	assert_true(conn_queued(r.client.conn) <= high + 65536);
-	assert_false(conn_all_acknowledged(r.client.conn));
+	assert_false(conn_rig_acknowledged(r.client.conn));
 	for (int i = 0; i < 20; i++)
 		conn_rig_turn(&r);
 	assert_int_equal(r.server.len, 0);
@@ -556,7 +556,7 @@ slow_reader_fills_and_drains(void **state)
 	assert_true(conn_rig_is_pattern(&r.server));
 	assert_int_equal(r.client.backlogs, 1);
 	assert_int_equal(conn_queued(r.client.conn), 0);
-	conn_rig_until(&r, conn_all_acknowledged(r.client.conn));
+	conn_rig_until(&r, conn_rig_acknowledged(r.client.conn));
 	close_both(&r);
 }
 
@@ -584,6 +584,40 @@ reader_that_never_reads_is_cut_off(void **state)
 	conn_rig_close(&r);
 }
 
+/* A reader that has taken some: as much counts, in whole and in part. */
+static void
+acknowledged_by_position(void **state)
+{
+	struct rig r;
+	uint64_t before, now;
+
+	(void)state;
+	conn_rig_open(&r);
+	conn_rig_pair(&r);
+	assert_int_equal(conn_bytes_acknowledged(r.client.conn), 0);
+	assert_int_equal(conn_write(r.client.conn, "abc", 3), 0);
+	conn_rig_until(&r, conn_bytes_acknowledged(r.client.conn) == 3);
+	conn_pause(r.server.conn);
+	while (r.client.backlogs == 0) {
+		assert_int_equal(write_pattern(&r.client, 65536), 0);
+		conn_rig_turn(&r);
+	}
+	for (int i = 0; i < 20; i++)
+		conn_rig_turn(&r);
+	before = conn_bytes_acknowledged(r.client.conn);
+	assert_true(before > 3);
+	assert_true(before < conn_bytes_written(r.client.conn));
+	conn_resume(r.server.conn);
+	while (conn_bytes_acknowledged(r.client.conn) <
+	       conn_bytes_written(r.client.conn)) {
+		conn_rig_turn(&r);
+		now = conn_bytes_acknowledged(r.client.conn);
+		assert_true(now >= before);
+		before = now;
+	}
+	close_both(&r);
+}
+
 static void
 pauses_are_counted(void **state)
 {
@@ -595,7 +629,7 @@ pauses_are_counted(void **state)
 	conn_pause(r.server.conn);
 	conn_pause(r.server.conn);
 	assert_int_equal(conn_write(r.client.conn, "abc", 3), 0);
-	conn_rig_until(&r, conn_all_acknowledged(r.client.conn));
+	conn_rig_until(&r, conn_rig_acknowledged(r.client.conn));
 	conn_resume(r.server.conn);
 	for (int i = 0; i < 10; i++)
 		conn_rig_turn(&r);
@@ -696,6 +730,7 @@ main(void)
 		cmocka_unit_test(close_at_once),
 		cmocka_unit_test(slow_reader_fills_and_drains),
 		cmocka_unit_test(reader_that_never_reads_is_cut_off),
+		cmocka_unit_test(acknowledged_by_position),
 		cmocka_unit_test(pauses_are_counted),
 		cmocka_unit_test(reads_are_bounded_per_turn),
 		cmocka_unit_test(thousand_connections_leave_nothing),

@@ -296,10 +296,10 @@ writes_wait_for_the_handshake(void **state)
 		assert_int_equal(
 		    conn_write(r.client.conn, "0123456789", 10), 0);
 	assert_true(conn_queued(r.client.conn) >= 1000);
-	assert_false(conn_all_acknowledged(r.client.conn));
+	assert_false(conn_rig_acknowledged(r.client.conn));
 	conn_rig_until(&r, r.server.len == 1000);
 	assert_int_equal(r.server.chunks, 2); /* "S", and all of it */
-	conn_rig_until(&r, conn_all_acknowledged(r.client.conn));
+	conn_rig_until(&r, conn_rig_acknowledged(r.client.conn));
 	close_both(&r);
 }
 
@@ -737,7 +737,7 @@ slow_reader_fills_and_drains(void **state)
 		conn_rig_until(&r, r.server.len == total);
 		conn_rig_until(&r, r.client.drains == 1);
 		assert_true(conn_rig_is_pattern(&r.server));
-		conn_rig_until(&r, conn_all_acknowledged(r.client.conn));
+		conn_rig_until(&r, conn_rig_acknowledged(r.client.conn));
 		close_both(&r);
 	}
 }

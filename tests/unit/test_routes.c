@@ -121,6 +121,8 @@ struct fixture {
 	struct buf seen; /* stanzas at the partner */
 	unsigned stanzas;
 	bool in_up, in_ended, pause_in;
+	bool handles;    /* the partner counts every stanza as done with */
+	unsigned proofs; /* last reported */
 	struct s2s_in *in;
 	struct buf events;
 	bool something; /* settled or told */
@@ -160,6 +162,8 @@ on_in_stanza(struct s2s_in *s, const struct xml_elem *e, const struct jid *from,
 		buf_addf(&f->seen, "ping:%s ", xml_attr(e, "id"));
 	else
 		buf_addf(&f->seen, "%s ", xml_attr(e, "id"));
+	if (f->handles)
+		s2s_in_handled(s, f->stanzas);
 }
 
 static void
@@ -219,6 +223,10 @@ on_event(enum stream_event ev, const struct stream_info *info, void *arg)
 		assert_non_null(info->condition);
 		assert_non_null(info->reason);
 	}
+	f->proofs = info->proofs;
+	/* which comes first is not ours to say */
+	if (ev == STREAM_UPDATE && (info->proofs & 1u << PROOF_ACK) != 0)
+		return;
 	buf_addf(&f->events, "%s", stream_event_str(ev));
 	if (ev == STREAM_UPDATE)
 		buf_addf(&f->events, ":%u", info->proofs);
@@ -461,7 +469,7 @@ test_barrier(void **state)
 	routes_proof(f.routes, "sp1-gw1-0-a");
 	assert_delivered(&f.s[0], PROOF_PING);
 	assert_int_equal(2, f.settled);
-	assert_string_equal("up update:2 ", buf_cstr(&f.events));
+	assert_true(f.proofs & 1u << PROOF_PING);
 	/* the newest id covers both that wait */
 	until_seen(&f, "ping:sp1-gw1-2-c");
 	assert_null(strstr(buf_cstr(&f.seen), "ping:sp1-gw1-1-b"));
@@ -472,17 +480,21 @@ test_barrier(void **state)
 	assert_delivered(&f.s[2], PROOF_PING);
 	assert_delivered(&f.s[3], PROOF_PING);
 	assert_int_equal(0, routes_unsettled(f.routes));
-	/* one that is never answered ends the stream and fails */
+	/* neither answered nor counted: that ends the stream and fails */
 	send_one(&f, 4, "sp1-gw1-3-d");
 	until_seen(&f, "ping:sp1-gw1-3-d");
-	world_skip(&f.w, 31000);
+	world_pass(&f.w, 50);
+	world_skip(&f.w, 10000);
+	assert_int_equal(4, f.settled);
+	assert_true(f.proofs & 1u << PROOF_ACK);
+	world_skip(&f.w, 61000);
 	until_settled(&f, 5);
 	assert_failed(&f.s[4], COND_REMOTE_SERVER_TIMEOUT, NULL);
 	finish(&f);
 }
 
 static void
-test_probe_and_tcp(void **state)
+test_probe_and_count(void **state)
 {
 	struct route_stanza probe = {
 		.local = LOCAL, .remote = REMOTE, .barrier = "sp1-gw1-0-p"
@@ -491,6 +503,7 @@ test_probe_and_tcp(void **state)
 
 	(void)state;
 	begin(&f);
+	f.handles = true;
 	probe.cookie = &f.s[0];
 	assert_int_equal(0, routes_probe(f.routes, &probe));
 	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
@@ -500,20 +513,23 @@ test_probe_and_tcp(void **state)
 	assert_int_equal(0, routes_probe(f.routes, &probe));
 	until_seen(&f, "ping:sp1-gw1-0-p");
 	assert_int_equal(2, f.settled);
-	/* no answer: TCP has to do */
+	/* no answer: his count has to do */
+	world_pass(&f.w, 50);
 	world_skip(&f.w, 10001);
 	until_settled(&f, 3);
-	assert_delivered(&f.s[2], PROOF_TCP);
-	assert_string_equal("up update:8 ", buf_cstr(&f.events));
+	assert_delivered(&f.s[2], PROOF_ACK);
+	assert_int_equal(1u << PROOF_ACK, f.proofs);
 	send_one(&f, 3, "sp1-gw1-1-q");
 	until_settled(&f, 4);
-	assert_delivered(&f.s[3], PROOF_TCP);
+	assert_delivered(&f.s[3], PROOF_ACK);
 	assert_null(strstr(buf_cstr(&f.seen), "ping:sp1-gw1-1-q"));
 	/* better late than never */
 	routes_proof(f.routes, "sp1-gw1-0-p");
-	assert_string_equal("up update:8 update:10 ", buf_cstr(&f.events));
+	assert_int_equal(1u << PROOF_ACK | 1u << PROOF_PING, f.proofs);
 	send_one(&f, 4, "sp1-gw1-2-r");
 	until_seen(&f, "ping:sp1-gw1-2-r");
+	world_pass(&f.w, 50);
+	assert_int_equal(4, f.settled);
 	routes_proof(f.routes, "sp1-gw1-2-r");
 	assert_delivered(&f.s[4], PROOF_PING);
 	finish(&f);
@@ -931,7 +947,7 @@ test_scripted_refusals(void **state)
 }
 
 static void
-go_open(struct fixture *f)
+go_features(struct fixture *f, const char *features)
 {
 	go_tls(f);
 	script_expect(&f->p, "from='contoso.example'");
@@ -943,11 +959,105 @@ go_open(struct fixture *f)
 	    &f->p, "<response " SASL ">Y29udG9zby5leGFtcGxl</response>");
 	script_send(&f->p, "<success " SASL "/>");
 	script_expect(&f->p, "<stream:stream ");
-	script_send(&f->p, PEER_HEADER "<stream:features/>");
-	script_expect(&f->p, "id='m0'/><iq type='get' id='sp1-gw1-0-a' "
-			     "from='contoso.example' to='partner.example'>"
-			     "<ping xmlns='urn:xmpp:ping'/></iq>");
+	script_send(&f->p, PEER_HEADER);
+	script_send(&f->p, features);
+}
+
+#define PING(id)                                                               \
+	"<iq type='get' id='" id                                               \
+	"' from='contoso.example' to='partner.example'>"                       \
+	"<ping xmlns='urn:xmpp:ping'/></iq>"
+#define SM " xmlns='urn:xmpp:sm:3'"
+
+static void
+go_open(struct fixture *f)
+{
+	go_features(f, "<stream:features/>");
+	script_expect(&f->p, "id='m0'/>" PING("sp1-gw1-0-a"));
 	script_expect(&f->p, "id='m1'/>");
+}
+
+/* Enabled in front of the first stanza; asked for behind the first ping. */
+static void
+go_managed(struct fixture *f)
+{
+	go_features(f, "<stream:features><sm" SM "/></stream:features>");
+	script_expect(&f->p, "<enable" SM "/><message ");
+	script_expect(&f->p, "id='m0'/>" PING("sp1-gw1-0-a"));
+	script_expect(&f->p, "id='m1'/>");
+	script_send(&f->p, "<enabled" SM "/>");
+	script_expect(&f->p, "<r" SM "/>");
+	assert_int_equal(1, f->settled);
+}
+
+static void
+test_tcp(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	go_open(&f);
+	world_pass(&f.w, 50);
+	assert_int_equal(1, f.settled);
+	world_skip(&f.w, 10001);
+	until_settled(&f, 2);
+	assert_delivered(&f.s[0], PROOF_TCP);
+	send_one(&f, 2, "sp1-gw1-1-q");
+	until_settled(&f, 3);
+	assert_delivered(&f.s[2], PROOF_TCP);
+	assert_string_equal("up update:8 ", buf_cstr(&f.events));
+	script_expect(&f.p, "id='m2'/>");
+	assert_null(strstr(buf_cstr(&f.p.seen), "<r"));
+	routes_proof(f.routes, "sp1-gw1-0-a");
+	assert_string_equal("up update:8 update:10 ", buf_cstr(&f.events));
+	finish(&f);
+}
+
+static void
+test_counted(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	/* the count covers m0, not m2; then the connection breaks */
+	go_managed(&f);
+	send_one(&f, 2, "sp1-gw1-1-b");
+	script_expect(&f.p, "id='m2'/>");
+	script_send(&f.p, "<a" SM " h='3'/>");
+	script_expect(&f.p, "<r" SM "/>");
+	assert_int_equal(1, f.settled);
+	script_close(&f.p);
+	f.accepted = false;
+	until_settled(&f, 3);
+	assert_delivered(&f.s[0], PROOF_ACK);
+	assert_failed(&f.s[2], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	finish(&f);
+	/* no answer to <r/> */
+	go_managed(&f);
+	world_skip(&f.w, 30000);
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	assert_true(script_ended_with(&f.p, "<connection-timeout"));
+	finish(&f);
+	/* a count that cannot be */
+	go_managed(&f);
+	script_send(&f.p, "<a" SM " h='4'/>");
+	assert_true(script_ended_with(
+	    &f.p, "<handled-count-too-high" SM " h='4' send-count='3'/>"));
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	finish(&f);
+	/* idle: he is asked for a sign of life */
+	go_managed(&f);
+	script_send(&f.p, "<a" SM " h='3'/>");
+	world_pass(&f.w, 50);
+	routes_proof(f.routes, "sp1-gw1-0-a");
+	until_settled(&f, 2);
+	world_skip(&f.w, 300000);
+	script_expect(&f.p, "<r" SM "/>");
+	world_skip(&f.w, 30000);
+	assert_true(script_ended_with(&f.p, "<connection-timeout"));
+	finish(&f);
 }
 
 static void
@@ -1055,7 +1165,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_barrier),
-		cmocka_unit_test(test_probe_and_tcp),
+		cmocka_unit_test(test_probe_and_count),
 		cmocka_unit_test(test_forget_and_withdraw),
 		cmocka_unit_test(test_not_permitted),
 		cmocka_unit_test(test_wrong_certificates),
@@ -1066,6 +1176,8 @@ main(void)
 		cmocka_unit_test(test_queue_bounds),
 		cmocka_unit_test(test_partner_does_not_read),
 		cmocka_unit_test(test_scripted_refusals),
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_ends_after_open),
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_silent_partner),

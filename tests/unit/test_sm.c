@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/xml.h"
 #include "edge-proxy/sm_in.h"
+#include "edge-proxy/sm_out.h"
 #include "edge-proxy/sm_xml.h"
 #include "tests/unit/stanza_parse.h"
 
@@ -20,6 +21,9 @@ static struct clock *clk;
 static struct sm_in in;
 static struct buf out;
 static enum sm_in_verdict verdict;
+static struct sm_out sm_out;
+static enum sm_out_verdict got;
+static unsigned silences;
 
 static void
 on_tell(struct clock_timer *t, void *arg)
@@ -29,6 +33,14 @@ on_tell(struct clock_timer *t, void *arg)
 	sm_in_flush(&in, &out);
 }
 
+static void
+on_silent(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	(void)arg;
+	silences++;
+}
+
 static int
 setup(void **state)
 {
@@ -36,6 +48,8 @@ setup(void **state)
 	assert_int_equal(clock_open_manual(&clk, 0, 0), 0);
 	buf_init(&out, 0);
 	sm_in_init(&in, clk, on_tell, NULL);
+	sm_out_init(&sm_out, clk, on_silent, NULL);
+	silences = 0;
 	return 0;
 }
 
@@ -44,6 +58,7 @@ teardown(void **state)
 {
 	(void)state;
 	sm_in_finish(&in);
+	sm_out_finish(&sm_out);
 	buf_finish(&out);
 	clock_close(clk);
 	return 0;
@@ -229,6 +244,148 @@ test_misuse(void **state)
 	       "</stream:error>");
 }
 
+/* --- the side that asks -------------------------------------------------- */
+
+static void
+on_out(const struct xml_elem *e, void *arg)
+{
+	(void)arg;
+	got = sm_out_take(&sm_out, e, &out);
+}
+
+static enum sm_out_verdict
+hear(const char *text)
+{
+	assert_int_equal(stanza_parse(text, strlen(text), on_out, NULL), 1);
+	return got;
+}
+
+static void
+enable(void)
+{
+	sm_out_enable(&sm_out, &out);
+	expect("<enable" SM "/>");
+	assert_int_equal(
+	    hear("<enabled" SM " resume='true' id='x'/>"), SM_OUT_ENABLED);
+	expect("");
+}
+
+static void
+test_refused_or_unheard(void **state)
+{
+	(void)state;
+	assert_int_equal(hear("<enabled" SM "/>"), SM_OUT_UNKNOWN);
+	sm_out_enable(&sm_out, &out);
+	sm_out_sent(&sm_out);
+	sm_out_ask(&sm_out, &out);
+	assert_int_equal(hear("<a" SM " h='1'/>"), SM_OUT_UNKNOWN);
+	assert_int_equal(hear("<r" SM "/>"), SM_OUT_UNKNOWN);
+	assert_int_equal(hear("<failed" SM "/>"), SM_OUT_FINE);
+	sm_out_ask(&sm_out, &out);
+	expect("<enable" SM "/>");
+	clock_advance(clk, 100000);
+	assert_int_equal(silences, 0);
+}
+
+/* What is written behind <enable/> counts, and is asked for when it is on. */
+static void
+test_one_request_at_a_time(void **state)
+{
+	(void)state;
+	sm_out_enable(&sm_out, &out);
+	assert_int_equal(sm_out_sent(&sm_out), 1);
+	sm_out_ask(&sm_out, &out);
+	expect("<enable" SM "/>");
+	assert_int_equal(hear("<enabled" SM "/>"), SM_OUT_ENABLED);
+	expect("<r" SM "/>");
+	for (int i = 0; i < 3; i++) {
+		sm_out_sent(&sm_out);
+		sm_out_ask(&sm_out, &out);
+	}
+	expect("");
+	assert_int_equal(hear("<a" SM " h='2'/>"), SM_OUT_ACKNOWLEDGED);
+	assert_int_equal(sm_out.acked, 2);
+	expect("<r" SM "/>");
+	assert_int_equal(hear("<a" SM " h='4'/>"), SM_OUT_ACKNOWLEDGED);
+	assert_int_equal(hear("<a" SM " h='4'/>"), SM_OUT_ACKNOWLEDGED);
+	expect("");
+	assert_int_equal(hear("<r" SM "/>"), SM_OUT_FINE);
+	expect("<a" SM " h='0'/>");
+	assert_int_equal(hear("<a" SM "/>"), SM_OUT_UNKNOWN);
+	assert_int_equal(hear("<enabled" SM "/>"), SM_OUT_UNKNOWN);
+}
+
+static void
+test_silence(void **state)
+{
+	(void)state;
+	enable();
+	clock_advance(clk, 100000);
+	sm_out_ask(&sm_out, &out);
+	clock_advance(clk, 29999);
+	assert_int_equal(hear("<a" SM " h='0'/>"), SM_OUT_ACKNOWLEDGED);
+	clock_advance(clk, 100000);
+	assert_int_equal(silences, 0);
+	sm_out_ask(&sm_out, &out);
+	clock_advance(clk, 15000);
+	/* asking again is no reason to wait for longer */
+	sm_out_ask(&sm_out, &out);
+	clock_advance(clk, 14999);
+	assert_int_equal(silences, 0);
+	clock_advance(clk, 1);
+	assert_int_equal(silences, 1);
+}
+
+static const struct {
+	uint64_t sent, acked;
+	uint32_t h;
+	enum sm_out_verdict verdict;
+	uint64_t now;
+} counts[] = {
+	{ 5, 0, 0, SM_OUT_ACKNOWLEDGED, 0 },
+	{ 5, 0, 5, SM_OUT_ACKNOWLEDGED, 5 },
+	{ 5, 3, 3, SM_OUT_ACKNOWLEDGED, 3 },
+	{ 5, 0, 6, SM_OUT_TOO_HIGH, 0 },
+	{ 0, 0, 1, SM_OUT_TOO_HIGH, 0 },
+	{ 0, 0, UINT32_MAX, SM_OUT_TOO_HIGH, 0 },
+	/* it went back */
+	{ 5, 3, 2, SM_OUT_TOO_HIGH, 3 },
+	{ 5, 5, 0, SM_OUT_TOO_HIGH, 5 },
+	/* past 2^32 */
+	{ UINT32_MAX, UINT32_MAX - 1u, UINT32_MAX, SM_OUT_ACKNOWLEDGED,
+	    UINT32_MAX },
+	{ 1ull << 32, UINT32_MAX, 0, SM_OUT_ACKNOWLEDGED, 1ull << 32 },
+	{ (1ull << 32) + 7, UINT32_MAX - 1u, 7, SM_OUT_ACKNOWLEDGED,
+	    (1ull << 32) + 7 },
+	{ (1ull << 32) + 7, UINT32_MAX - 1u, 8, SM_OUT_TOO_HIGH,
+	    UINT32_MAX - 1u },
+	{ 5ull << 32, (5ull << 32) - 2, UINT32_MAX, SM_OUT_ACKNOWLEDGED,
+	    (5ull << 32) - 1 },
+};
+
+static void
+test_counts(void **state)
+{
+	char text[100], error[400];
+
+	(void)state;
+	enable();
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		sm_out.sent = counts[i].sent;
+		sm_out.acked = counts[i].acked;
+		snprintf(text, sizeof(text), "<a" SM " h='%u'/>", counts[i].h);
+		assert_int_equal(hear(text), counts[i].verdict);
+		assert_int_equal(sm_out.acked, counts[i].now);
+		snprintf(error, sizeof(error),
+		    "<stream:error><undefined-condition "
+		    "xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+		    "<handled-count-too-high" SM
+		    " h='%u' send-count='%u'/></stream:error>",
+		    counts[i].h, (unsigned)counts[i].sent);
+		expect(counts[i].verdict == SM_OUT_TOO_HIGH ? error : "");
+	}
+}
+
 int
 main(void)
 {
@@ -241,6 +398,10 @@ main(void)
 		T(test_counting_begins_when_enabled),
 		T(test_past_two_to_the_32),
 		T(test_misuse),
+		T(test_refused_or_unheard),
+		T(test_one_request_at_a_time),
+		T(test_silence),
+		T(test_counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
