@@ -4,6 +4,7 @@
  */
 #include "edge-proxy/peer_identity.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <openssl/x509.h>
@@ -95,4 +96,48 @@ peer_identity_why_not(const struct peer_identity *p, const char *domain)
 			return NULL;
 	}
 	return "certificate does not name the domain";
+}
+
+/* The first few different domains the certificate names. */
+static void
+list_names(char *out, size_t size, const struct cert_names *names)
+{
+	enum { LISTED_MAX = 3 };
+	size_t done = 0, listed = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < names->count && done + 1 < size; i++) {
+		const char *name = names->v[i].domain;
+		bool known = false;
+
+		for (size_t k = 0; k < i && !known; k++)
+			known = strcmp(names->v[k].domain, name) == 0;
+		if (known)
+			continue;
+		if (listed == LISTED_MAX) {
+			snprintf(out + done, size - done, " and others");
+			return;
+		}
+		done += (size_t)snprintf(out + done, size - done, "%s%.80s",
+		    listed > 0 ? ", " : "", name);
+		listed++;
+	}
+}
+
+bool
+peer_identity_explain(
+    const struct peer_identity *p, const char *domain, char *out, size_t size)
+{
+	const char *why = peer_identity_why_not(p, domain);
+	char names[160];
+
+	snprintf(out, size, "%s", why != NULL ? why : "");
+	if (why == NULL)
+		return false;
+	if (!p->presented || p->verdict != X509_V_OK)
+		return true;
+	list_names(names, sizeof(names), &p->names);
+	snprintf(out, size, "%s %.80s%s%s", why, domain,
+	    names[0] != '\0' ? ", it names " : ", it names none", names);
+	return true;
 }

@@ -36,4 +36,10 @@ bool peer_identity_proves(const struct peer_identity *p, const char *domain);
 const char *
 peer_identity_why_not(const struct peer_identity *p, const char *domain);
 
+/* The same for people: "certificate does not name the domain
+ * partner.example, it names other.example".  False, and "" in out, when it
+ * proves the domain. */
+bool peer_identity_explain(
+    const struct peer_identity *p, const char *domain, char *out, size_t size);
+
 #endif

@@ -321,11 +321,14 @@ offer_auth(struct s2s_in *s)
 	const char *why = peer_identity_why_not(&s->identity, s->ends.from);
 	unsigned m = methods(s);
 	bool dialback = (m & AUTH_DIALBACK_TLS) != 0;
+	char text[256];
 
 	s->external = why == NULL && (m & AUTH_SASL_TLS) != 0;
 	if (!s->external && !dialback) {
+		(void)peer_identity_explain(
+		    &s->identity, s->ends.from, text, sizeof(text));
 		finish(s, STREAM_ERR_POLICY_VIOLATION,
-		    why != NULL ? why : "TLS is not permitted");
+		    why != NULL ? text : "TLS is not permitted");
 		return;
 	}
 	send_header(s, &(struct stream_xml_features){ .external = s->external,

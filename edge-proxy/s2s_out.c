@@ -767,6 +767,7 @@ on_secured(struct conn *c, void *arg)
 	struct xml_stream_limits limits = xml_stream_limits_strict();
 	struct peer_identity identity;
 	const char *why;
+	char text[256];
 	int64_t now = clock_wall_ms(s->clock);
 
 	if (s->state != OUT_TLS)
@@ -780,7 +781,9 @@ on_secured(struct conn *c, void *arg)
 	s->secured = true;
 	why = peer_identity_why_not(&identity, s->remote);
 	if (why != NULL && !(methods(s) & AUTH_DIALBACK_TLS)) {
-		reject_certificate(s, why);
+		(void)peer_identity_explain(
+		    &identity, s->remote, text, sizeof(text));
+		reject_certificate(s, text);
 	} else {
 		s->unproven = why;
 		if (why != NULL)

@@ -101,10 +101,18 @@ test_verdict(void **state)
 {
 	static const struct make_cert_name names[3] = { DNS("example.com") };
 	struct peer_identity p, nothing = { 0 };
+	char why[256];
 
 	(void)state;
 	make(&p, names);
 	assert_true(peer_identity_proves(&p, "example.com"));
+	assert_false(
+	    peer_identity_explain(&p, "example.com", why, sizeof(why)));
+	assert_string_equal(why, "");
+	assert_true(peer_identity_explain(&p, "b.example", why, sizeof(why)));
+	assert_string_equal(why,
+	    "certificate does not name the domain b.example, it names "
+	    "example.com");
 	p.verdict = X509_V_ERR_CERT_HAS_EXPIRED;
 	assert_false(peer_identity_proves(&p, "example.com"));
 	assert_string_equal("certificate has expired",
