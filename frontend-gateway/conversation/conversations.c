@@ -9,6 +9,7 @@
 #include "frontend-gateway/conversation/conversations.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -377,15 +378,20 @@ static void
 refuse(struct conversations *cs, struct sip_server_txn *st,
     const struct sip_msg *req, enum errors_cause cause)
 {
-	struct sip_header accept = { "Accept", "application/sdp" };
+	struct sip_header header = { "Accept", "application/sdp" };
 	struct errors_sip e;
 	struct sip_answer a;
+	char seconds[16];
 	int rc;
 
 	errors_refusal(&e, cause);
+	snprintf(seconds, sizeof(seconds), "%u", e.retry_after);
+	if (e.retry_after > 0)
+		header = (struct sip_header){ "Retry-After", seconds };
 	a = (struct sip_answer){ .status = e.status,
-		.headers = &accept,
-		.header_count = cause == ERRORS_CONFERENCE ? 1 : 0,
+		.headers = &header,
+		.header_count =
+		    cause == ERRORS_CONFERENCE || e.retry_after > 0 ? 1 : 0,
 		.diagnostics = e.diagnostics,
 		.diagnostics_reason = e.reason };
 	log_info(&cs->log, "refused",
@@ -482,7 +488,7 @@ conversations_on_request(struct conversations *cs, struct sip_server_txn *st,
 	enum sip_method method = sip_msg_method(req);
 
 	if (cs->stopping)
-		refuse(cs, st, req, ERRORS_OVERLOAD);
+		refuse(cs, st, req, ERRORS_STOPPING);
 	else if (c != NULL)
 		conversation_requested(c, st, req, d);
 	else if (d == NULL && (method == SIP_INVITE || method == SIP_MESSAGE))

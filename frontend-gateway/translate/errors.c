@@ -98,7 +98,7 @@ void
 errors_refusal(struct errors_sip *out, enum errors_cause cause)
 {
 	*out = refusals[cause];
-	if (out->status == 500)
+	if (out->status == 500 || out->status == 503)
 		out->retry_after = RETRY_AFTER_SECONDS;
 }
 

@@ -53,6 +53,8 @@ errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
 	X(ERRORS_NO_EDGE, 504, 61051, "No edge server is connected")           \
 	X(ERRORS_DEADLINE, 504, 61052,                                         \
 	    "XMPP server did not confirm the message in time")                 \
+	/* 503 speaks for the whole gateway, and that is what is meant. */     \
+	X(ERRORS_STOPPING, 503, 61053, "Gateway is stopping")                  \
 	X(ERRORS_INTERNAL, 500, 61090, "Gateway failed")
 
 enum errors_cause {

@@ -1165,7 +1165,7 @@ the_end_answers_lync_and_leaves_the_rest_to_the_edge(void **state)
 	says(2, "three");
 	expect("");
 	lync_says(d, "four");
-	expect("t2 480 Too many messages wait for delivery\n");
+	expect("t2 503 Gateway is stopping Retry-After\n");
 	conversations_hang_up(cs);
 	expect("t1 504 XMPP server did not confirm the message in time\n"
 	       "e0 withdraw 1\nBYE d0\n");
