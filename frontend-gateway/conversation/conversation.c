@@ -527,7 +527,7 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	c->queue_count++;
 	c->queue_bytes += in->len;
 	/* The user's answers go to the device he is written to from. */
-	lock = strdup(o.from);
+	lock = o.notice ? NULL : strdup(o.from);
 	if (lock != NULL) {
 		free(c->lock);
 		c->lock = lock;

@@ -158,6 +158,41 @@ refused(struct conversations *cs, struct edges_ticket ticket, enum condition c,
 	answer(cs, ticket, &r);
 }
 
+/* The 200 said too much: the user reads so in the chat it belongs to. */
+static void
+tell_bounce(struct conversations *cs, const struct guard_addresses *who,
+    const char *id, const char *condition, const char *text)
+{
+	struct inward_opts o = { .notice = true,
+		.env = &cs->env.inward,
+		.id = id,
+		.from = who->from.full };
+	struct policy_inward p = policy_judge_inward(
+	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
+	struct conversation *c;
+	struct errors_sip e;
+	char words[200];
+	int rc;
+
+	if (p.standing == POLICY_DENIED)
+		return;
+	errors_to_sip(&e, condition, text);
+	o.standing = p.standing;
+	o.len = (size_t)snprintf(words, sizeof(words),
+	    "[A message that you sent could not be delivered: %s.]", e.reason);
+	o.text = words;
+	rc = get(&c, cs, &who->to, &who->from);
+	if (rc == 0) {
+		rc = conversation_take(c, &o);
+		if (rc < 0)
+			conversation_settle(c);
+	}
+	if (rc < 0)
+		log_warn(&cs->log, "bounce-not-told",
+		    "id=%s from=%s to=%s error=%s", id, who->from.full,
+		    who->to.bare, err_str(rc));
+}
+
 /* The partner bounced something of ours, or says so. */
 static void
 on_bounce(struct conversations *cs, struct edges_ticket ticket,
@@ -169,9 +204,11 @@ on_bounce(struct conversations *cs, struct edges_ticket ticket,
 
 	/* An error is never answered with one, whatever it was about. */
 	taken(cs, ticket);
-	if (id != NULL)
-		outwards_bounced(cs->outwards, id, who->from.full, who->to.bare,
-		    condition, text);
+	if (id != NULL &&
+	    outwards_bounced(cs->outwards, id, who->from.full, who->from.bare,
+		who->to.bare, condition, text) &&
+	    !cs->stopping)
+		tell_bounce(cs, who, id, condition, text);
 	free(id);
 	free(condition);
 	free(text);

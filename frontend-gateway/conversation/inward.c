@@ -53,7 +53,8 @@ inward_new(struct inward **out, const struct inward_opts *opts)
 	in->standing = opts->standing;
 	in->on_late = opts->on_late;
 	in->arg = opts->arg;
-	in->copies[in->copy_count++] = opts->ticket;
+	if (!opts->notice)
+		in->copies[in->copy_count++] = opts->ticket;
 	in->duplicate = opts->duplicate;
 	if (in->duplicate != NULL)
 		duplicates_set_owner(in->duplicate, in);

@@ -3,7 +3,7 @@
  *
  * The edge waits for exactly one answer for each copy of the message; it
  * gets it from inward_finish(), at the latest at the deadline, whatever the
- * pool does.
+ * pool does.  A notice of our own goes the same way; nobody waits for it.
  *
  * Borrows  the environment, which outlives it.
  */
@@ -59,6 +59,7 @@ struct inward {
 
 struct inward_opts {
 	const struct inward_env *env;
+	bool notice; /* our own words: there is no ticket to answer */
 	struct edges_ticket ticket;
 	struct duplicate *duplicate; /* pending entry, or NULL */
 	enum policy_standing standing;

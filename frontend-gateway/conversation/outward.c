@@ -53,6 +53,7 @@ struct outward {
 struct recent {
 	struct map_node by_id;
 	uint64_t at_ms; /* 0 = free */
+	uint64_t pair;  /* hash of user and contact */
 	char id[ID_SIZE];
 };
 
@@ -133,11 +134,30 @@ outwards_free(struct outwards *os)
 
 /* --- the end of a message ----------------------------------------------- */
 
+/* FNV-1a.  Who finds another pair with the same value has gained nothing: he
+ * can write to the user anyway. */
+static uint64_t
+hash_pair(const char *user, const char *contact)
+{
+	const char *parts[] = { user, contact };
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < 2; i++) {
+		const unsigned char *p = (const unsigned char *)parts[i];
+
+		do {
+			h = (h ^ *p) * 0x100000001b3u;
+		} while (*p++ != '\0');
+	}
+	return h;
+}
+
 /* Keeps the id, in the place of the oldest one. */
 static void
-remember(struct outwards *os, const char *id)
+remember(struct outwards *os, const struct outward_message *m)
 {
 	struct recent *r = &os->recent[os->recent_next];
+	const char *id = m->id;
 	size_t len = strlen(id);
 
 	if (len >= sizeof(r->id))
@@ -146,6 +166,7 @@ remember(struct outwards *os, const char *id)
 	map_remove(&os->recent_by_id, &r->by_id);
 	memcpy(r->id, id, len + 1);
 	r->at_ms = clock_now_ms(os->opts.clock);
+	r->pair = hash_pair(m->user, m->contact);
 	/* The same id twice is a message sent anew by the pool after a restart
 	 * of its own; the older entry stands for both. */
 	(void)map_put(&os->recent_by_id, &r->by_id, r->id, len);
@@ -193,7 +214,7 @@ succeed(struct outward *o, const char *proof)
 	log_info(&os->log, "delivered", "id=%s from=%s to=%s edge=%s proof=%s",
 	    o->m.id, o->m.from, o->m.to, edges_name(os->opts.edges, o->edge),
 	    proof);
-	remember(os, o->m.id);
+	remember(os, &o->m);
 	rc = sip_ua_respond(os->opts.ua, o->st, &answer);
 	if (rc < 0)
 		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
@@ -421,36 +442,46 @@ is_answer(const struct outward_message *m, const char *from, const char *user)
 	return domain != NULL && strcmp(from, domain + 1) == 0;
 }
 
-void
+/* A bounce of what was answered 200.  Each id is good for one. */
+static bool
+bounced_late(struct outwards *os, const char *id, const char *bare,
+    const char *user, const char *condition)
+{
+	struct map_node *n = map_get(&os->recent_by_id, id, strlen(id));
+	struct recent *r =
+	    n == NULL ? NULL : map_entry(n, struct recent, by_id);
+
+	if (r == NULL || r->pair != hash_pair(user, bare) ||
+	    clock_now_ms(os->opts.clock) - r->at_ms > OUTWARD_RECENT_MS) {
+		log_info(&os->log, "bounce-unmatched",
+		    "id=%s from=%s to=%s condition=%s", id, bare, user,
+		    condition);
+		return false;
+	}
+	map_remove(&os->recent_by_id, &r->by_id);
+	os->late_bounces++;
+	log_warn(&os->log, "bounce-late",
+	    "id=%s from=%s to=%s condition=%s count=%llu", id, bare, user,
+	    condition, (unsigned long long)os->late_bounces);
+	return true;
+}
+
+bool
 outwards_bounced(struct outwards *os, const char *id, const char *from,
-    const char *user, const char *condition, const char *text)
+    const char *bare, const char *user, const char *condition, const char *text)
 {
 	struct map_node *n = map_get(&os->by_id, id, strlen(id));
 	struct outward *o;
-	struct recent *r;
 
-	if (n != NULL) {
-		o = map_entry(n, struct outward, by_id);
-		if (is_answer(&o->m, from, user))
-			fail(o, condition, text, true);
-		else
-			log_warn(&os->log, "bounce-from-elsewhere",
-			    "id=%s from=%s to=%s", id, from, user);
-		return;
-	}
-	n = map_get(&os->recent_by_id, id, strlen(id));
-	r = n == NULL ? NULL : map_entry(n, struct recent, by_id);
-	if (r == NULL ||
-	    clock_now_ms(os->opts.clock) - r->at_ms > OUTWARD_RECENT_MS) {
-		log_info(&os->log, "bounce-unmatched",
-		    "id=%s from=%s to=%s condition=%s", id, from, user,
-		    condition);
-		return;
-	}
-	os->late_bounces++;
-	log_warn(&os->log, "bounce-late",
-	    "id=%s from=%s to=%s condition=%s count=%llu", id, from, user,
-	    condition, (unsigned long long)os->late_bounces);
+	if (n == NULL)
+		return bounced_late(os, id, bare, user, condition);
+	o = map_entry(n, struct outward, by_id);
+	if (is_answer(&o->m, from, user))
+		fail(o, condition, text, true);
+	else
+		log_warn(&os->log, "bounce-from-elsewhere",
+		    "id=%s from=%s to=%s", id, from, user);
+	return false;
 }
 
 bool

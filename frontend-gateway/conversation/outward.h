@@ -4,8 +4,9 @@
  * The SIP transaction of a message stays open while its frame is with an
  * edge.  It ends with exactly one final answer: 200 when the edge reports
  * delivery with a proof, the mapped error when it reports failure or when the
- * partner bounces the message first, 504 at the deadline.  A bounce that comes
- * after the 200 is logged and counted: SIP has no way to tell it.
+ * partner bounces the message first, 504 at the deadline.  SIP has no way to
+ * tell a bounce that comes after the 200; the owner is told of it, once, to
+ * write a notice.
  *
  * While an edge is away its messages move to another one, in their order.
  *
@@ -74,9 +75,12 @@ void outwards_start(struct outwards *os, struct sip_server_txn *st,
 void outwards_result(
     struct outwards *os, void *cookie, const struct channel_result *r);
 /* A stanza of type error for the id came from that contact's server; from is
- * whom it names, to the user.  condition and text may be NULL. */
-void outwards_bounced(struct outwards *os, const char *id, const char *from,
-    const char *user, const char *condition, const char *text);
+ * whom it names, bare his address without resource, to the user.  condition and
+ * text may be NULL.  True: it comes too late for the transaction, and the user
+ * has to be told otherwise. */
+bool outwards_bounced(struct outwards *os, const char *id, const char *from,
+    const char *bare, const char *user, const char *condition,
+    const char *text);
 /* st is gone (cancelled, or no connection is left).  False when it is none of
  * ours. */
 bool outwards_withdrawn(struct outwards *os, struct sip_server_txn *st);

@@ -151,9 +151,15 @@ def test_a_server_that_stops_reading_costs_its_own_messages_only(
 
 # --- answers that come amiss --------------------------------------------------
 
-def test_a_bounce_that_comes_late_fails_nothing_that_came_after(
+def notices(user):
+    return [m for m in user.journal.all("message")
+            if "could not be delivered" in m.body]
+
+
+def test_a_bounce_that_comes_late_is_told_and_fails_nothing_else(
         place, raw, anna):
-    """The earlier message was proven; its bounce is not the later one's."""
+    """The earlier message was proven and has its 200: that it came back all
+    the same stands in the chat, once; the later one is not concerned."""
     mark = place.gateway.log.mark()
     assert anna.send("rho@raw.example", "the earlier").status == 200
     earlier = raw.stanzas("the earlier")[0]
@@ -167,6 +173,14 @@ def test_a_bounce_that_comes_late_fails_nothing_that_came_after(
     raw.server.on_stanza = on_stanza
     assert anna.send("rho@raw.example", "the later").status == 200
     place.gateway.log.wait("bounce-late .*rho@raw.example", 5, mark)
+    notice = anna.message(sender="rho@raw.example")
+    assert "XMPP address does not exist" in notice.body
+    raw.answer(error(earlier, "item-not-found"))
+    place.gateway.log.wait("bounce-unmatched .*rho@raw.example", 5, mark)
+    time.sleep(0.2)
+    assert len(notices(anna)) == 1
+    # In the window she wrote in.
+    assert not anna.journal.all("invite")
 
 
 def test_a_bounce_is_told_once_however_often_it_comes(place, raw, anna):
@@ -242,6 +256,10 @@ def test_a_server_that_answers_no_ping_is_believed_by_its_tcp(place, anna):
                            mark)
     mute = place.raws["mute.example"]
     assert len(mute.stanzas("into the quiet")) == 1
+    # What such a server cannot take comes back behind the 200.
+    mute.answer(error(mute.stanzas("into the quiet")[0], "forbidden"))
+    notice = anna.message(sender="eva@mute.example")
+    assert "forbidden" in notice.body and notices(anna) == [notice]
 
 
 def test_silent_servers_are_let_go_and_named(place, bo, anna):

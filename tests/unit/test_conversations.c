@@ -873,14 +873,33 @@ a_bounce_decides_before_the_proof(void **state)
 	assert_non_null(strstr(journal, "t1 404 "));
 	assert_non_null(strstr(journal, "e0 withdraw 1\n"));
 	journal[0] = '\0';
-	/* After the proof it comes too late to be told. */
-	lync_says(d, "hello again");
+}
+
+static void
+a_bounce_behind_the_proof_is_told_in_the_chat(void **state)
+{
+	struct stanza bounce = { .kind = "error",
+		.condition = "item-not-found" };
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "hello");
 	edge_result(true, 0);
+	bounce.id = last_stanza;
 	journal[0] = '\0';
-	stanza_comes(4, (struct stanza){ .id = last_stanza,
-			    .kind = "error",
-			    .condition = "item-not-found" });
-	expect("e0 answer 4 delivered\n");
+	/* Somebody else's words do not count. */
+	bounce.from = "eve@partner.example/x";
+	stanza_comes(1, bounce);
+	expect("e0 answer 1 delivered\n");
+	bounce.from = NULL;
+	stanza_comes(2, bounce);
+	expect("e0 answer 2 delivered\n"
+	       "MESSAGE d0 [A message that you sent could not be delivered: "
+	       "XMPP address does not exist.]\n");
+	pool_answers(200, "");
+	/* Once, and whatever the pool answers is the end of it. */
+	stanza_comes(3, bounce);
+	expect("e0 answer 3 delivered\n");
 }
 
 static void
@@ -1197,6 +1216,7 @@ main(void)
 		TEST(answers_go_to_the_device_that_wrote),
 		TEST(failures_reach_the_sender),
 		TEST(a_bounce_decides_before_the_proof),
+		TEST(a_bounce_behind_the_proof_is_told_in_the_chat),
 		TEST(silence_is_told_as_a_failure),
 		TEST(an_edge_that_is_lost_hands_over),
 		TEST(a_full_edge_is_overload),
