@@ -22,8 +22,8 @@ loglevel: 4
 certfiles:
 {certificates}
 ca_file: "{ca}"
-s2s_cafile: "{ca}"
-s2s_use_starttls: required
+s2s_cafile: "{trust}"
+s2s_use_starttls: {starttls}
 # After a refused connection it would bounce everything for minutes.
 s2s_max_retry_delay: 1
 auth_method: internal
@@ -46,6 +46,7 @@ listen:
   c2s:
     allow: all
 modules:
+{modules}
   mod_disco: {{}}
   mod_offline: {{}}
   mod_ping: {{}}
@@ -74,12 +75,16 @@ class Ejabberd:
         self.s2s = run.port(self.address, 25269)
         self.c2s = run.port(self.address, 25222)
         self.hosts = []
+        # Whom other servers' certificates are to be from.
+        self.trust = authority
+        self.starttls = "required"
+        self.dialback = False
         self.accounts = []
         self.components = []
         self.process = None
 
-    def host(self, name):
-        self.hosts.append((name, self.authority.leaf(name)))
+    def host(self, name, leaf=None):
+        self.hosts.append((name, leaf or self.authority.leaf(name)))
         return self
 
     def component(self, name, secret):
@@ -116,6 +121,10 @@ class Ejabberd:
             components="".join(COMPONENT.format(
                 name=name, secret=secret, port=port, address=self.address)
                 for name, secret, port in self.components),
+            trust=run.copy(self.trust.certificate,
+                           f"{self.name}/trust.pem", USER),
+            starttls=json.dumps(self.starttls),
+            modules="  mod_s2s_dialback: {}" if self.dialback else "",
             address=self.address, c2s=self.c2s, s2s=self.s2s), USER)
         octets = self.dns.address.replace(".", ",")
         inetrc = run.write(

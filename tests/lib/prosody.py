@@ -30,8 +30,9 @@ authentication = "internal_plain"
 storage = "internal"
 network_settings = {{ nagle = false }}
 c2s_require_encryption = true
-s2s_require_encryption = true
+s2s_require_encryption = {encryption}
 s2s_secure_auth = true
+s2s_insecure_domains = {{ {insecure} }}
 -- Names come from the run's own name server; without the option libunbound
 -- asks no server on loopback.
 unbound = {{
@@ -44,9 +45,10 @@ ssl = {{ cafile = "{ca}" }}
 
 HOST = """
 VirtualHost "{name}"
-    ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}" }}
+    ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{trust}" }}
     s2s_secure_auth = {secure}
     modules_disabled = {{ {disabled} }}
+    {options}
 """
 
 COMPONENT = """
@@ -83,13 +85,18 @@ class Prosody:
         self.components = []
         self.component_port = None
         self.modules = []
+        # Of the whole server; it does not ask hosts about these.
+        self.encryption = True
+        self.insecure_domains = []
         self.log_level = "debug"
         self.process = None
 
-    def host(self, name, leaf=None, secure=True, disabled=()):
-        """A domain; leaf None asks the authority for a proper one."""
+    def host(self, name, leaf=None, secure=True, disabled=(), trust=None,
+             options=""):
+        """A domain; leaf None asks the authority for a proper one.  trust:
+        another authority than everybody's; options: more of its settings."""
         leaf = leaf or self.authority.leaf(name)
-        self.hosts.append((name, leaf, secure, disabled))
+        self.hosts.append((name, leaf, secure, disabled, trust, options))
         return self
 
     def component(self, name, secret):
@@ -114,16 +121,20 @@ class Prosody:
         run.folder(f"{self.name}/data", USER)
         ca = run.copy(self.authority.certificate, f"{self.name}/ca.pem", USER)
         text = GLOBAL.format(
-            folder=folder, ca=ca, level=self.log_level,
+            folder=folder, ca=ca, encryption=str(self.encryption).lower(),
+            insecure=lua_list(self.insecure_domains), level=self.log_level,
             dns=self.dns.server, plugins=folder,
             interfaces=lua_list(self.interfaces), c2s=self.c2s, s2s=self.s2s,
             modules=lua_list(self.modules))
         if self.components:
             text += (f'component_interfaces = {{ "{self.address}" }}\n'
                      f"component_ports = {{ {self.component_port} }}\n")
-        for name, leaf, secure, disabled in self.hosts:
+        for name, leaf, secure, disabled, trust, options in self.hosts:
             text += HOST.format(
-                name=name, ca=ca, secure=str(secure).lower(),
+                name=name, options=options,
+                trust=ca if trust is None else
+                run.copy(trust.certificate, f"{self.name}/{name}.ca", USER),
+                secure=str(secure).lower(),
                 disabled=lua_list(disabled),
                 certificate=run.copy(leaf.certificate,
                                      f"{self.name}/{name}.pem", USER),
