@@ -31,6 +31,9 @@ static const struct {
 	{ "dns", "plan|check",
 	    "records for partners to find, and what they see", cmd_dns_run,
 	    true },
+	{ "certs", "plan|request|check",
+	    "certificates: which, ask for one, look at one", cmd_certs_run,
+	    true },
 	{ "pool", "script", "attach the gateway to a pool, or take it back",
 	    cmd_pool_run, true },
 };
