@@ -158,7 +158,7 @@ PYTHON := /usr/bin/python3
 PYTEST := $(PYTHON) -B -m pytest -q -p no:cacheprovider
 JOBS := -j$(shell nproc)
 
-.PHONY: check scenario asan torture bench
+.PHONY: check scenario asan torture mutants bench
 check:
 	@deploy/install-deps check
 	@$(MAKE) -s $(JOBS) all unit-build
@@ -185,6 +185,11 @@ TORTURE_ROUNDS ?= 20
 torture: all
 	@SALLYPORT_ROUNDS=$(TORTURE_ROUNDS) SALLYPORT_BIN=$(BUILD)/bin \
 		$(PYTEST) -rP tests/scenario -m torture $(TESTS)
+
+# Broken variants of our own code; the scenarios must find each of them.
+# MUTANTS="ping copy" picks some.
+mutants: all
+	@$(PYTHON) -B tests/mutants/run $(MUTANTS)
 
 BENCH_SECONDS ?= 10
 bench: all

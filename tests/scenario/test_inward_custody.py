@@ -1,5 +1,6 @@
-"""When the same message comes twice: a server that lost its stream sends
-again what it does not know delivered (XEP-0198 without resumption)."""
+"""What a partner's server may count on: our acknowledgement means that the
+pool has the message, and what it sends again after a lost stream is shown
+once (XEP-0198)."""
 
 import pytest
 
@@ -15,7 +16,7 @@ RHO = f"rho@{RAW}/desk"
 @pytest.fixture(scope="module")
 def place():
     from conftest import Started
-    site = Site("doubles", wide=False)
+    site = Site("inward", wide=False)
     RawPartner.zones(site, RAW, 25)
     site.gateway.config["partners"].append(partner(RAW))
     with Started(site) as site:
@@ -49,6 +50,20 @@ def break_stream(place, raw):
 
 def bodies(anna):
     return [m.body for m in anna.journal.all("message")]
+
+
+def test_what_the_pool_has_not_taken_is_not_acknowledged(raw, anna):
+    anna.answer_after = 1.5
+    raw.answer("<enable xmlns='urn:xmpp:sm:3'/>")
+    raw.back.until(r"<enabled\b[^>]*/>")
+    raw.answer(message("a1", "not yet"))
+    anna.journal.wait("invite")
+    raw.answer("<r xmlns='urn:xmpp:sm:3'/>")
+    assert raw.back.until(r"<a\b[^>]*\bh=.(\d+)")[1] == "0"
+    assert not anna.journal.all("message")
+    # It says so by itself once it is true.
+    assert raw.back.until(r"<a\b[^>]*\bh=.(\d+)")[1] == "1"
+    assert bodies(anna) == ["not yet"]
 
 
 def test_a_second_copy_after_a_break_is_not_shown(place, raw, anna):
