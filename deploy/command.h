@@ -43,6 +43,7 @@ command_fn cmd_log_level_run;
 command_fn cmd_reload_run;
 command_fn cmd_drain_run;
 command_fn cmd_ports_run;
+command_fn cmd_firewall_run;
 command_fn cmd_certs_run;
 command_fn cmd_dns_run;
 command_fn cmd_pool_run;

@@ -28,9 +28,9 @@
 	X(PORT_INTERNET, "internet")                                           \
 	X(PORT_PARTNERS, "partners")                                           \
 	X(PORT_RESOLVERS, "resolvers")                                         \
-	X(PORT_EDGE_EXTERNAL, "edge-external")                                 \
 	X(PORT_EDGE_VIP, "edge-vip")                                           \
 	X(PORT_LOAD_BALANCER, "load-balancer")                                 \
+	X(PORT_EDGE_EXTERNAL, "edge-external")                                 \
 	X(PORT_EDGE_INTERNAL, "edge-internal")                                 \
 	X(PORT_GATEWAYS, "gateways")                                           \
 	X(PORT_FRONT_ENDS, "front-ends")                                       \

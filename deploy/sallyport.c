@@ -28,6 +28,8 @@ static const struct {
 	    false },
 	{ "ports", "[OPTION]...", "who may speak to whom, for firewalls",
 	    cmd_ports_run, true },
+	{ "firewall", "plan", "rules for a site's firewalls", cmd_firewall_run,
+	    true },
 	{ "dns", "plan|check",
 	    "records for partners to find, and what they see", cmd_dns_run,
 	    true },
