@@ -256,6 +256,50 @@ test_a_file_that_is_not_there(void **state)
 	assert_null(c);
 }
 
+static const struct {
+	const char *patch;
+	const char *restart; /* NULL = nothing */
+} reloads[] = {
+	{ "{}", NULL },
+	{ "{'node': 'e9.example'}", "node" },
+	{ "{'external': {'outgoing': ['192.0.2.77']}}", "external.outgoing" },
+	{ "{'internal': {'listen': ['10.9.9.9:1']}}", "internal.listen" },
+	{ "{'control': '/run/other.sock'}", "control" },
+	{ "{'user': 'nobody'}", "user" },
+	{ "{'sandbox': false}", "sandbox" },
+	{ "{'external': {'listen': ['192.0.2.99:5269']}}", NULL },
+	{ "{'grace_seconds': 5, 'log': {'level': 'debug'}}", NULL },
+};
+
+static void
+test_what_needs_a_restart_stays_and_is_told(void **state)
+{
+	char why[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reloads) / sizeof(reloads[0]); i++) {
+		struct edge_conf *now, *fresh;
+		json_t *names;
+
+		assert_int_equal(load(&now, "{}", why, sizeof(why)), 0);
+		assert_int_equal(
+		    load(&fresh, reloads[i].patch, why, sizeof(why)), 0);
+		names = edge_conf_keep(fresh, now);
+		assert_int_equal(
+		    json_array_size(names), reloads[i].restart != NULL ? 1 : 0);
+		if (reloads[i].restart != NULL)
+			assert_string_equal(
+			    json_string_value(json_array_get(names, 0)),
+			    reloads[i].restart);
+		assert_string_equal(fresh->node, now->node);
+		assert_memory_equal(fresh->inner_listen, now->inner_listen,
+		    sizeof(now->inner_listen));
+		json_decref(names);
+		edge_conf_free(fresh);
+		edge_conf_free(now);
+	}
+}
+
 int
 main(void)
 {
@@ -264,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_what_may_be_left_out),
 		cmocka_unit_test(test_each_mistake_has_its_place),
 		cmocka_unit_test(test_check_looks_at_the_files),
+		cmocka_unit_test(test_what_needs_a_restart_stays_and_is_told),
 		cmocka_unit_test(test_a_file_that_is_not_there),
 	};
 

@@ -66,6 +66,51 @@ one_life(const char *name)
 	(void)close(fd);
 }
 
+static const struct {
+	const char *usec;
+	const char *pid; /* NULL = not set, "" = ours */
+	uint64_t ms;
+} watchdogs[] = {
+	{ NULL, NULL, 0 },
+	{ "60000000", NULL, 60000 },
+	{ "60000000", "", 60000 },
+	{ "60000000", "1", 0 }, /* another process is meant */
+	{ "soon", NULL, 0 },
+	{ "", NULL, 0 },
+};
+
+static void
+watchdog_and_reload(void **state)
+{
+	char name[64], pid[16], got[96] = { 0 };
+	int fd;
+
+	(void)state;
+	(void)snprintf(name, sizeof name, "@sallyport-dog-%d", (int)getpid());
+	(void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+	fd = listen_as(name);
+	for (size_t i = 0; i < sizeof watchdogs / sizeof watchdogs[0]; i++) {
+		const char *who = watchdogs[i].pid;
+
+		(void)setenv("NOTIFY_SOCKET", name, 1);
+		if (watchdogs[i].usec != NULL)
+			(void)setenv("WATCHDOG_USEC", watchdogs[i].usec, 1);
+		if (who != NULL)
+			(void)setenv(
+			    "WATCHDOG_PID", who[0] != '\0' ? who : pid, 1);
+		assert_int_equal(service_notify_open(), 0);
+		assert_int_equal(service_watchdog_ms(), watchdogs[i].ms);
+		assert_null(getenv("WATCHDOG_USEC"));
+		assert_null(getenv("WATCHDOG_PID"));
+	}
+	service_reloading();
+	assert_true(recv(fd, got, sizeof got - 1, MSG_DONTWAIT) > 0);
+	assert_memory_equal(got, "RELOADING=1\nMONOTONIC_USEC=", 27);
+	service_notify_close();
+	assert_int_equal(service_watchdog_ms(), 0);
+	(void)close(fd);
+}
+
 static void
 abstract_name(void **state)
 {
@@ -155,6 +200,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(watchdog_and_reload),
 		cmocka_unit_test(abstract_name),
 		cmocka_unit_test(path),
 		cmocka_unit_test(nothing_to_notify),
