@@ -119,9 +119,6 @@ judge_names(struct look *k)
 		    "its own",
 		    name);
 	}
-	if (k->c->names->count == 0)
-		report_add(k->r, REPORT_SKIPPED, "names",
-		    "--domain says which names it must have");
 	judge_kinds(k, &names);
 	cert_names_finish(&names);
 }

@@ -418,6 +418,9 @@ check_file(struct check *r, const char *path, bool json)
 	r->check.names = &r->names;
 	report_init(&report);
 	about = cert_check_run(&report, &r->check, path);
+	if (r->names.count == 0)
+		report_add(&report, REPORT_SKIPPED, "names",
+		    "--domain says which names it must have");
 	status = report_print(&report, about, json);
 	report_finish(&report);
 	return status;

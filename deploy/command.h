@@ -46,6 +46,7 @@ command_fn cmd_ports_run;
 command_fn cmd_firewall_run;
 command_fn cmd_certs_run;
 command_fn cmd_dns_run;
+command_fn cmd_doctor_run;
 command_fn cmd_pool_run;
 
 #endif

@@ -94,6 +94,27 @@ report_next(struct report *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+report_merge(struct report *r, const struct report *from, const char *check,
+    const char *what, const char *except)
+{
+	for (size_t i = 0; i < json_array_size(from->findings); i++) {
+		const json_t *f = json_array_get(from->findings, i);
+		const char *level = text_of(f, "level");
+		bool failure = strcmp(level, levels[REPORT_FAILURE].name) == 0;
+		const char *next = text_of(f, "next");
+
+		if ((!failure &&
+			strcmp(level, levels[REPORT_WARNING].name) != 0) ||
+		    strcmp(text_of(f, "check"), except) == 0)
+			continue;
+		report_add(r, failure ? REPORT_FAILURE : REPORT_WARNING, check,
+		    "%s: %s", what, text_of(f, "text"));
+		if (next[0] != '\0')
+			report_next(r, "%s", next);
+	}
+}
+
 const char *
 report_verdict(const struct report *r)
 {

@@ -37,6 +37,11 @@ void report_add(struct report *r, enum report_level level, const char *check,
 void report_next(struct report *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Takes over the warnings and failures of another report, with what they are
+ * about in front; those of the check named except are left out. */
+void report_merge(struct report *r, const struct report *from,
+    const char *check, const char *what, const char *except);
+
 /* "ok", "warnings" or "failed". */
 const char *report_verdict(const struct report *r);
 /* Prints the findings; as JSON together with the members of about, which is

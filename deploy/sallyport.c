@@ -36,6 +36,8 @@ static const struct {
 	{ "certs", "plan|request|check",
 	    "certificates: which, ask for one, look at one", cmd_certs_run,
 	    true },
+	{ "doctor", "[OPTION]...", "everything that must be true on this host",
+	    cmd_doctor_run, true },
 	{ "pool", "script", "attach the gateway to a pool, or take it back",
 	    cmd_pool_run, true },
 };

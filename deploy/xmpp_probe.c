@@ -5,9 +5,7 @@
  */
 #include "deploy/xmpp_probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,6 +18,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+
+#include "common/conf.h"
+#include "deploy/dial.h"
 
 #define STREAMS "http://etherx.jabber.org/streams"
 #define TLS     "urn:ietf:params:xml:ns:xmpp-tls"
@@ -78,39 +79,16 @@ wait_for(const struct session *s, short events)
 static bool
 dial(struct session *s)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-		.sin6_port = htons(s->opts->port) };
-	struct sockaddr_in four = { .sin_family = AF_INET,
-		.sin_port = htons(s->opts->port) };
-	bool is_six =
-	    inet_pton(AF_INET6, s->opts->address, &six.sin6_addr) == 1;
-	socklen_t size = sizeof(errno);
-	int error = 0;
+	struct sockaddr_storage to;
+	char address[80], why[200];
 
-	if (!is_six &&
-	    inet_pton(AF_INET, s->opts->address, &four.sin_addr) != 1)
-		return fail(s, XMPP_PROBE_UNREACHABLE, "no IP address", "");
-	s->fd = socket(is_six ? AF_INET6 : AF_INET,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->fd < 0)
-		return fail(
-		    s, XMPP_PROBE_UNREACHABLE, "socket", strerror(errno));
-	if (connect(s->fd,
-		is_six ? (const struct sockaddr *)&six
-		       : (const struct sockaddr *)&four,
-		is_six ? sizeof(six) : sizeof(four)) < 0 &&
-	    errno != EINPROGRESS)
-		return fail(
-		    s, XMPP_PROBE_UNREACHABLE, "connect", strerror(errno));
-	if (!wait_for(s, POLLOUT))
-		return fail(
-		    s, XMPP_PROBE_UNREACHABLE, "connect", strerror(errno));
-	if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-		error = errno;
-	if (error != 0)
-		return fail(
-		    s, XMPP_PROBE_UNREACHABLE, "connect", strerror(error));
-	return true;
+	snprintf(address, sizeof(address),
+	    strchr(s->opts->address, ':') != NULL ? "[%s]:%u" : "%s:%u",
+	    s->opts->address, (unsigned)s->opts->port);
+	if (conf_parse_address(&to, address, 0, why, sizeof(why)) < 0)
+		return fail(s, XMPP_PROBE_UNREACHABLE, why, "");
+	s->fd = dial_tcp(&to, left_ms(s), why, sizeof(why));
+	return s->fd >= 0 || fail(s, XMPP_PROBE_UNREACHABLE, why, "");
 }
 
 static bool
