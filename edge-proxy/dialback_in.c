@@ -293,8 +293,8 @@ dialback_in_take(struct dialback_in *d, const struct xml_elem *xml)
 		    "unknown dialback element", d->opts.arg);
 	else if (e.type != DIALBACK_REQUEST)
 		/* We ask nothing on a stream that a peer opened. */
-		log_warn(&d->log, "dialback-answer-unasked",
-		    "what=%s type=%s from=%s to=%s",
+		log_event(&d->log, d->unasked++ == 0 ? LOG_WARN : LOG_DEBUG,
+		    "dialback-answer-unasked", "what=%s type=%s from=%s to=%s",
 		    e.verify ? "verify" : "result", dialback_type_str(e.type),
 		    e.from, e.to);
 	else if (rc < 0)

@@ -58,6 +58,7 @@ struct dialback_in {
 	struct list pending;
 	size_t pending_count;
 	unsigned failures;
+	unsigned unasked;          /* answers; the first is news */
 	unsigned answered;         /* questions that we answered */
 	char id[DIALBACK_ID_SIZE]; /* of the stream's life going on */
 	bool secured;

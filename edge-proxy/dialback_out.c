@@ -186,8 +186,8 @@ dialback_out_take(struct dialback_out *d, const struct xml_elem *xml)
 	else if (p != NULL)
 		settle_pair(d, p, &e);
 	else
-		log_warn(&d->log, "dialback-answer-unasked",
-		    "what=%s type=%s from=%s to=%s",
+		log_event(&d->log, d->unasked++ == 0 ? LOG_WARN : LOG_DEBUG,
+		    "dialback-answer-unasked", "what=%s type=%s from=%s to=%s",
 		    e.verify ? "verify" : "result", dialback_type_str(e.type),
 		    e.from, e.to);
 }

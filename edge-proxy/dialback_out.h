@@ -45,6 +45,7 @@ struct dialback_out {
 	struct log log; /* the owner gives it its object */
 	struct list pairs, asks;
 	size_t ask_count;
+	unsigned unasked;          /* answers; the first is news */
 	char id[DIALBACK_ID_SIZE]; /* that the partner gave the stream */
 	bool offered;              /* the partner does dialback */
 	bool errors;               /* and its errors: more pairs are welcome */

@@ -103,6 +103,8 @@ on_connection(uv_stream_t *listener, int status)
 				    .hosting = s->hosting,
 				    .identities = s->ids,
 				    .id = id,
+				    .ask = s->ask,
+				    .ask_arg = s->ask_arg,
 				    .events = s->in_events,
 				    .arg = s->in_arg,
 				}));
@@ -175,8 +177,8 @@ site_permit(struct site *s, const char *partner, const char *settings)
 	    ++counter, s->hosted);
 	if (partner != NULL)
 		buf_addf(&json,
-		    "{\"Domain\":\"%s\",\"PartnerType\":\"Federated\"}",
-		    partner);
+		    "{\"Domain\":\"%s\",\"PartnerType\":\"Federated\"%s}",
+		    partner, s->row != NULL ? s->row : "");
 	buf_addf(&json,
 	    "],\"dialback\":{\"current\":"
 	    "\"00112233445566778899aabbccddeeff\"},\"settings\":%s}",
@@ -203,6 +205,9 @@ site_init(struct site *s, struct world *w, const struct site_opts *o)
 	s->w = w;
 	s->hosted = o->hosted;
 	s->partner = o->partner;
+	s->row = o->row;
+	s->ask = o->ask;
+	s->ask_arg = o->ask_arg;
 	s->in_events = o->in_events;
 	s->in_arg = o->in_arg;
 	make_certificates(s, o);

@@ -16,6 +16,7 @@
 
 #include "common/buf.h"
 #include "common/conn.h"
+#include "edge-proxy/dialback_ask.h"
 #include "tests/unit/make_cert.h"
 
 struct clock;
@@ -49,6 +50,9 @@ struct site {
 	struct hosting *hosting;
 	uv_tcp_t listener;
 	struct sockaddr_storage addr;
+	const char *row;
+	dialback_asker *ask;
+	void *ask_arg;
 	const struct s2s_in_events *in_events;
 	void *in_arg;
 	unsigned in_count;
@@ -57,7 +61,11 @@ struct site {
 
 struct site_opts {
 	const char *hosted, *partner;
-	const char *settings;           /* JSON object, or NULL */
+	const char *settings; /* JSON object, or NULL */
+	const char
+	    *row; /* of the partner: more members, each ",...", or NULL */
+	dialback_asker *ask; /* for its inbound streams */
+	void *ask_arg;
 	const struct make_cert *issuer; /* NULL: the world's authority */
 	/* of its certificate; "" kind ends; none: DNS-ID hosted */
 	struct make_cert_name names[4];
