@@ -1,13 +1,20 @@
 /*
  * connector - see the header.
  *
- *   srv ──► addresses of a target ──► attempt ──► (stream: done)
- *            ▲                          │
- *            └── next target ◄── next address, when there is none left
+ *   srv ──► addresses of a target ──► attempts to connect, one each 250 ms
+ *                ▲                         │             ▲
+ *                └── next target, when ────┤             │ ended too early
+ *                    all are under way     ▼             │
+ *                                   the first one that is connected
+ *                                          │
+ *                                       (stream: done)
  *
- * Without SRV records the domain itself is the one target.  What is reported in
- * the end is the failure that got furthest: once an address was tried, a name
- * that cannot be resolved is no longer the story.
+ * What races is TCP.  The attempt whose connection is up first leads: the others
+ * are let go, so that the partner sees one negotiation, and their addresses come
+ * last should it fail.  Without SRV records the domain itself is the one target.
+ *
+ * What is reported in the end is the failure that got furthest: once an address
+ * was tried, a name that cannot be resolved is no longer the story.
  */
 #include "edge-proxy/connector.h"
 
@@ -23,14 +30,25 @@
 #include "common/log.h"
 #include "common/ports.h"
 #include "common/random.h"
+#include "edge-proxy/candidates.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/s2s_out.h"
 #include "edge-proxy/srv_order.h"
 
 enum {
 	DNS_MS = 10000,
-	ADDRESSES_MAX = 16, /* of one target */
-	ATTEMPTS_MAX = 12   /* in all */
+	ATTEMPT_DELAY_MS = 250,   /* RFC 8305 5 */
+	RESOLUTION_DELAY_MS = 50, /* RFC 8305 3 */
+	LIVE_MAX = 6,             /* attempts at a time */
+	ATTEMPTS_MAX = 12         /* in all */
+};
+
+struct attempt {
+	struct connector *connector;
+	struct s2s_out *stream; /* NULL: free */
+	struct candidate *candidate;
+	bool plain;   /* tries no TLS */
+	bool dropped; /* another one leads */
 };
 
 struct connector {
@@ -41,24 +59,29 @@ struct connector {
 
 	struct resolver_query *srv, *a, *aaaa;
 	struct dns_srv targets[DNS_RECORDS_MAX];
-	size_t target_count, target; /* target: the one being tried */
-	struct sockaddr_storage addrs[ADDRESSES_MAX];
-	size_t addr_count, addr;
+	size_t target_count, target; /* target: the next one */
 	enum dns_status addr_status;
+	struct candidates candidates;
 
-	struct s2s_out *attempt;
-	unsigned attempts;
-	bool plain; /* the attempt tries no TLS */
+	struct attempt attempts[LIVE_MAX];
+	struct attempt *leader; /* the one that is connected */
+	size_t live;
+	unsigned started;
 	bool cancelled;
 	struct clock_timer step; /* defers what must not happen at once */
 	struct clock_timer limit;
+	struct clock_timer delay;      /* runs until the next attempt is due */
+	struct clock_timer resolution; /* the other family may answer yet */
+
+	/* what got furthest */
 	struct route_failure failure;
+	unsigned rank;
 	char id[STREAM_ID_SIZE];
+	char peer[STREAM_PEER_SIZE];
+	const char *auth, *tls, *cipher;
 };
 
-static void next_target(struct connector *c);
-static void next_address(struct connector *c);
-static void attempt(struct connector *c, bool plain);
+static void launch(struct connector *c);
 
 /* --- the end ------------------------------------------------------------- */
 
@@ -67,6 +90,8 @@ destroy(struct connector *c)
 {
 	clock_timer_stop(&c->step);
 	clock_timer_stop(&c->limit);
+	clock_timer_stop(&c->delay);
+	clock_timer_stop(&c->resolution);
 	free(c);
 }
 
@@ -82,27 +107,25 @@ drop_queries(struct connector *c)
 	c->srv = c->a = c->aaaa = NULL;
 }
 
-/* info NULL: nothing was attempted. */
 static void
-fail(struct connector *c, const struct stream_info *attempt)
+fail(struct connector *c)
 {
 	struct stream_info info = {
 		.id = c->id,
 		.direction = STREAM_OUT,
-		.peer = "",
-		.auth = "",
-		.tls = "",
-		.cipher = "",
+		.pairs = &c->pair,
+		.pair_count = 1,
+		.peer = c->peer,
+		.auth = c->auth,
+		.tls = c->tls,
+		.cipher = c->cipher,
+		.reason = c->failure.reason,
+		.condition = condition_str(c->failure.condition),
 	};
 
-	if (attempt != NULL)
-		info = *attempt;
-	else if (c->id[0] == '\0')
+	assert(c->live == 0);
+	if (c->id[0] == '\0')
 		c->opts.make_id(c->id, c->opts.id_arg);
-	info.pairs = &c->pair;
-	info.pair_count = 1;
-	info.reason = c->failure.reason;
-	info.condition = condition_str(c->failure.condition);
 	log_warn(&c->log, "route-failed", "condition=%s reason=%s",
 	    info.condition, c->failure.reason);
 	drop_queries(c);
@@ -110,14 +133,85 @@ fail(struct connector *c, const struct stream_info *attempt)
 	destroy(c);
 }
 
+/* How far an attempt got that ended so. */
+static unsigned
+rank_of(enum s2s_out_why why)
+{
+	switch (why) {
+	case S2S_OUT_CONNECT:
+		return 1;
+	case S2S_OUT_LOCAL:
+	case S2S_OUT_LOST:
+	case S2S_OUT_PEER_CLOSED:
+	case S2S_OUT_PROTOCOL:
+		return 2;
+	case S2S_OUT_TLS:
+		return 3;
+	case S2S_OUT_AUTH:
+	case S2S_OUT_DIALBACK:
+		return 4;
+	case S2S_OUT_ERROR:
+		return 5;
+	}
+	return 0;
+}
+
+static void
+remember(struct connector *c, const struct s2s_out_end *end,
+    const struct stream_info *info)
+{
+	unsigned rank = rank_of(end->why);
+
+	if (rank < c->rank)
+		return;
+	c->rank = rank;
+	route_failure_of_end(&c->failure, end, info->reason);
+	snprintf(c->id, sizeof(c->id), "%s", info->id);
+	snprintf(c->peer, sizeof(c->peer), "%s", info->peer);
+	/* static texts */
+	c->auth = info->auth;
+	c->tls = info->tls;
+	c->cipher = info->cipher;
+}
+
 /* --- attempts ------------------------------------------------------------ */
+
+static bool start(struct connector *c, struct candidate *to, bool plain);
+
+/* TCP is up: the race is over. */
+static void
+on_attempt_connected(struct s2s_out *s, void *arg)
+{
+	struct attempt *a = arg;
+	struct connector *c = a->connector;
+
+	(void)s;
+	if (c->cancelled || a->dropped)
+		return;
+	assert(c->leader == NULL);
+	c->leader = a;
+	clock_timer_stop(&c->delay);
+	for (size_t i = 0; i < LIVE_MAX; i++) {
+		struct attempt *other = &c->attempts[i];
+
+		if (other == a || other->stream == NULL || other->dropped)
+			continue;
+		other->dropped = true;
+		candidates_give_back(other->candidate);
+		s2s_out_close(
+		    other->stream, STREAM_ERR_NONE, "another one was faster");
+	}
+}
 
 static void
 on_attempt_up(struct s2s_out *s, void *arg)
 {
-	struct connector *c = arg;
+	struct attempt *a = arg;
+	struct connector *c = a->connector;
 
-	c->attempt = NULL;
+	/* Connections let go end in the same turn of the loop. */
+	assert(c->leader == a && c->live == 1);
+	drop_queries(c);
 	c->opts.events->on_stream(s, c->opts.arg);
 	destroy(c);
 }
@@ -125,12 +219,13 @@ on_attempt_up(struct s2s_out *s, void *arg)
 /* TLS is not to be had there, and the partner's row permits to do without.  A
  * question about a key is never put again in the clear. */
 static bool
-worth_plain(const struct connector *c, const struct s2s_out_end *end)
+worth_plain(
+    const struct connector *c, bool plain, const struct s2s_out_end *end)
 {
 	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
 
-	return end->why == S2S_OUT_TLS && !c->plain && !c->opts.asks &&
-	       (m & AUTH_DIALBACK_TCP) != 0 && c->attempts < ATTEMPTS_MAX &&
+	return end->why == S2S_OUT_TLS && !plain && !c->opts.asks &&
+	       (m & AUTH_DIALBACK_TCP) != 0 && c->started < ATTEMPTS_MAX &&
 	       clock_timer_running(&c->limit);
 }
 
@@ -138,28 +233,35 @@ static void
 on_attempt_end(struct s2s_out *s, const struct s2s_out_end *end,
     const struct stream_info *info, void *arg)
 {
-	struct connector *c = arg;
-	bool more = c->addr < c->addr_count || c->target < c->target_count;
+	struct attempt *a = arg;
+	struct connector *c = a->connector;
+	const struct attempt was = *a;
 
 	(void)s;
-	c->attempt = NULL;
+	*a = (struct attempt){ .connector = c };
+	c->live--;
+	if (c->leader == a)
+		c->leader = NULL;
 	if (c->cancelled) {
+		if (c->live > 0)
+			return;
 		c->opts.events->on_cancelled(c->opts.arg);
 		destroy(c);
 		return;
 	}
-	route_failure_of_end(&c->failure, end, info->reason);
-	if (worth_plain(c, end)) {
-		log_info(
-		    &c->log, "trying-without-tls", "reason=%s", info->reason);
-		attempt(c, true);
+	if (was.dropped) {
+		launch(c);
 		return;
 	}
-	if (!more || c->attempts >= ATTEMPTS_MAX ||
-	    !clock_timer_running(&c->limit))
-		fail(c, info);
-	else
-		next_address(c);
+	remember(c, end, info);
+	if (worth_plain(c, was.plain, end)) {
+		log_info(
+		    &c->log, "trying-without-tls", "reason=%s", info->reason);
+		if (start(c, was.candidate, true))
+			return;
+	}
+	clock_timer_stop(&c->delay);
+	launch(c);
 }
 
 static void
@@ -170,6 +272,7 @@ on_attempt_drained(struct s2s_out *s, void *arg)
 }
 
 static const struct s2s_out_events attempt_events = {
+	.on_connected = on_attempt_connected,
 	.on_up = on_attempt_up,
 	.on_drained = on_attempt_drained,
 	.on_end = on_attempt_end,
@@ -188,56 +291,96 @@ source_for(const struct connector *c, const struct sockaddr_storage *target)
 		   : NULL;
 }
 
-static void
-set_port(struct sockaddr_storage *a, uint16_t port)
+static struct attempt *
+free_attempt(struct connector *c)
 {
-	if (a->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)(void *)a)->sin6_port = htons(port);
-	else
-		((struct sockaddr_in *)(void *)a)->sin_port = htons(port);
+	for (size_t i = 0; i < LIVE_MAX; i++)
+		if (c->attempts[i].stream == NULL)
+			return &c->attempts[i];
+	return NULL;
 }
 
-static void
-attempt(struct connector *c, bool plain)
+/* False when it could not even begin: then there will be no more. */
+static bool
+start(struct connector *c, struct candidate *to, bool plain)
 {
-	const struct sockaddr_storage *addr = &c->addrs[c->addr - 1];
+	struct attempt *a = free_attempt(c);
+	struct s2s_out_opts opts = {
+		.loop = c->opts.loop,
+		.clock = c->opts.clock,
+		.hosting = c->opts.hosting,
+		.identities = c->opts.identities,
+		.local = c->local,
+		.remote = c->remote,
+		.addr = (const struct sockaddr *)&to->addr,
+		.bind = source_for(c, &to->addr),
+		.asks = c->opts.asks,
+		.plain = plain,
+		.events = &attempt_events,
+		.arg = a,
+	};
+	char id[STREAM_ID_SIZE];
 	int rc;
 
-	c->attempts++;
-	c->plain = plain;
-	c->opts.make_id(c->id, c->opts.id_arg);
-	rc =
-	    s2s_out_open(&c->attempt, &(struct s2s_out_opts){
-					  .loop = c->opts.loop,
-					  .clock = c->opts.clock,
-					  .hosting = c->opts.hosting,
-					  .identities = c->opts.identities,
-					  .id = c->id,
-					  .local = c->local,
-					  .remote = c->remote,
-					  .addr = (const struct sockaddr *)addr,
-					  .bind = source_for(c, addr),
-					  .asks = c->opts.asks,
-					  .plain = plain,
-					  .events = &attempt_events,
-					  .arg = c,
-				      });
+	assert(a != NULL);
+	c->opts.make_id(id, c->opts.id_arg);
+	opts.id = id;
+	rc = s2s_out_open(&a->stream, &opts);
 	if (rc < 0) {
+		c->started = ATTEMPTS_MAX;
 		route_failure_set(
 		    &c->failure, COND_RESOURCE_CONSTRAINT, NULL, err_str(rc));
-		fail(c, NULL);
+		return false;
 	}
+	a->connector = c;
+	a->candidate = to;
+	a->plain = plain;
+	c->live++;
+	c->started++;
+	clock_timer_start(&c->delay, ATTEMPT_DELAY_MS);
+	return true;
+}
+
+static bool resolve_next(struct connector *c);
+
+/* The next candidate, for which another target may have to be resolved. */
+static struct candidate *
+next_candidate(struct connector *c)
+{
+	struct candidate *next = candidates_take(&c->candidates);
+
+	while (
+	    next == NULL && c->a == NULL && c->aaaa == NULL && resolve_next(c))
+		next = candidates_take(&c->candidates);
+	return next;
+}
+
+/* Starts the next attempt if one is due; when nothing is left that could
+ * succeed, this is the end.  c may be gone afterwards. */
+static void
+launch(struct connector *c)
+{
+	struct candidate *next = NULL;
+
+	if (c->leader != NULL || clock_timer_running(&c->delay) ||
+	    clock_timer_running(&c->resolution))
+		return;
+	if (c->started < ATTEMPTS_MAX && clock_timer_running(&c->limit)) {
+		if (c->live == LIVE_MAX)
+			return;
+		next = next_candidate(c);
+		if (next == NULL && (c->a != NULL || c->aaaa != NULL))
+			return;
+	}
+	if ((next == NULL || !start(c, next, false)) && c->live == 0)
+		fail(c);
 }
 
 static void
-next_address(struct connector *c)
+on_due(struct clock_timer *t, void *arg)
 {
-	if (c->addr == c->addr_count) {
-		next_target(c);
-		return;
-	}
-	c->addr++;
-	attempt(c, false);
+	(void)t;
+	launch(arg);
 }
 
 /* --- addresses of a target ----------------------------------------------- */
@@ -245,49 +388,30 @@ next_address(struct connector *c)
 static void
 take_addresses(struct connector *c, const struct dns_answer *a)
 {
-	uint16_t port = c->targets[c->target - 1].port;
+	const struct dns_srv *t = &c->targets[c->target - 1];
 
 	if (a->status == DNS_OK) {
-		for (size_t i = 0;
-		     i < a->count && c->addr_count < ADDRESSES_MAX; i++) {
-			c->addrs[c->addr_count] = a->addr[i];
-			set_port(&c->addrs[c->addr_count++], port);
-		}
+		for (size_t i = 0; i < a->count; i++)
+			candidates_add(&c->candidates, &a->addr[i], t->port,
+			    c->target - 1);
 	} else if (a->status > c->addr_status) {
 		c->addr_status = a->status;
 	}
+	if (c->a == NULL && c->aaaa == NULL && c->candidates.count == 0)
+		route_failure_of_dns(&c->failure, c->addr_status, t->target);
 }
 
-/* IPv6 first, unless IPv4 is the only family we were given an address for. */
-static int
-by_family(const void *x, const void *y)
-{
-	const struct sockaddr_storage *a = x, *b = y;
-
-	return (b->ss_family == AF_INET6) - (a->ss_family == AF_INET6);
-}
-
-static int
-by_family_4(const void *x, const void *y)
-{
-	return by_family(y, x);
-}
-
+/* One family has answered.  If it is the lesser one, the other gets a moment to
+ * do so before an attempt begins. */
 static void
-addresses_known(struct connector *c)
+answered(struct connector *c, const struct dns_answer *a, bool preferred)
 {
-	bool prefer4 = c->opts.outgoing4->ss_family == AF_INET &&
-		       c->opts.outgoing6->ss_family != AF_INET6;
-
-	if (c->a != NULL || c->aaaa != NULL)
-		return;
-	if (c->addr_count == 0 && c->attempts == 0)
-		route_failure_of_dns(&c->failure, c->addr_status,
-		    c->targets[c->target - 1].target);
-	if (c->addr_count > 1)
-		qsort(c->addrs, c->addr_count, sizeof(c->addrs[0]),
-		    prefer4 ? by_family_4 : by_family);
-	next_address(c);
+	take_addresses(c, a);
+	if (preferred || (c->a == NULL && c->aaaa == NULL))
+		clock_timer_stop(&c->resolution);
+	else if (a->status == DNS_OK && a->count > 0)
+		clock_timer_start(&c->resolution, RESOLUTION_DELAY_MS);
+	launch(c);
 }
 
 static void
@@ -296,8 +420,7 @@ on_a(const struct dns_answer *a, void *arg)
 	struct connector *c = arg;
 
 	c->a = NULL;
-	take_addresses(c, a);
-	addresses_known(c);
+	answered(c, a, c->candidates.prefer4);
 }
 
 static void
@@ -306,13 +429,12 @@ on_aaaa(const struct dns_answer *a, void *arg)
 	struct connector *c = arg;
 
 	c->aaaa = NULL;
-	take_addresses(c, a);
-	addresses_known(c);
+	answered(c, a, !c->candidates.prefer4);
 }
 
 /* "192.0.2.1" or "[2001:db8::1]": nothing to resolve. */
 static bool
-parse_literal(struct sockaddr_storage *out, const char *name, uint16_t port)
+parse_literal(struct sockaddr_storage *out, const char *name)
 {
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)out;
 	struct sockaddr_in *in = (struct sockaddr_in *)(void *)out;
@@ -332,7 +454,6 @@ parse_literal(struct sockaddr_storage *out, const char *name, uint16_t port)
 	} else {
 		return false;
 	}
-	set_port(out, port);
 	return true;
 }
 
@@ -341,40 +462,39 @@ no_resolver(struct connector *c, int rc)
 {
 	route_failure_set(
 	    &c->failure, COND_REMOTE_SERVER_NOT_FOUND, NULL, err_str(rc));
-	fail(c, NULL);
 }
 
-/* Never called while a query of the last target is out. */
-static void
-next_target(struct connector *c)
+/* The next target's address is known, or asked for.  False when there is none
+ * any more. */
+static bool
+resolve_next(struct connector *c)
 {
+	struct sockaddr_storage literal;
 	const struct dns_srv *t;
 	int rc;
 
-	c->addr = c->addr_count = 0;
-	c->addr_status = DNS_OK;
 	/* A port of 0 or a target "." among others names nothing. */
 	while (c->target < c->target_count &&
 	       (c->targets[c->target].port == 0 ||
 		   strcmp(c->targets[c->target].target, ".") == 0))
 		c->target++;
-	if (c->target == c->target_count) {
-		fail(c, NULL);
-		return;
-	}
+	if (c->target == c->target_count)
+		return false;
+	c->addr_status = DNS_OK;
 	t = &c->targets[c->target++];
-	if (parse_literal(&c->addrs[0], t->target, t->port)) {
-		c->addr_count = 1;
-		next_address(c);
-		return;
+	if (parse_literal(&literal, t->target)) {
+		candidates_add(
+		    &c->candidates, &literal, t->port, c->target - 1);
+		return true;
 	}
 	rc = resolver_query(
 	    &c->a, c->opts.resolver, t->target, DNS_A, DNS_MS, on_a, c);
 	if (rc == 0)
 		rc = resolver_query(&c->aaaa, c->opts.resolver, t->target,
 		    DNS_AAAA, DNS_MS, on_aaaa, c);
-	if (rc < 0)
+	if (rc < 0 && c->started == 0)
 		no_resolver(c, rc);
+	return rc == 0;
 }
 
 /* --- SRV ----------------------------------------------------------------- */
@@ -387,7 +507,7 @@ use_single_target(struct connector *c, const char *name)
 	c->targets[0] = (struct dns_srv){ .port = PORTS_XMPP };
 	snprintf(
 	    c->targets[0].target, sizeof(c->targets[0].target), "%s", name);
-	next_target(c);
+	launch(c);
 }
 
 static void
@@ -399,7 +519,7 @@ on_srv(const struct dns_answer *a, void *arg)
 	if (a->status == DNS_FAILED || a->status == DNS_BOGUS) {
 		/* Not knowing is no leave to look elsewhere. */
 		route_failure_of_dns(&c->failure, a->status, "SRV");
-		fail(c, NULL);
+		fail(c);
 		return;
 	}
 	if (a->status == DNS_NXDOMAIN || a->count == 0) {
@@ -409,7 +529,7 @@ on_srv(const struct dns_answer *a, void *arg)
 	if (a->count == 1 && strcmp(a->srv[0].target, ".") == 0) {
 		route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND,
 		    NULL, "the domain offers no XMPP service");
-		fail(c, NULL);
+		fail(c);
 		return;
 	}
 	c->target_count =
@@ -418,7 +538,7 @@ on_srv(const struct dns_answer *a, void *arg)
 	srv_order(c->targets, c->target_count, random_below);
 	route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND, NULL,
 	    "no usable SRV target");
-	next_target(c);
+	launch(c);
 }
 
 static void
@@ -442,33 +562,46 @@ on_step(struct clock_timer *t, void *arg)
 		return;
 	}
 	if (strchr(c->remote, '.') == NULL ||
-	    parse_literal(&literal, c->remote, 0)) {
+	    parse_literal(&literal, c->remote)) {
 		use_single_target(c, c->remote);
 		return;
 	}
 	snprintf(name, sizeof(name), "_xmpp-server._tcp.%s", c->remote);
 	rc = resolver_query(
 	    &c->srv, c->opts.resolver, name, DNS_SRV, DNS_MS, on_srv, c);
-	if (rc < 0)
+	if (rc < 0) {
 		no_resolver(c, rc);
+		fail(c);
+	}
 }
 
-/* The time for all targets together is over: the attempt in progress is the
- * last one. */
+static void
+close_all(struct connector *c, enum stream_error e, const char *why)
+{
+	for (size_t i = 0; i < LIVE_MAX; i++)
+		if (c->attempts[i].stream != NULL)
+			s2s_out_close(c->attempts[i].stream, e, why);
+}
+
+/* The time for all targets together is over: the attempts in progress are the
+ * last ones. */
 static void
 on_limit(struct clock_timer *t, void *arg)
 {
 	struct connector *c = arg;
 
 	(void)t;
-	if (c->attempt != NULL) {
-		s2s_out_close(c->attempt, STREAM_ERR_CONNECTION_TIMEOUT,
+	drop_queries(c);
+	clock_timer_stop(&c->delay);
+	clock_timer_stop(&c->resolution);
+	if (c->live > 0) {
+		close_all(c, STREAM_ERR_CONNECTION_TIMEOUT,
 		    "stream not established in time");
 		return;
 	}
-	if (c->attempts == 0)
+	if (c->started == 0)
 		route_failure_of_dns(&c->failure, DNS_FAILED, c->remote);
-	fail(c, NULL);
+	fail(c);
 }
 
 int
@@ -488,6 +621,13 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	log_object(&c->log, "local=%s remote=%s", c->local, c->remote);
 	clock_timer_init(&c->step, opts->clock, on_step, c);
 	clock_timer_init(&c->limit, opts->clock, on_limit, c);
+	clock_timer_init(&c->delay, opts->clock, on_due, c);
+	clock_timer_init(&c->resolution, opts->clock, on_due, c);
+	c->auth = c->tls = c->cipher = "";
+	/* IPv6 first, unless IPv4 is the only family we were given an address
+	 * for. */
+	c->candidates.prefer4 = opts->outgoing4->ss_family == AF_INET &&
+				opts->outgoing6->ss_family != AF_INET6;
 	clock_timer_start(&c->step, 0);
 	clock_timer_start(&c->limit,
 	    hosting_settings(opts->hosting, c->local)->stream_establishment_ms);
@@ -503,8 +643,10 @@ connector_cancel(struct connector *c)
 	c->cancelled = true;
 	clock_timer_stop(&c->limit);
 	drop_queries(c);
-	if (c->attempt != NULL)
-		s2s_out_close(c->attempt, STREAM_ERR_NONE, "not wanted");
+	clock_timer_stop(&c->delay);
+	clock_timer_stop(&c->resolution);
+	if (c->live > 0)
+		close_all(c, STREAM_ERR_NONE, "not wanted");
 	else
 		clock_timer_start(&c->step, 0);
 }

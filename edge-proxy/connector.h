@@ -1,14 +1,16 @@
 /*
- * connector - from a domain to an open stream: SRV, addresses, one attempt
- * after another (RFC 6120 3.2, RFC 2782).
+ * connector - from a domain to an open stream: SRV, addresses, attempts side by
+ * side (RFC 6120 3.2, RFC 2782, RFC 8305).
  *
  * A partner row with a next hop is resolved by its addresses alone.  A domain
  * whose SRV answer is "." offers no service; one that has SRV records is never
  * looked for at its own address; only one without them is, at port 5269.  A
  * target that fails to connect, to do TLS, to prove who it is or to accept us
- * gives way to the next.
+ * gives way to the next.  A target that is silent is not waited for: every
+ * 250 ms another address is tried as well, and the first one that is connected
+ * goes on alone.
  *
- * Owns     the look-ups and the attempt in progress.
+ * Owns     the look-ups and the attempts in progress.
  * Borrows  loop, clock, resolver, hosting, identities, the event table.
  * Ends     exactly one event fires, never from within connector_open(); the
  *          connector is gone when it returns.
@@ -34,7 +36,7 @@ struct connector_events {
 	/* The stream is open and the receiver's from now on (it sets its own
 	 * events with s2s_out_set_owner). */
 	void (*on_stream)(struct s2s_out *s, void *arg);
-	/* info: the last attempt, or what is known without one. */
+	/* info: the attempt that got furthest, or what is known without one. */
 	void (*on_failed)(const struct route_failure *f,
 	    const struct stream_info *info, void *arg);
 	/* connector_cancel() has been carried out. */

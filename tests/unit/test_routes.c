@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -32,7 +34,7 @@ struct record {
 	enum dns_type type;
 	enum dns_status status;
 	size_t count;
-	struct dns_srv srv[3];
+	struct dns_srv srv[8];
 	const char *addr;
 };
 
@@ -740,6 +742,142 @@ test_next_target(void **state)
 	site_free(&broken);
 }
 
+/* --- side by side -------------------------------------------------------- */
+
+/* An address where SYNs are left unanswered: a listener that takes none, its
+ * queue full. */
+struct hole {
+	int listener, fill[4];
+	uint16_t port;
+};
+
+static void
+hole_open(struct hole *h)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+
+	uv_ip4_addr("127.0.0.1", 0, &a);
+	h->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(
+	    0, bind(h->listener, (struct sockaddr *)&a, sizeof(a)));
+	assert_int_equal(0, listen(h->listener, 0));
+	assert_int_equal(
+	    0, getsockname(h->listener, (struct sockaddr *)&a, &len));
+	h->port = ntohs(a.sin_port);
+	for (int i = 0; i < 4; i++) {
+		h->fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)connect(h->fill[i], (struct sockaddr *)&a, sizeof(a));
+	}
+}
+
+static void
+hole_close(struct hole *h)
+{
+	close(h->listener);
+	for (int i = 0; i < 4; i++)
+		close(h->fill[i]);
+}
+
+/* Two dead targets cost a quarter of
+ * a second each, and one stream comes of it. */
+static void
+test_side_by_side(void **state)
+{
+	struct fixture f;
+	struct hole hole;
+	uint64_t begun;
+
+	(void)state;
+	begin(&f);
+	hole_open(&hole);
+	zone[0].count = 0;
+	zone_target(&zone[0], 1, hole.port);
+	zone_target(&zone[0], 2, hole.port);
+	zone_target(&zone[0], 3, port_of(&f.partner));
+	begun = clock_now_ms(f.w.clock);
+	send_one(&f, 0, NULL);
+	until_settled(&f, 1);
+	assert_delivered(&f.s[0], PROOF_TCP);
+	assert_in_range(clock_now_ms(f.w.clock) - begun, 500, 999);
+	until_seen(&f, "m0");
+	assert_string_equal("up ", buf_cstr(&f.events));
+	assert_int_equal(1, f.partner.in_count);
+	hole_close(&hole);
+	finish(&f);
+}
+
+/* The one that leads fails: those that were let go are tried again. */
+static void
+test_again_after_the_leader(void **state)
+{
+	struct fixture f;
+	struct hole hole;
+
+	(void)state;
+	begin_scripted(&f);
+	hole_open(&hole);
+	zone[0].count = 0;
+	zone_target(&zone[0], 1, hole.port);
+	zone_target(&zone[0], 2, port_of(&f.partner));
+	send_one(&f, 0, NULL);
+	assert_true(world_run(&f.w, &f.accepted, 3000));
+	script_send(&f.p, "</stream:stream>");
+	world_pass(&f.w, 100);
+	assert_int_equal(0, f.settled);
+	/* it does not answer this time either */
+	world_skip(&f.w, 8000);
+	until_settled(&f, 1);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	/* the story is that of the one that got furthest */
+	if (strstr(f.s[0].text, "connecting timed out") != NULL)
+		fail_msg("says %s", f.s[0].text);
+	hole_close(&hole);
+	finish(&f);
+}
+
+static void
+test_cancelled_while_racing(void **state)
+{
+	struct fixture f;
+	struct hole hole;
+
+	(void)state;
+	begin(&f);
+	hole_open(&hole);
+	zone[0].count = 0;
+	for (uint16_t i = 1; i <= 8; i++)
+		zone_target(&zone[0], i, hole.port);
+	send_one(&f, 0, NULL);
+	world_pass(&f.w, 700);
+	assert_int_equal(0, f.settled);
+	finish(&f);
+	assert_int_equal(1, f.s[0].times);
+	hole_close(&hole);
+}
+
+/* Many stanzas of one pair, before, while and after it connects: one stream. */
+static void
+test_one_stream_for_a_pair(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	for (unsigned i = 0; i < 20; i++)
+		send_one(&f, i, NULL);
+	while (!f.in_up) {
+		world_pass(&f.w, 1);
+		send_one(&f, 20 + f.ids, NULL);
+		f.ids++;
+	}
+	until_seen(&f, "m21 ");
+	world_pass(&f.w, 100);
+	assert_int_equal(1, f.partner.in_count);
+	assert_string_equal("up ", buf_cstr(&f.events));
+	finish(&f);
+}
+
 static void
 test_backoff(void **state)
 {
@@ -1172,6 +1310,10 @@ main(void)
 		cmocka_unit_test(test_refused_by_partner),
 		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_next_target),
+		cmocka_unit_test(test_side_by_side),
+		cmocka_unit_test(test_again_after_the_leader),
+		cmocka_unit_test(test_cancelled_while_racing),
+		cmocka_unit_test(test_one_stream_for_a_pair),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_queue_bounds),
 		cmocka_unit_test(test_partner_does_not_read),
