@@ -68,6 +68,7 @@ def test_who_is_not_listed_is_turned_away_whatever_it_can_prove(
         stream.external()
         stream.message("eve@stranger.example", ANNA, "a strange word")
     stream.drain()
+    stream.close()
     line = site.edge.log.wait("stream-end .*remote=stranger.example", 5, mark)
     assert "peer=" in line and "condition=" in line and "reason=" in line
     anna.journal.none("message", 0.3)
