@@ -22,6 +22,7 @@
 enum {
 	SECURITY_LEVEL = 2, /* OpenSSL's: RSA from 2048 bits, no SHA-1 */
 	SECURITY_BITS = 112,
+	SOON_MAX = 30,
 	TEXT_SIZE = 400
 };
 
@@ -157,6 +158,19 @@ date_text(char out[32], const ASN1_TIME *t)
 		snprintf(out, 32, "?");
 }
 
+/* Authorities that renew every few weeks would else always be late. */
+static int
+soon(const struct look *k)
+{
+	int days = 0, seconds = 0;
+
+	if (k->c->soon_days != CERT_CHECK_BY_LIFETIME)
+		return (int)k->c->soon_days;
+	(void)ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(k->cert),
+	    X509_get0_notAfter(k->cert));
+	return days / 3 < SOON_MAX ? days / 3 : SOON_MAX;
+}
+
 static void
 judge_dates(struct look *k)
 {
@@ -183,7 +197,7 @@ judge_dates(struct look *k)
 		report_add(
 		    k->r, REPORT_FAILURE, "dates", "expired at %s", last);
 		report_next(k->r, "renew it: sallyport certs request");
-	} else if (days < (int)k->c->soon_days) {
+	} else if (days < soon(k)) {
 		report_add(k->r, REPORT_WARNING, "dates",
 		    "expires in %d days, at %s", days, last);
 		report_next(k->r, "renew it: sallyport certs request");

@@ -24,8 +24,11 @@ struct cert_check {
 	const char *key;                /* NULL = not looked at */
 	const char *trust; /* NULL = the system's for external, else none */
 	const char *crl;   /* a list of revoked ones (PEM) to obey, or NULL */
+	/* How early to warn of the end; CERT_CHECK_BY_LIFETIME: when a third of
+	 * its life is left, at most 30 days. */
 	uint32_t soon_days;
 };
+#define CERT_CHECK_BY_LIFETIME UINT32_MAX
 
 /* The caller owns the object that is returned: what the certificate is, as
  * data; an empty one when the file cannot be read. */

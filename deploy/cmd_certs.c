@@ -355,7 +355,8 @@ static const char check_help[] =
     "for\n"
     "                     external the system's\n"
     "  --crl FILE         a revocation list (PEM) to obey\n"
-    "  --days N           how early to warn of its end; default 30\n"
+    "  --days N           how early to warn of its end; default when a third\n"
+    "                     of its life is left, at most 30 days\n"
     "\n"
     "examples:\n"
     "  sallyport certs check /etc/sallyport/xmpp.pem --for external \\\n"
@@ -440,7 +441,7 @@ run_check(const struct command_opts *opts, int argc, char **argv)
 	if (r == NULL)
 		return COMMAND_REFUSED;
 	r->purpose = UNSAID;
-	r->check.soon_days = 30;
+	r->check.soon_days = CERT_CHECK_BY_LIFETIME;
 	status = args_read(&a, opts, argc, argv);
 	if (status < 0 && a.rest_count != 1)
 		status = (int)args_misused(CHECK, "one file is needed");

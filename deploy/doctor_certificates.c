@@ -9,8 +9,6 @@
 #include "deploy/cert_check.h"
 #include "deploy/cert_file.h"
 
-enum { SOON_DAYS = 30 };
-
 /* Which of the hosted domains it names; they are crossed off in left. */
 static void
 find_domains(struct args_names *named, struct args_names *left,
@@ -56,7 +54,7 @@ look_at(struct doctor *d, enum cert_purpose purpose, const json_t *where,
 		.names = names,
 		.key = key,
 		.trust = trust,
-		.soon_days = SOON_DAYS };
+		.soon_days = CERT_CHECK_BY_LIFETIME };
 	struct report own;
 	char what[400], why[400];
 

@@ -124,14 +124,19 @@ def test_what_is_wrong_is_told(authority, name, how, what):
     assert {c for c, _ in findings(seen, "failure")} == {what, "acceptable"}
 
 
-def test_the_end_is_told_in_time(authority):
-    authority.run.command([TOOL, "leaf", authority.folder, "ending", "--dns",
-                           DOMAIN, "--days", "20"])
-    leaf = os.path.join(authority.folder, "ending.pem")
-    seen = check(leaf, authority, "--domain", DOMAIN)
-    assert [c for c, _ in findings(seen, "warning")] == ["dates"]
-    assert not findings(check(leaf, authority, "--domain", DOMAIN, "--days",
-                              "10"), "warning")
+@pytest.mark.parametrize("name,start,more,told", [
+    ("fresh", "1 hour ago", (), False),
+    ("fresh", "1 hour ago", ("--days", "30"), True),
+    ("ending", "25 days ago", (), True),
+    ("ending", "25 days ago", ("--days", "2"), False),
+])
+def test_the_end_is_told_in_time(authority, name, start, more, told):
+    """Certificates of 30 days; a third of that is left when it is time."""
+    authority.run.command([TOOL, "leaf", authority.folder, name, "--dns",
+                           DOMAIN, "--days", "30", "--from", start])
+    leaf = os.path.join(authority.folder, f"{name}.pem")
+    seen = check(leaf, authority, "--domain", DOMAIN, *more)
+    assert [c for c, _ in findings(seen, "warning")] == ["dates"] * told
 
 
 def test_a_weak_key_is_refused(run, authority):
