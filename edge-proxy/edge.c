@@ -391,7 +391,7 @@ on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
 	int rc;
 
 	v->stanzas++;
-	rc = inward_take(v->inward, elem, from, to);
+	rc = inward_take(v->inward, elem, from, to, s2s_in_language(s));
 	if (rc == 0)
 		return;
 	log_warn(&v->edge->log, "stanza-not-taken", "stream=%s error=%s",

@@ -538,12 +538,12 @@ number(struct inward_stream *s, struct taken *t)
 
 int
 inward_take(struct inward_stream *s, const struct xml_elem *e,
-    const struct jid *from, const struct jid *to)
+    const struct jid *from, const struct jid *to, const char *language)
 {
 	struct inward *in = s->in;
 	struct taken t = { .e = e, .from = from, .to = to };
 	const struct normalise_ctx ctx = {
-		.from = from, .to = to, .stream = s->id
+		.from = from, .to = to, .stream = s->id, .language = language
 	};
 	int rc;
 

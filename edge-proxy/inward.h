@@ -76,10 +76,11 @@ int inward_stream_open(struct inward_stream **out, struct inward *in,
 /* The stream is gone; what came on it stays under way. */
 void inward_stream_close(struct inward_stream *s);
 
-/* Takes one stanza of an authorised pair.  0, ERR_NOMEM (not handled), or
- * ERR_UNSUPPORTED (no stanza at all). */
+/* Takes one stanza of an authorised pair; language is that of its stream's
+ * header, or NULL.  0, ERR_NOMEM (not handled), or ERR_UNSUPPORTED (no stanza at
+ * all). */
 int inward_take(struct inward_stream *s, const struct xml_elem *e,
-    const struct jid *from, const struct jid *to);
+    const struct jid *from, const struct jid *to, const char *language);
 
 /* From the channel's events: cookie is one of ours. */
 void

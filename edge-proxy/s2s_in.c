@@ -55,7 +55,8 @@ enum {
 	ID_BYTES = 16,
 	GOODBYE_MS = 5000,
 	STEP_MS = 30000,
-	DEAD_MS = 60000 /* a partner's TCP that gives no sign of life */
+	DEAD_MS = 60000, /* a partner's TCP that gives no sign of life */
+	LANGUAGE_SIZE = 36
 };
 
 enum in_state {
@@ -131,6 +132,7 @@ struct s2s_in {
 
 	char id[STREAM_ID_SIZE];
 	char peer[STREAM_PEER_SIZE];
+	char language[LANGUAGE_SIZE]; /* of the latest header, or "" */
 	const char *tls, *cipher, *auth;
 	enum stream_error error;
 	char reason[200];
@@ -398,6 +400,10 @@ on_header(struct xml_stream *xs, const struct stream_header *h, void *arg)
 	enum stream_error e;
 
 	(void)xs;
+	/* Who names one too long to be any has named none. */
+	s->language[0] = '\0';
+	if (h->lang != NULL && strlen(h->lang) < sizeof(s->language))
+		strcpy(s->language, h->lang);
 	e = addressing_header(
 	    &s->ends, h, s->state == IN_TLS_HEADER, s->opts.hosting, &why);
 	if (e != STREAM_ERR_NONE)
@@ -973,6 +979,12 @@ s2s_in_recheck(struct s2s_in *s)
 	}
 	if (s->pairs.count != before)
 		tell(s, STREAM_UPDATE);
+}
+
+const char *
+s2s_in_language(const struct s2s_in *s)
+{
+	return s->language[0] != '\0' ? s->language : NULL;
 }
 
 const char *

@@ -91,6 +91,9 @@ void s2s_in_handled(struct s2s_in *s, uint64_t count);
 void s2s_in_recheck(struct s2s_in *s);
 
 const char *s2s_in_id(const struct s2s_in *s);
+/* xml:lang of the latest stream header: what stanzas without one are written
+ * in (RFC 6120 4.7.4).  NULL when there was none. */
+const char *s2s_in_language(const struct s2s_in *s);
 /* "192.0.2.1", the peer's address without port. */
 const char *s2s_in_peer_ip(const struct s2s_in *s);
 /* Authenticated and not closing. */

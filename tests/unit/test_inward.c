@@ -38,6 +38,7 @@ static size_t reply_count;
 static bool paused;
 static unsigned pauses;
 static uint64_t handled;
+static char languages[SEQS_MAX][36];
 
 /* Frames wait here until pump() hands them over. */
 static struct buf to_edge, to_gateway;
@@ -65,6 +66,7 @@ on_stanza(struct channel *ch, uint64_t seq, const struct frame *f, void *arg)
 	assert_ptr_equal(ch, gateway);
 	assert_true(got < SEQS_MAX);
 	frame_copy(f, FIELD_BODY, bodies[got], sizeof(bodies[got]));
+	frame_copy(f, FIELD_LANGUAGE, languages[got], sizeof(languages[got]));
 	seqs[got++] = seq;
 }
 
@@ -283,7 +285,7 @@ on_element(const struct xml_elem *e, void *arg)
 
 	assert_int_equal(jid_parse(&f, from, strlen(from)), 0);
 	assert_int_equal(jid_parse(&t, to, strlen(to)), 0);
-	*(int *)arg = inward_take(stream, e, &f, &t);
+	*(int *)arg = inward_take(stream, e, &f, &t, "de");
 	jid_finish(&f);
 	jid_finish(&t);
 }
@@ -320,6 +322,26 @@ answer(size_t i, bool delivered, enum condition c)
 
 	channel_answer(gateway, seqs[i], &r);
 	pump();
+}
+
+static void
+test_a_body_is_in_its_streams_language(void **state)
+{
+	static const char *const texts[][2] = {
+		{ "<body>hello</body>", "de" },
+		{ "<body xml:lang='en'>hello</body>", "en" },
+	};
+	char text[256];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text),
+		    "<message " ADDRESSES " type='chat' id='m'>%s</message>",
+		    texts[i][0]);
+		assert_int_equal(take(text), 0);
+		assert_string_equal(languages[i], texts[i][1]);
+		answer((size_t)i, true, COND_UNDEFINED_CONDITION);
+	}
 }
 
 static void
@@ -577,6 +599,7 @@ main(void)
 {
 #define T(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_a_body_is_in_its_streams_language),
 		T(test_delivered_is_the_end_of_it),
 		T(test_failed_comes_back_as_an_error),
 		T(test_some_failures_are_not_told),

@@ -637,6 +637,30 @@ test_stanzas(void **state)
 	}
 }
 
+/* The header that counts is the last one. */
+static void
+test_language(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	go_auth(&f);
+	script_send(&f.p, GOOD_AUTH);
+	script_expect(&f.p, "<success " SASL "/>");
+	script_send(&f.p,
+	    "<stream:stream xmlns='jabber:server' xml:lang='de-CH' "
+	    "xmlns:stream='http://etherx.jabber.org/streams' "
+	    "from='partner.example' to='contoso.example' version='1.0'>");
+	script_expect(&f.p, OPEN_FEATURES);
+	assert_string_equal("de-CH", s2s_in_language(f.in));
+	finish(&f);
+	begin(&f);
+	go_open(&f);
+	assert_null(s2s_in_language(f.in));
+	finish(&f);
+}
+
 static void
 test_ignored_elements(void **state)
 {
@@ -914,6 +938,7 @@ main(void)
 		cmocka_unit_test(test_sasl),
 		cmocka_unit_test(test_challenge_and_failures),
 		cmocka_unit_test(test_stanzas),
+		cmocka_unit_test(test_language),
 		cmocka_unit_test(test_ignored_elements),
 		cmocka_unit_test(test_dialback_refused),
 		cmocka_unit_test(test_too_large),
