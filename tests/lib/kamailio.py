@@ -230,7 +230,7 @@ class Kamailio:
             gateway_port=gateway_port), USER)
         self.process = run.process(
             "kamailio", ["/usr/sbin/kamailio", "-DD", "-E", "-f", script,
-                         "-m", "64", "-M", "16", "-Y", folder, "-w", folder],
+                         "-m", "512", "-M", "16", "-Y", folder, "-w", folder],
             user=USER)
         return self.restart()
 
