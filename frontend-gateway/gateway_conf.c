@@ -1,11 +1,10 @@
 /*
  * The file is read top down by one function per part; common/conf keeps the
  * first error, so each part only adds the checks JSON types cannot express.
- * At the end the domains are put into one sorted table, and what contradicts
- * another part (a partner with a name of ours, a user of a domain that is not
- * hosted) is refused there.
+ * Who may be talked to has files of its own: the partners, the users, and the
+ * domains of both sides.
  */
-#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/gateway_conf_impl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,35 +18,20 @@
 #include "common/cert_names.h"
 #include "common/conf.h"
 #include "common/err.h"
-#include "common/jid.h"
 #include "common/log.h"
 #include "common/ports.h"
 #include "frontend-gateway/barrier.h"
-#include "frontend-gateway/translate/address.h"
 
 enum { WARNINGS_MAX = 64, SECRET_FILE_MAX = 4096, SECRET_MIN = 16 };
 
-/* In the order of enum negotiation. */
-static const char *const negotiations[] = { "Required", "Optional",
-	"NotSupported" };
-static const char *const partner_types[] = { "Federated", "PublicVerified",
-	"PublicUnverified" };
-
-const char *
-gateway_partner_type_str(enum gateway_partner_type t)
-{
-	return partner_types[t];
-}
-
-/* Memory ran out: said like any other error, at the root. */
-static void
-no_memory(struct gateway_conf *c)
+void
+gateway_conf_no_memory(struct gateway_conf *c)
 {
 	conf_fail(conf_root(c->doc), NULL, "out of memory");
 }
 
-__attribute__((format(printf, 2, 3))) static void
-warn(struct gateway_conf *c, const char *fmt, ...)
+void
+gateway_conf_warn(struct gateway_conf *c, const char *fmt, ...)
 {
 	va_list ap;
 	char *line;
@@ -62,19 +46,17 @@ warn(struct gateway_conf *c, const char *fmt, ...)
 		c->warnings[c->warning_count++] = line;
 }
 
-/* An optional member of few values; the default also after an error. */
-static int
-choice(struct conf_obj *o, const char *key, const char *const *names,
-    size_t count, int def)
+int
+gateway_conf_choice(struct conf_obj *o, const char *key,
+    const char *const *names, size_t count, int def)
 {
 	int i = conf_enum(o, key, names, count, def);
 
 	return i < 0 ? def : i;
 }
 
-/* The number of elements, or 0 with an error when there are too many. */
-static size_t
-array_of(struct conf_obj *o, const char *key, size_t min, size_t max)
+size_t
+gateway_conf_array(struct conf_obj *o, const char *key, size_t min, size_t max)
 {
 	size_t n = conf_array(o, key, min > 0);
 
@@ -116,7 +98,7 @@ read_files(struct conf_obj *o)
 static void
 read_edges(struct gateway_conf *c, struct conf_obj *root)
 {
-	size_t n = array_of(root, "edges", 1, GATEWAY_CONF_EDGES_MAX);
+	size_t n = gateway_conf_array(root, "edges", 1, GATEWAY_CONF_EDGES_MAX);
 
 	for (size_t i = 0; i < n; i++) {
 		struct conf_obj *o = conf_array_object(root, "edges", i);
@@ -149,7 +131,7 @@ read_pool(struct gateway_sip_conf *s, struct conf_obj *sip)
 	size_t n;
 
 	conf_domain(o, "name", s->pool, true);
-	n = array_of(o, "front_ends", 1, GATEWAY_CONF_FRONT_ENDS_MAX);
+	n = gateway_conf_array(o, "front_ends", 1, GATEWAY_CONF_FRONT_ENDS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		struct conf_obj *f = conf_array_object(o, "front_ends", i);
 
@@ -191,7 +173,7 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	static const char *const contacts[] = { "gateway", "gruu" };
 	struct gateway_sip_conf *s = &c->sip;
 	struct conf_obj *o = conf_object(root, "sip", true);
-	size_t n = array_of(o, "listen", 1, GATEWAY_CONF_LISTEN_MAX);
+	size_t n = gateway_conf_array(o, "listen", 1, GATEWAY_CONF_LISTEN_MAX);
 
 	for (size_t k = 0; k < n; k++)
 		conf_array_address(o, "listen", k, &s->listen[k], PORTS_SIP);
@@ -199,218 +181,18 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	s->port = port_of(&s->listen[0]);
 	conf_domain(o, "fqdn", s->fqdn, true);
 	s->files = read_files(o);
-	s->tls_min = codes[choice(o, "tls_min", versions + 1, 2, 0) + 1];
-	s->tls_max = codes[choice(o, "tls_max", versions, 3, 0)];
+	s->tls_min =
+	    codes[gateway_conf_choice(o, "tls_min", versions + 1, 2, 0) + 1];
+	s->tls_max = codes[gateway_conf_choice(o, "tls_max", versions, 3, 0)];
 	if (s->tls_max != 0 && s->tls_max < s->tls_min)
 		conf_fail(o, "tls_max", "is below tls_min");
 	read_pool(s, o);
-	s->negotiate_reply = (enum sip_negotiate_reply)choice(
+	s->negotiate_reply = (enum sip_negotiate_reply)gateway_conf_choice(
 	    o, "negotiate_reply", replies, 4, SIP_NEGOTIATE_405);
-	s->contact = (enum sip_contact_form)choice(
+	s->contact = (enum sip_contact_form)gateway_conf_choice(
 	    o, "contact", contacts, 2, SIP_CONTACT_GATEWAY);
 	conf_end_object(o);
 }
-
-static void
-read_hosted(struct gateway_conf *c, struct conf_obj *root)
-{
-	size_t n = array_of(root, "hosted", 1, GATEWAY_CONF_HOSTED_MAX);
-	char(*hosted)[256];
-
-	hosted = calloc(n + 1, sizeof(*hosted));
-	if (hosted == NULL) {
-		no_memory(c);
-		return;
-	}
-	c->hosted = hosted;
-	for (size_t i = 0; i < n; i++) {
-		struct conf_obj *o = conf_array_object(root, "hosted", i);
-
-		conf_domain(o, "Domain", c->hosted[i], true);
-		conf_end_object(o);
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(c->hosted[k], c->hosted[i]) == 0)
-				conf_fail(o, "Domain", "%s is listed twice",
-				    c->hosted[i]);
-	}
-	c->hosted_count = n;
-}
-
-/* --- partners ----------------------------------------------------------- */
-
-static void
-check_negotiation(struct gateway_conf *c, struct conf_obj *o, size_t row,
-    const struct gateway_partner *p)
-{
-	struct negotiation_verdict v;
-
-	v = negotiation_judge(p->tls, p->sasl, p->dialback);
-	if (v.methods == 0)
-		conf_fail(o, NULL,
-		    "TlsNegotiation %s, SaslNegotiation %s and "
-		    "SupportDialbackNegotiation %s leave no way to "
-		    "authenticate",
-		    negotiation_str(p->tls), negotiation_str(p->sasl),
-		    p->dialback ? "true" : "false");
-	if (v.warnings & NEG_WARN_SASL_NEEDS_TLS)
-		warn(c,
-		    "/partners/%zu: SASL needs TLS: with TlsNegotiation %s "
-		    "the negotiation may fail",
-		    row, negotiation_str(p->tls));
-	if (v.warnings & NEG_WARN_DIALBACK_INERT)
-		warn(c,
-		    "/partners/%zu: dialback is never used, for TLS and SASL "
-		    "are both required",
-		    row);
-}
-
-static void
-read_additional(
-    struct gateway_conf *c, struct conf_obj *o, struct gateway_partner *p)
-{
-	size_t n =
-	    array_of(o, "AdditionalDomains", 0, GATEWAY_CONF_PARTNERS_MAX);
-
-	if (n == 0)
-		return;
-	p->additional = calloc(n, sizeof(*p->additional));
-	if (p->additional == NULL) {
-		no_memory(c);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const char *s = conf_array_string(o, "AdditionalDomains", i);
-		char ascii[256], key[64];
-
-		if (conf_failed(c->doc))
-			return;
-		if (jid_domain_ascii(ascii, sizeof(ascii), s, strlen(s)) < 0) {
-			snprintf(key, sizeof(key), "AdditionalDomains/%zu", i);
-			conf_fail(o, key, "\"%.200s\" is not a domain name", s);
-			return;
-		}
-		p->additional[i] = strdup(ascii);
-		if (p->additional[i] == NULL) {
-			no_memory(c);
-			return;
-		}
-		p->additional_count = i + 1;
-	}
-}
-
-static void
-read_partner(struct gateway_conf *c, struct conf_obj *o, size_t row)
-{
-	struct gateway_partner *p = &c->partners[row];
-	const char *identity = conf_string_opt(o, "Identity");
-	const char *domain = conf_string_opt(o, "Domain");
-
-	if (identity != NULL && domain != NULL)
-		conf_fail(
-		    o, "Identity", "Identity and Domain exclude each other");
-	conf_domain(
-	    o, identity != NULL ? "Identity" : "Domain", p->domain, true);
-	read_additional(c, o, p);
-	p->description = conf_string_opt(o, "Description");
-	p->type = (enum gateway_partner_type)choice(
-	    o, "PartnerType", partner_types, 3, GATEWAY_PUBLIC_UNVERIFIED);
-	p->tls = (enum negotiation)choice(
-	    o, "TlsNegotiation", negotiations, 3, NEG_REQUIRED);
-	p->sasl = (enum negotiation)choice(
-	    o, "SaslNegotiation", negotiations, 3, NEG_REQUIRED);
-	p->dialback = conf_bool(o, "SupportDialbackNegotiation", true);
-	p->keep_alive = conf_bool(o, "EnableKeepAlive", true);
-	p->connection_limit =
-	    (uint32_t)conf_int(o, "ConnectionLimit", 0, 0, UINT32_MAX);
-	/* An empty name is the same as none. */
-	if (conf_string(o, "ProxyFqdn", "")[0] != '\0')
-		conf_domain(o, "ProxyFqdn", p->proxy_fqdn, true);
-	if (!conf_failed(c->doc))
-		check_negotiation(c, o, row, p);
-	conf_end_object(o);
-}
-
-static void
-read_partners(struct gateway_conf *c, struct conf_obj *root)
-{
-	size_t n = array_of(root, "partners", 0, GATEWAY_CONF_PARTNERS_MAX);
-
-	c->partners = calloc(n + 1, sizeof(*c->partners));
-	if (c->partners == NULL) {
-		no_memory(c);
-		return;
-	}
-	c->partner_count = n;
-	for (size_t i = 0; i < n && !conf_failed(c->doc); i++)
-		read_partner(c, conf_array_object(root, "partners", i), i);
-}
-
-/* --- users -------------------------------------------------------------- */
-
-static int
-by_string(const void *a, const void *b)
-{
-	const char *const *x = a, *const *y = b;
-
-	return strcmp(*x, *y);
-}
-
-/* "sip:anna@contoso.example", or the same without its scheme. */
-static bool
-read_user(struct jid *out, const char *s)
-{
-	char uri[1024];
-	int len;
-
-	if (strncasecmp(s, "sip:", 4) == 0)
-		s += 4;
-	len = snprintf(uri, sizeof(uri), "sip:%s", s);
-	if (len < 0 || (size_t)len >= sizeof(uri) ||
-	    address_from_sip(out, uri, (size_t)len) != 0)
-		return false;
-	if (out->local != NULL && out->resource == NULL)
-		return true;
-	jid_finish(out);
-	return false;
-}
-
-static void
-read_users(struct gateway_conf *c, struct conf_obj *root)
-{
-	size_t n = array_of(root, "users", 0, GATEWAY_CONF_USERS_MAX);
-
-	c->users = calloc(n + 1, sizeof(*c->users));
-	if (c->users == NULL) {
-		no_memory(c);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const char *s = conf_array_string(root, "users", i);
-		struct jid j;
-		char key[64];
-
-		if (conf_failed(c->doc))
-			return;
-		snprintf(key, sizeof(key), "users/%zu", i);
-		if (!read_user(&j, s)) {
-			conf_fail(root, key,
-			    "\"%.200s\" is not a user's SIP address", s);
-			return;
-		}
-		if (!gateway_conf_hosts(c, j.ascii))
-			conf_fail(root, key, "%s is not hosted", j.ascii);
-		c->users[i] = strdup(j.bare);
-		jid_finish(&j);
-		if (c->users[i] == NULL) {
-			no_memory(c);
-			return;
-		}
-		c->user_count = i + 1;
-	}
-	qsort(c->users, c->user_count, sizeof(*c->users), by_string);
-}
-
-/* --- the rest ----------------------------------------------------------- */
 
 static void
 read_limits(struct gateway_conf *c, struct conf_obj *root)
@@ -501,7 +283,8 @@ read_log(struct gateway_conf *c, struct conf_obj *root)
 	const char *name;
 	int level;
 
-	c->log.level = (enum log_level)choice(o, "level", levels, 4, LOG_INFO);
+	c->log.level = (enum log_level)gateway_conf_choice(
+	    o, "level", levels, 4, LOG_INFO);
 	c->log.bodies = conf_bool(o, "bodies", false);
 	for (size_t i = 0; (name = conf_member(parts, i)) != NULL; i++) {
 		if (c->log.component_count == GATEWAY_CONF_LOG_MAX) {
@@ -521,109 +304,6 @@ read_log(struct gateway_conf *c, struct conf_obj *root)
 	conf_end_object(o);
 }
 
-/* --- domains ------------------------------------------------------------ */
-
-static int
-by_domain(const void *a, const void *b)
-{
-	const struct gateway_domain *x = a, *y = b;
-
-	return strcmp(x->domain, y->domain);
-}
-
-bool
-gateway_conf_hosts(const struct gateway_conf *c, const char *domain)
-{
-	for (size_t i = 0; i < c->hosted_count; i++)
-		if (strcmp(c->hosted[i], domain) == 0)
-			return true;
-	return false;
-}
-
-bool
-gateway_conf_is_own(const struct gateway_conf *c, const char *domain)
-{
-	if (gateway_conf_hosts(c, domain) || strcmp(c->node, domain) == 0 ||
-	    strcmp(c->sip.fqdn, domain) == 0 ||
-	    strcmp(c->sip.pool, domain) == 0)
-		return true;
-	for (size_t i = 0; i < c->sip.front_end_count; i++)
-		if (strcmp(c->sip.front_ends[i].name, domain) == 0)
-			return true;
-	for (size_t i = 0; i < c->edge_count; i++)
-		if (strcmp(c->edges[i].name, domain) == 0)
-			return true;
-	return false;
-}
-
-const struct gateway_partner *
-gateway_conf_partner(const struct gateway_conf *c, const char *domain)
-{
-	struct gateway_domain key = { .domain = domain };
-	const struct gateway_domain *d;
-
-	if (c->domain_count == 0)
-		return NULL;
-	d = bsearch(
-	    &key, c->domains, c->domain_count, sizeof(*c->domains), by_domain);
-	return d == NULL ? NULL : d->partner;
-}
-
-bool
-gateway_conf_permits(const struct gateway_conf *c, const char *user)
-{
-	return c->user_count > 0 && bsearch(&user, c->users, c->user_count,
-					sizeof(*c->users), by_string) != NULL;
-}
-
-static void
-add_domain(struct gateway_conf *c, struct conf_obj *root, size_t row,
-    const char *member, const char *domain)
-{
-	char key[96];
-
-	if (gateway_conf_is_own(c, domain)) {
-		snprintf(key, sizeof(key), "partners/%zu/%s", row, member);
-		conf_fail(root, key,
-		    "%s is a name of our own: a partner that carried it could "
-		    "speak for employees",
-		    domain);
-	}
-	c->domains[c->domain_count].domain = domain;
-	c->domains[c->domain_count].partner = &c->partners[row];
-	c->domain_count++;
-}
-
-static void
-index_domains(struct gateway_conf *c, struct conf_obj *root)
-{
-	size_t n = c->partner_count;
-
-	for (size_t i = 0; i < c->partner_count; i++)
-		n += c->partners[i].additional_count;
-	c->domains = calloc(n + 1, sizeof(*c->domains));
-	if (c->domains == NULL) {
-		no_memory(c);
-		return;
-	}
-	for (size_t i = 0; i < c->partner_count; i++) {
-		const struct gateway_partner *p = &c->partners[i];
-		char member[64];
-
-		add_domain(c, root, i, "Domain", p->domain);
-		for (size_t k = 0; k < p->additional_count; k++) {
-			snprintf(
-			    member, sizeof(member), "AdditionalDomains/%zu", k);
-			add_domain(c, root, i, member, p->additional[k]);
-		}
-	}
-	qsort(c->domains, c->domain_count, sizeof(*c->domains), by_domain);
-	for (size_t i = 1; i < c->domain_count; i++)
-		if (strcmp(c->domains[i - 1].domain, c->domains[i].domain) == 0)
-			conf_fail(root, "partners", "%s is listed twice",
-			    c->domains[i].domain);
-}
-
 /* --- the whole ---------------------------------------------------------- */
 
 static void
@@ -640,15 +320,15 @@ read_root(struct gateway_conf *c)
 	read_sip(c, root);
 	read_path(c->store, sizeof(c->store), root, "store", NULL);
 	read_path(c->control, sizeof(c->control), root, "control", "");
-	read_hosted(c, root);
-	read_partners(c, root);
-	read_users(c, root);
+	gateway_conf_read_hosted(c, root);
+	gateway_conf_read_partners(c, root);
+	gateway_conf_read_users(c, root);
 	read_secret(c, root);
 	read_limits(c, root);
 	read_timers(c, root);
 	read_log(c, root);
 	if (!conf_failed(c->doc))
-		index_domains(c, root);
+		gateway_conf_index_domains(c, root);
 	conf_end_object(root);
 }
 
