@@ -279,8 +279,9 @@ fail:
 	return rc;
 }
 
+/* Starts the resolver; *asking is the end that asks it, the caller's. */
 static int
-start_both(struct keeper *k)
+spawn_resolver(int *asking, struct keeper *k)
 {
 	int dns[2];
 	int rc;
@@ -292,7 +293,20 @@ start_both(struct keeper *k)
 		close(dns[1]);
 		return rc;
 	}
-	rc = spawn(k, STREAMS, dns[1]);
+	*asking = dns[1];
+	return 0;
+}
+
+static int
+start_both(struct keeper *k)
+{
+	int asking = -1;
+	int rc;
+
+	rc = spawn_resolver(&asking, k);
+	if (rc < 0)
+		return rc;
+	rc = spawn(k, STREAMS, asking);
 	if (rc == 0)
 		keeper_operator_serve(k);
 	if (rc == 0)
@@ -305,24 +319,20 @@ start_both(struct keeper *k)
 static int
 start_resolver(struct keeper *k)
 {
-	int dns[2];
+	int asking = -1;
 	int rc;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, dns) < 0)
-		return uv_translate_sys_error(errno);
-	rc = spawn(k, RESOLVER, dns[0]);
-	if (rc < 0) {
-		close(dns[1]);
+	rc = spawn_resolver(&asking, k);
+	if (rc < 0)
 		return rc;
-	}
 	rc = keeper_hand_to_resolver(k);
 	if (rc < 0) {
-		close(dns[1]);
+		close(asking);
 		return rc;
 	}
 	keeper_operator_about(k);
 	return keeper_link_send(
-	    k->procs[STREAMS].link, KW_RESOLVER, NULL, 0, dns[1]);
+	    k->procs[STREAMS].link, KW_RESOLVER, NULL, 0, asking);
 }
 
 /* Starts what does not run, once nothing is in the way. */
