@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
 
 #include "frontend-gateway/gateway_conf.h"
+#include "tests/unit/json_patch.h"
 
 static const char sample[] =
     "{'node': 'gw1.contoso.example',"
@@ -26,63 +26,10 @@ static const char sample[] =
     "  {'Domain': 'public.example'}],"
     " 'users': ['anna@contoso.example', 'sip:o\\u0027hara@contoso.example']}";
 
-static void
-merge(json_t *into, json_t *patch)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(patch, key, value)
-	{
-		json_t *old = json_object_get(into, key);
-
-		if (json_is_null(value))
-			json_object_del(into, key);
-		else if (json_is_object(value) && json_is_object(old))
-			merge(old, value);
-		else
-			json_object_set(into, key, value);
-	}
-}
-
-/* Single quotes stand for double ones, to be readable in C. */
-static json_t *
-parse(const char *text)
-{
-	char *copy = strdup(text);
-	json_error_t e;
-	json_t *root;
-
-	if (copy == NULL)
-		abort();
-	for (char *p = copy; *p != '\0'; p++)
-		if (*p == '\'')
-			*p = '"';
-	root = json_loads(copy, 0, &e);
-	if (root == NULL) {
-		fprintf(stderr, "%s: %s\n", copy, e.text);
-		abort();
-	}
-	free(copy);
-	return root;
-}
-
 char *
 gateway_sample_text(const char *patch)
 {
-	json_t *root = parse(sample), *over;
-	char *text;
-
-	if (patch != NULL) {
-		over = parse(patch);
-		merge(root, over);
-		json_decref(over);
-	}
-	text = json_dumps(root, JSON_INDENT(1));
-	json_decref(root);
-	if (text == NULL)
-		abort();
-	return text;
+	return json_patch(sample, patch != NULL ? patch : "{}");
 }
 
 int
