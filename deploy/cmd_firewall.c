@@ -193,6 +193,8 @@ cmd_firewall_run(const struct command_opts *opts, int argc, char **argv)
 {
 	static const struct args_verb verbs[] = {
 		{ "plan", "rules for a site's firewalls", plan },
+		{ "verify", "try from this host whether they hold",
+		    cmd_firewall_verify_run },
 	};
 
 	return args_verbs(

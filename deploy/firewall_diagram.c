@@ -11,7 +11,7 @@
 enum {
 	COLUMNS = 3,
 	COLUMN_WIDTH = 310,
-	GAP = 250, /* between columns: room for labels */
+	GAP = 280, /* between columns: room for labels */
 	MARGIN = 24,
 	TOP = 92,
 	LINE = 17,

@@ -306,6 +306,8 @@ holds(const struct firewall_ends *ends, const struct prefix *p)
 {
 	if (ends->count == 0)
 		return true;
+	if (p == NULL)
+		return false;
 	for (size_t i = 0; i < ends->count; i++)
 		if (prefix_contains(&ends->list[i]->prefix, p))
 			return true;
@@ -319,7 +321,8 @@ firewall_rules_decide(const struct firewall_plan *p, const struct prefix *from,
 	for (size_t i = 0; i < p->count; i++) {
 		const struct firewall_rule *r = &p->rules[i];
 
-		if (r->family != from->family || r->family != to->family)
+		if ((from != NULL && r->family != from->family) ||
+		    r->family != to->family)
 			continue;
 		if (r->allow && (r->transport != transport || port < r->first ||
 				    port > r->last))

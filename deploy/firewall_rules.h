@@ -45,7 +45,7 @@ int firewall_rules_make(struct firewall_plan **out,
 void firewall_rules_free(struct firewall_plan *p);
 
 /* The first rule that decides about a new connection; NULL when none does, so
- * that it is refused. */
+ * that it is refused.  from NULL = an address outside that is not listed. */
 const struct firewall_rule *
 firewall_rules_decide(const struct firewall_plan *p, const struct prefix *from,
     const struct prefix *to, enum port_transport transport, uint16_t port);
