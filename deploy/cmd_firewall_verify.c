@@ -198,7 +198,7 @@ verify(const struct cmd_firewall *f, const struct verify_opts *o, bool json)
 			firewall_verify_free(v);
 		return COMMAND_REFUSED;
 	}
-	firewall_verify_run(v, o->timeout_ms, true);
+	firewall_verify_run(v, o->timeout_ms);
 	wrong = json ? print_json(v, o) : print_table(v, o);
 	firewall_verify_free(v);
 	return wrong == 0 ? COMMAND_OK : COMMAND_REFUSED;

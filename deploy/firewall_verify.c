@@ -278,7 +278,7 @@ send_question(int fd, const struct firewall_probe *p)
 
 /* A descriptor that waits, or -1 when the outcome is there already. */
 static int
-start_probe(struct firewall_probe *p, bool bound)
+start_probe(struct firewall_probe *p)
 {
 	int type = p->transport == PORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	struct sockaddr_storage ss;
@@ -288,7 +288,7 @@ start_probe(struct firewall_probe *p, bool bound)
 
 	if (fd < 0)
 		goto over;
-	if (bound && p->from != NULL) {
+	if (p->from != NULL) {
 		len = prefix_sockaddr(&ss, &p->from->prefix, 0);
 		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 			goto over;
@@ -332,15 +332,14 @@ now_ms(void)
 }
 
 static void
-run_batch(
-    struct firewall_probe *probes, size_t n, unsigned timeout_ms, bool bound)
+run_batch(struct firewall_probe *probes, size_t n, unsigned timeout_ms)
 {
 	struct pollfd fds[BATCH];
 	int64_t end = now_ms() + timeout_ms;
 	size_t waiting = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		fds[i] = (struct pollfd){ .fd = start_probe(&probes[i], bound),
+		fds[i] = (struct pollfd){ .fd = start_probe(&probes[i]),
 			.events = probes[i].transport == PORT_TCP ? POLLOUT
 								  : POLLIN };
 		waiting += fds[i].fd >= 0;
@@ -368,13 +367,13 @@ run_batch(
 }
 
 void
-firewall_verify_run(struct firewall_verify *v, unsigned timeout_ms, bool bound)
+firewall_verify_run(struct firewall_verify *v, unsigned timeout_ms)
 {
 	for (size_t at = 0; at < v->count; at += BATCH) {
 		size_t left = v->count - at;
 
-		run_batch(&v->probes[at], left < BATCH ? left : BATCH,
-		    timeout_ms, bound);
+		run_batch(
+		    &v->probes[at], left < BATCH ? left : BATCH, timeout_ms);
 	}
 }
 

@@ -55,9 +55,8 @@ bool firewall_verify_knows(const struct firewall_site *site, const char *host);
 int firewall_verify_make(struct firewall_verify **out,
     const struct firewall_plan *plan, const char *host);
 void firewall_verify_free(struct firewall_verify *v);
-/* Tries them all.  bound false: from any address of this machine. */
-void
-firewall_verify_run(struct firewall_verify *v, unsigned timeout_ms, bool bound);
+/* Tries them all, each from its own address. */
+void firewall_verify_run(struct firewall_verify *v, unsigned timeout_ms);
 
 /* False when the outcome is not what the plan says.  resets: the firewall
  * answers what it refuses by a reset, as the host itself would. */
