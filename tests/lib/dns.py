@@ -25,6 +25,7 @@ class Dns:
         self.port = run.port(self.address, 20053)
         self.records = []
         self.zones = []
+        self.clients = "127.0.0.0/8"
         self.process = None
 
     @property
@@ -57,7 +58,7 @@ class Dns:
 server:
     interface: {self.address}
     port: {self.port}
-    access-control: 127.0.0.0/8 allow
+    access-control: {self.clients} allow
     do-daemonize: no
     use-syslog: no
     logfile: ""

@@ -47,22 +47,26 @@ def bindable(address, port, kind=socket.SOCK_STREAM):
     return True
 
 
-def listening(address, port):
-    """True if somebody listens at exactly that address and port.
+def listening(address, port, pid="self"):
+    """True if somebody listens at exactly that address and port, in the
+    network of that process.
 
     The kernel's table tells without a connection, which would stand in the
     daemon's log as a peer that went away.
     """
     if ":" in address:
-        table, data = "/proc/net/tcp6", socket.inet_pton(socket.AF_INET6,
+        table, data = f"/proc/{pid}/net/tcp6", socket.inet_pton(socket.AF_INET6,
                                                          address)
     else:
-        table, data = "/proc/net/tcp", socket.inet_aton(address)
+        table, data = f"/proc/{pid}/net/tcp", socket.inet_aton(address)
     words = struct.unpack(f"={len(data) // 4}I", data)
     wanted = "".join(f"{w:08X}" for w in words) + f":{port:04X}"
-    with open(table, encoding="ascii") as f:
-        return any(fields[1] == wanted and fields[3] == "0A"
-                   for fields in map(str.split, f))
+    try:
+        with open(table, encoding="ascii") as f:
+            return any(fields[1] == wanted and fields[3] == "0A"
+                       for fields in map(str.split, f))
+    except (FileNotFoundError, ProcessLookupError):
+        return False        # the process is gone
 
 
 class LogFile:
@@ -121,16 +125,19 @@ class Process:
         self.log = LogFile(log or run.path("log", f"{name}.log"))
         self.popen = None
 
-    def start(self):
-        """From the main thread: the kernel's death signal follows the
-        thread that forked, not the process."""
+    def command(self):
         cmd = ["setpriv", "--pdeathsig", "KILL"]
         if self.user:
             cmd += [f"--reuid={self.user}", f"--regid={self.user}",
                     "--init-groups"]
+        return [*cmd, "--", *self.argv]
+
+    def start(self):
+        """From the main thread: the kernel's death signal follows the
+        thread that forked, not the process."""
         with open(self.log.path, "ab") as out:
             self.popen = subprocess.Popen(
-                cmd + ["--"] + self.argv, stdin=subprocess.DEVNULL,
+                self.command(), stdin=subprocess.DEVNULL,
                 stdout=out, stderr=out, cwd=self.cwd, env=self.env,
                 start_new_session=True)
         return self
@@ -171,7 +178,7 @@ class Process:
 
     def await_port(self, address, port, timeout=20):
         end = time.monotonic() + timeout
-        while not listening(address, port):
+        while not listening(address, port, self.pid):
             if not self.alive():
                 raise StartFailed(f"{self.name} ended with status "
                                   f"{self.popen.returncode}\n"

@@ -26,12 +26,14 @@ class Site:
     """Everything is made at once, certificates and all, but not started:
     a test may still change what the daemons will be told."""
 
+    public_address = None       # of the edge, where it is translated
+
     def __init__(self, name="site", wide=True,
                  users=("anna", "carl", "dora", "olaf"),
-                 external_eku="server", external_srv_id=True):
+                 external_eku="server", external_srv_id=True, run=None):
         self.external_eku = external_eku
         self.external_srv_id = external_srv_id
-        self.run = Run(name)
+        self.run = run or Run(name)
         try:
             self._make(wide, users)
         except BaseException:
@@ -92,7 +94,7 @@ class Site:
         for zone in (COMPANY, "partner.example"):
             dns.zone(zone)
         dns.srv(COMPANY, self.edge.node, self.edge.port)
-        dns.a(self.edge.node, self.edge.address)
+        dns.a(self.edge.node, self.public_address or self.edge.address)
         dns.srv("partner.example", "xmpp.partner.example", xmpp.s2s)
         dns.a("xmpp.partner.example", xmpp.address)
         if not self.wide:
