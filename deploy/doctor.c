@@ -33,8 +33,6 @@ enum {
 /* Kinds of file systems that are no local disk; int is too small for them. */
 static const long smb_magics[] = { 0x517B, 0xFE534D42L, 0xFF534D42L };
 
-extern char **environ;
-
 json_t *
 doctor_conf(const struct doctor *d, const char *path)
 {
