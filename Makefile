@@ -297,7 +297,11 @@ install: all
 		$(DESTDIR)$(SYSUSERSDIR)
 	@install -m 644 deploy/examples/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
+	@install -m 644 deploy/GUIDE-*.md \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@install -d $(DESTDIR)$(PREFIX)/share/sallyport
+	@install -m 755 deploy/acme-hook \
+		$(DESTDIR)$(PREFIX)/share/sallyport
 	@install -m 644 deploy/ports.json \
 		$(DESTDIR)$(PREFIX)/share/sallyport
 

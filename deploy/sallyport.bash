@@ -1,27 +1,71 @@
 # bash completion for sallyport(8)
+
+# The options that the help of a planning command tells of.
+_sallyport_options() {
+	"${COMP_WORDS[0]}" "$@" --help 2>/dev/null |
+		grep -o -E -- '--[a-z][a-z-]*' | sort -u
+}
+
 _sallyport() {
-	local cur prev word command="" i
+	local cur prev word command="" verb="" verbs="" i
 	cur=${COMP_WORDS[COMP_CWORD]}
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
-	if [[ $prev == --socket ]]; then
+	case $prev in
+	--socket | --config | --key | --out | --trust | --crl | --tlsa | \
+	--certificate | --trust-anchor)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
-	fi
+		;;
+	--for)
+		mapfile -t COMPREPLY < <(compgen -W "external internal sip" \
+		    -- "$cur")
+		return
+		;;
+	--key-type)
+		mapfile -t COMPREPLY < <(compgen -W "p256 p384 rsa2048 rsa3072
+		    rsa4096" -- "$cur")
+		return
+		;;
+	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		[[ $word == --socket ]] && { ((i++)); continue; }
-		[[ $word == -* ]] || { command=$word; break; }
+		[[ $word == -* ]] && continue
+		if [[ -z $command ]]; then
+			command=$word
+		else
+			verb=$word
+			break
+		fi
 	done
 	case $command in
 	"")
 		mapfile -t COMPREPLY < <(compgen -W "--socket --json --help
-		    --version status streams log-level reload drain" -- "$cur")
+		    --version status streams log-level reload drain ports
+		    firewall dns certs doctor pool" -- "$cur")
+		return
 		;;
 	log-level)
 		mapfile -t COMPREPLY < <(compgen -W "error warn info debug" \
 		    -- "$cur")
+		return
 		;;
+	dns) verbs="plan check" ;;
+	certs) verbs="plan request check" ;;
+	pool) verbs="script" ;;
+	firewall) verbs="plan verify" ;;
+	ports | doctor) ;;
+	*) return ;;
 	esac
+	if [[ -n $verbs && -z $verb ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W \
+		    "$(_sallyport_options "$command" ${verbs:+"$verb"})" \
+		    -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
 }
 complete -F _sallyport sallyport
