@@ -2,8 +2,12 @@
  * edge_impl - what the files of the edge's context share.  Nobody else includes
  * it.
  *
- * edge.c         beginning, wires, end
- * edge_status.c  what is told of it
+ * edge.c           beginning and end
+ * edge_visitors.c  the inbound streams
+ * edge_gateways.c  gateways joining and leaving
+ * edge_doors.c     whether partners may connect
+ * edge_tell.c      what the gateways are told
+ * edge_status.c    what an operator is told
  */
 #ifndef EDGE_EDGE_IMPL_H
 #define EDGE_EDGE_IMPL_H
@@ -83,6 +87,10 @@ struct edge {
 json_t *edge_status_counters(const struct edge *e);
 /* In edge.c: the name of e->stage. */
 const char *edge_stage_str(const struct edge *e);
+/* In edge.c: takes the next step of stopping, as soon as nothing holds it up;
+ * the edge may be gone afterwards. */
+void edge_proceed(struct edge *e);
+/* In edge_gateways.c: NULL when the gateway has not been here. */
 struct book *edge_find_book(const struct edge *e, const char *node);
 
 #endif

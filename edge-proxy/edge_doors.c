@@ -1,0 +1,56 @@
+/*
+ * The doors are open exactly while a gateway that is not absent owns a domain
+ * (hosting_open), and the edge is not stopping.  Addresses that cannot be had
+ * are tried again.
+ */
+#include "edge-proxy/edge_doors.h"
+
+#include <stdio.h>
+
+#include "edge-proxy/doors.h"
+#include "edge-proxy/edge_impl.h"
+#include "edge-proxy/edge_tell.h"
+#include "edge-proxy/hosting.h"
+
+enum { RETRY_OPEN_MS = 5000 };
+
+void
+edge_doors_settle(struct edge *e)
+{
+	bool wanted = e->stage == RUNNING && hosting_open(e->hosting);
+	char why[256];
+
+	if (!wanted) {
+		clock_timer_stop(&e->reopen);
+		if (doors_are_open(e->doors)) {
+			doors_close(e->doors);
+			edge_tell_notice(e, "doors-closed",
+			    "no gateway to receive for, or stopping");
+		}
+		return;
+	}
+	if (doors_are_open(e->doors))
+		return;
+	e->doors_why[0] = '\0';
+	if (doors_open(e->doors, why, sizeof(why)) < 0) {
+		snprintf(e->doors_why, sizeof(e->doors_why), "%s", why);
+		edge_tell_notice(e, "doors-failed", why);
+		clock_timer_start(&e->reopen, RETRY_OPEN_MS);
+		return;
+	}
+	clock_timer_stop(&e->reopen);
+	log_info(&e->log, "doors-open", "node=%s", e->node);
+}
+
+static void
+on_reopen(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	edge_doors_settle(arg);
+}
+
+void
+edge_doors_init(struct edge *e)
+{
+	clock_timer_init(&e->reopen, e->opts.clock, on_reopen, e);
+}

@@ -1,0 +1,18 @@
+/*
+ * edge_doors - whether partners may connect now.
+ *
+ * Ends     the timer e->reopen is the edge's; it stops it at the end.
+ * Errors   doors that do not open are noticed (edge_tell), kept as e->doors_why
+ *          and tried again.
+ */
+#ifndef EDGE_EDGE_DOORS_H
+#define EDGE_EDGE_DOORS_H
+
+struct edge;
+
+/* Once, before anything else here. */
+void edge_doors_init(struct edge *e);
+/* Opens or closes the doors as hosting and the edge's stage demand. */
+void edge_doors_settle(struct edge *e);
+
+#endif

@@ -1,0 +1,338 @@
+/*
+ * A partner who connects becomes a visitor: his stream, its place in inward,
+ * and what is counted of him.  He is turned away at once when there are too
+ * many of all, of strangers, or from his address; a partner's own limit is
+ * judged when the stream comes up, for only then it is known whose it is.
+ */
+#include "edge-proxy/edge_visitors.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "common/err.h"
+#include "edge-proxy/doors.h"
+#include "edge-proxy/edge_impl.h"
+#include "edge-proxy/edge_tell.h"
+#include "edge-proxy/hosting.h"
+#include "edge-proxy/inner_listener.h"
+#include "edge-proxy/outward.h"
+#include "edge-proxy/routes.h"
+#include "edge-proxy/s2s_in.h"
+
+enum {
+	STRANGERS_MAX = 256, /* inbound streams not authenticated yet */
+	PER_ADDRESS_MAX = 128
+};
+
+/* --- names -------------------------------------------------------------- */
+
+void
+edge_visitors_make_id(char *out, void *arg)
+{
+	struct edge *e = arg;
+
+	snprintf(out, STREAM_ID_SIZE, "%s.%llx", e->stream_prefix,
+	    (unsigned long long)++e->stream_number);
+}
+
+/* Our node as part of a stream's name; a long one is replaced by its hash. */
+static void
+set_prefix(struct edge *e)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char name[STREAM_NODE_MAX + 1];
+
+	if (strlen(e->node) < sizeof(name)) {
+		snprintf(name, sizeof(name), "%s", e->node);
+	} else {
+		SHA256((const unsigned char *)e->node, strlen(e->node), digest);
+		for (size_t i = 0; i < 12; i++)
+			snprintf(name + 2 * i, 3, "%02x", digest[i]);
+	}
+	snprintf(e->stream_prefix, sizeof(e->stream_prefix), "%s.%.8s", name,
+	    e->boot);
+}
+
+/* --- limits ------------------------------------------------------------- */
+
+/* Whether one more inbound stream would be too many; says which limit. */
+static const char *
+over_limit(const struct edge *e, const char *ip)
+{
+	size_t strangers = 0, same = 0;
+
+	if (e->visitor_count > hosting_connection_limit(e->hosting))
+		return "connection limit";
+	LIST_FOREACH (it, &e->visitors) {
+		const struct visitor *v = list_entry(it, struct visitor, all);
+
+		if (!s2s_in_is_up(v->s2s))
+			strangers++;
+		if (strcmp(s2s_in_peer_ip(v->s2s), ip) == 0)
+			same++;
+	}
+	if (strangers > STRANGERS_MAX)
+		return "too many that have not authenticated";
+	if (same > PER_ADDRESS_MAX)
+		return "too many from one address";
+	return NULL;
+}
+
+static void
+free_visitor(struct visitor *v)
+{
+	inward_stream_close(v->inward);
+	list_remove(&v->all);
+	v->edge->visitor_count--;
+	free(v);
+}
+
+/* How many inbound streams carry a partner's domain. */
+static size_t
+count_partner(const struct edge *e, const char *remote)
+{
+	size_t count = 0;
+
+	LIST_FOREACH (it, &e->visitors) {
+		const struct visitor *v = list_entry(it, struct visitor, all);
+		struct stream_info info;
+
+		if (!s2s_in_is_up(v->s2s))
+			continue;
+		s2s_in_info(v->s2s, &info);
+		for (size_t i = 0; i < info.pair_count; i++) {
+			if (strcmp(info.pairs[i].remote, remote) != 0)
+				continue;
+			count++;
+			break;
+		}
+	}
+	return count;
+}
+
+/* Whether a partner has more streams than he may. */
+static bool
+over_partner_limit(const struct edge *e, const struct stream_info *info)
+{
+	for (size_t i = 0; i < info->pair_count; i++) {
+		const struct partner *p = hosting_partner(
+		    e->hosting, info->pairs[i].local, info->pairs[i].remote);
+
+		if (p != NULL &&
+		    count_partner(e, p->domain) > p->connection_limit)
+			return true;
+	}
+	return false;
+}
+
+/* --- one stream --------------------------------------------------------- */
+
+static void
+on_stream_event(struct s2s_in *s, enum stream_event ev,
+    const struct stream_info *info, void *arg)
+{
+	struct visitor *v = arg;
+	struct edge *e = v->edge;
+
+	if (ev == STREAM_UP) {
+		e->counters.in_up++;
+		v->up_ms = clock_now_ms(e->opts.clock);
+	}
+	edge_tell_stream(e, ev, info);
+	if (ev == STREAM_UP && over_partner_limit(e, info))
+		s2s_in_close(
+		    s, STREAM_ERR_RESOURCE_CONSTRAINT, "too many connections");
+}
+
+static void
+on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
+    const struct jid *from, const struct jid *to, void *arg)
+{
+	struct visitor *v = arg;
+	int rc;
+
+	v->stanzas++;
+	rc = inward_take(v->inward, elem, from, to, s2s_in_language(s));
+	if (rc == 0)
+		return;
+	log_warn(&v->edge->log, "stanza-not-taken", "stream=%s error=%s",
+	    s2s_in_id(s), err_str(rc));
+	s2s_in_close(s,
+	    rc == ERR_UNSUPPORTED ? STREAM_ERR_UNSUPPORTED_STANZA_TYPE
+				  : STREAM_ERR_RESOURCE_CONSTRAINT,
+	    NULL);
+}
+
+static void
+on_stream_end(
+    struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
+{
+	struct visitor *v = arg;
+	struct edge *e = v->edge;
+
+	if (was_up) {
+		edge_tell_stream(e, STREAM_DOWN, info);
+	} else if (!s2s_in_only_asked(s)) {
+		e->counters.in_failed++;
+		edge_tell_stream(e, STREAM_FAILED, info);
+	}
+	free_visitor(v);
+	edge_proceed(e);
+}
+
+static int
+ask_authority(struct dialback_ask *a, void *arg)
+{
+	struct edge *e = arg;
+
+	return e->routes != NULL ? routes_verify(e->routes, a) : ERR_CLOSED;
+}
+
+static const struct s2s_in_events stream_events = {
+	.on_event = on_stream_event,
+	.on_stanza = on_stream_stanza,
+	.on_end = on_stream_end,
+};
+
+void
+edge_visitors_accept(uv_stream_t *listener, void *arg)
+{
+	struct edge *e = arg;
+	struct visitor *v = calloc(1, sizeof(*v));
+	char id[STREAM_ID_SIZE];
+	struct s2s_in_opts opts = {
+		.loop = e->opts.loop,
+		.clock = e->opts.clock,
+		.hosting = e->hosting,
+		.identities = e->opts.identities,
+		.id = id,
+		.ask = ask_authority,
+		.ask_arg = e,
+		.events = &stream_events,
+		.arg = v,
+	};
+	const char *limit;
+	int rc = ERR_NOMEM;
+
+	edge_visitors_make_id(id, e);
+	if (v == NULL)
+		goto fail;
+	v->edge = e;
+	list_init(&v->all);
+	rc = inward_stream_open(&v->inward, e->inward, id, v);
+	if (rc == 0)
+		rc = s2s_in_open(&v->s2s, listener, &opts);
+	if (rc < 0)
+		goto fail;
+	list_append(&e->visitors, &v->all);
+	e->visitor_count++;
+	e->counters.accepted++;
+	limit = over_limit(e, s2s_in_peer_ip(v->s2s));
+	if (limit == NULL)
+		return;
+	e->counters.turned_away++;
+	log_warn(&e->log, "stream-turned-away", "peer=%s reason=%s",
+	    s2s_in_peer_ip(v->s2s), limit);
+	s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT, limit);
+	return;
+
+fail:
+	e->counters.turned_away++;
+	log_error(&e->log, "accept-failed", "error=%s", err_str(rc));
+	doors_turn_away(listener);
+	if (v != NULL)
+		inward_stream_close(v->inward);
+	free(v);
+}
+
+/* --- what inward needs -------------------------------------------------- */
+
+static struct channel *
+find_channel(const char *node, void *arg)
+{
+	struct edge *e = arg;
+	struct gateway *g = inner_listener_find(e->inner, node);
+
+	return g != NULL ? gateway_channel(g) : NULL;
+}
+
+static void
+on_reply(
+    const char *local, const char *remote, const struct buf *xml, void *arg)
+{
+	struct edge *e = arg;
+
+	outward_reply(e->outward, local, remote, xml);
+}
+
+static void
+on_window_full(void *stream, void *arg)
+{
+	struct visitor *v = stream;
+
+	(void)arg;
+	s2s_in_pause(v->s2s);
+}
+
+static void
+on_window_open(void *stream, void *arg)
+{
+	struct visitor *v = stream;
+	struct edge *e = arg;
+
+	/* Before the end nothing new is taken. */
+	if (e->stage == RUNNING || (e->stage == DRAINING && !e->deaf))
+		s2s_in_resume(v->s2s);
+}
+
+static void
+on_handled(void *stream, uint64_t count, void *arg)
+{
+	struct visitor *v = stream;
+
+	(void)arg;
+	s2s_in_handled(v->s2s, count);
+}
+
+const struct inward_ops edge_visitors_ops = {
+	.channel = find_channel,
+	.reply = on_reply,
+	.pause = on_window_full,
+	.resume = on_window_open,
+	.handled = on_handled,
+};
+
+/* --- all of them -------------------------------------------------------- */
+
+void
+edge_visitors_init(struct edge *e)
+{
+	list_init(&e->visitors);
+	set_prefix(e);
+}
+
+void
+edge_visitors_recheck(struct edge *e)
+{
+	LIST_FOREACH_SAFE (it, &e->visitors)
+		s2s_in_recheck(list_entry(it, struct visitor, all)->s2s);
+}
+
+void
+edge_visitors_pause(struct edge *e)
+{
+	LIST_FOREACH_SAFE (it, &e->visitors)
+		s2s_in_pause(list_entry(it, struct visitor, all)->s2s);
+}
+
+void
+edge_visitors_dismiss(struct edge *e)
+{
+	LIST_FOREACH_SAFE (it, &e->visitors)
+		s2s_in_close(list_entry(it, struct visitor, all)->s2s,
+		    STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+}

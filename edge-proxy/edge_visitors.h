@@ -1,0 +1,34 @@
+/*
+ * edge_visitors - the table of inbound streams.
+ *
+ * Owns     every struct visitor: made when a partner connects, gone when his
+ *          stream has ended, which edge_proceed() is then told.
+ * Errors   a connection that cannot be served is turned away and logged.
+ */
+#ifndef EDGE_EDGE_VISITORS_H
+#define EDGE_EDGE_VISITORS_H
+
+#include <uv.h>
+
+#include "edge-proxy/inward.h"
+
+struct edge;
+
+/* Once, when the edge's node and boot are known. */
+void edge_visitors_init(struct edge *e);
+/* A partner connects (doors_fn). */
+void edge_visitors_accept(uv_stream_t *listener, void *arg);
+/* The name of a new stream in either direction, STREAM_ID_SIZE bytes: our node
+ * and boot in front, so that it is unique among all edges and starts. */
+void edge_visitors_make_id(char *out, void *arg);
+/* What inward asks of the edge; its streams are visitors. */
+extern const struct inward_ops edge_visitors_ops;
+
+/* Hosting has changed: who is no longer permitted goes. */
+void edge_visitors_recheck(struct edge *e);
+/* Nobody is read any more. */
+void edge_visitors_pause(struct edge *e);
+/* Says goodbye to all. */
+void edge_visitors_dismiss(struct edge *e);
+
+#endif
