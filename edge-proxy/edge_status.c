@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/failures.h"
+#include "common/heap.h"
 #include "edge-proxy/doors.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
@@ -236,7 +237,7 @@ edge_status(struct edge *e)
 
 	each_stream(e, &count);
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, "
-			 "s:{s:I, s:I}, s:o, s:o, s:o}",
+			 "s:{s:I, s:I}, s:o, s:o, s:o, s:I}",
 	    "daemon", "edge", "version", SALLYPORT_VERSION, "node", e->node,
 	    "state", edge_stage_str(e), "uptime_s",
 	    seconds_since(e, e->started_ms), "doors", doors_json(e), "inner",
@@ -244,5 +245,5 @@ edge_status(struct edge *e)
 	    (json_int_t)count.in, "out", (json_int_t)count.out, "backoff",
 	    waiting_json(e), "failures",
 	    failures_json(e->failures, clock_now_ms(e->opts.clock)), "counters",
-	    edge_status_counters(e));
+	    edge_status_counters(e), "heap_bytes", (json_int_t)heap_in_use());
 }

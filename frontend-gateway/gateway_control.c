@@ -12,6 +12,7 @@
 #include "common/control.h"
 #include "common/control_level.h"
 #include "common/err.h"
+#include "common/heap.h"
 #include "common/service.h"
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
@@ -60,7 +61,7 @@ status_json(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:o}",
+	    "s:o, s:o, s:I, s:I, s:o, s:I}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -70,7 +71,7 @@ status_json(const struct gateway *g)
 	    edges_status(g->edges), "pool", pool_json(g), "conversations",
 	    (json_int_t)conversations_count(g->conversations), "pending",
 	    (json_int_t)conversations_pending(g->conversations), "failures",
-	    edges_failures(g->edges));
+	    edges_failures(g->edges), "heap_bytes", (json_int_t)heap_in_use());
 }
 
 /* --- verbs -------------------------------------------------------------- */

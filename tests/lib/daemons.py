@@ -87,19 +87,6 @@ class Daemon:
         """Open descriptors of them all."""
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in self.pids())
 
-    def memory(self):
-        """KiB of heap and stack that they all hold."""
-        total = 0
-        for pid in self.pids():
-            with open(f"/proc/{pid}/status", encoding="ascii") as f:
-                total += int(re.search(r"RssAnon:\s+(\d+)", f.read())[1])
-        return total
-
-    def sanitized(self):
-        """Under a sanitizer memory that is freed is kept a while."""
-        with open(f"/proc/{self.process.pid}/maps", encoding="ascii") as f:
-            return "libasan" in f.read()
-
     def await_handles(self, count, timeout=5):
         """Until that many are open: none was leaked, none closed twice."""
         end = time.monotonic() + timeout

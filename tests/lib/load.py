@@ -331,11 +331,13 @@ class Books:
         if r.told in ("bad", "gone"):
             self.odd["failed", target, r.flow.name].append(r)
 
-    def disorder(self, records):
+    def disorder(self, records, since):
         """Pairs of records of one pair that arrived in the wrong order, with
-        no break between them."""
+        no break between them; of those sent from a moment on.  (While its
+        stream comes up Prosody lets new stanzas overtake those that waited
+        for it.)"""
         wrong, last = [], {}
-        arrived = sorted((r for r in records if r.arrived),
+        arrived = sorted((r for r in records if r.arrived and r.sent > since),
                          key=lambda r: r.arrived[0])
         for r in arrived:
             key = (r.flow.name, r.pair)
