@@ -19,12 +19,20 @@
 #include "common/err.h"
 #include "common/failures.h"
 #include "common/log.h"
+#include "frontend-gateway/barrier.h"
 #include "frontend-gateway/edge_link.h"
 #include "frontend-gateway/edge_streams.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/generation.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
+
+/* The newest proofs, for a connection that broke before they were read: control
+ * frames are not in the channel's custody. */
+struct proofs {
+	char ids[EDGES_PROOFS][BARRIER_ID_SIZE];
+	size_t count; /* ever; the newest ones are in the ring */
+};
 
 struct edge {
 	struct edges *edges;
@@ -36,6 +44,7 @@ struct edge {
 	uint64_t since_ms; /* up or away */
 	char refusal[256]; /* why it did not take the configuration */
 	json_t *fenced;    /* domains for which another gateway is obeyed */
+	struct proofs proofs;
 	struct log log;
 };
 
@@ -183,20 +192,40 @@ edges_drain(struct edges *e)
 	}
 }
 
-void
-edges_prove(struct edges *e, unsigned edge, const char *barrier)
+static void
+send_proof(struct edge *d, const char *barrier)
 {
-	struct edge *d = &e->v[edge];
 	struct frame_writer w;
 	struct buf frame;
 
-	assert(edge < e->count);
-	if (!d->up)
-		return; /* Its stanzas are sent again, with new barriers. */
 	buf_init(&frame, FRAME_MAX);
 	frame_begin(&w, &frame, FRAME_PROOF);
 	frame_put_str(&w, FIELD_BARRIER, barrier);
 	send_control(d, &w, &frame, "proof");
+}
+
+void
+edges_prove(struct edges *e, unsigned edge, const char *barrier)
+{
+	struct edge *d = &e->v[edge];
+	struct proofs *p = &d->proofs;
+
+	assert(edge < e->count);
+	snprintf(p->ids[p->count++ % EDGES_PROOFS], sizeof(p->ids[0]), "%s",
+	    barrier);
+	if (d->up)
+		send_proof(d, barrier);
+}
+
+/* The same edge is back.  It knows which of them it has had. */
+static void
+prove_again(struct edge *d)
+{
+	const struct proofs *p = &d->proofs;
+	size_t i = p->count > EDGES_PROOFS ? p->count - EDGES_PROOFS : 0;
+
+	for (; i < p->count; i++)
+		send_proof(d, p->ids[i % EDGES_PROOFS]);
 }
 
 /* Keeps the list of domains for which another gateway is obeyed. */
@@ -380,10 +409,13 @@ on_up(struct edge_link *l, bool resumed, void *arg)
 	d->up = true;
 	d->since_ms = clock_now_ms(e->opts.clock);
 	d->confirmed = d->draining = false;
-	if (resumed)
+	if (resumed) {
 		edge_streams_resume(d->streams, clock_now_ms(e->opts.clock));
-	else
+		prove_again(d);
+	} else {
 		edge_streams_forget(d->streams);
+		d->proofs.count = 0;
+	}
 	send_config(d);
 }
 

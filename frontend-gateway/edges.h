@@ -41,7 +41,8 @@ enum {
 	EDGES_STREAMS_MAX = 4096, /* of one edge, ended ones included */
 	EDGES_PAIRS_MAX = 256,    /* of one stream */
 	EDGES_ENDED_MS = 120000,
-	EDGES_LOST_MS = 3000
+	EDGES_LOST_MS = 3000,
+	EDGES_PROOFS = 256 /* of an edge, kept for its return */
 };
 
 /* What a stanza frame from an edge is answered with. */
