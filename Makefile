@@ -297,6 +297,12 @@ install: all
 		$(DESTDIR)$(SYSUSERSDIR)
 	@install -m 644 deploy/examples/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
+	@install -d $(DESTDIR)$(PREFIX)/share/sallyport \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
+	@install -m 644 deploy/examples/sites/*.json \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
+	@install -m 644 deploy/GUIDE-firewall.md \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@install -m 644 deploy/GUIDE-*.md \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@install -d $(DESTDIR)$(PREFIX)/share/sallyport
