@@ -65,7 +65,8 @@ fill(struct firewall_ends *ends, const struct firewall_site *s,
 		if (e->role != role || e->prefix.family != pick->family)
 			continue;
 		if (role == PORT_PARTNERS &&
-		    strcmp(e->name, pick->partner) != 0)
+		    (pick->partner == NULL ||
+			strcmp(e->name, pick->partner) != 0))
 			continue;
 		if (ends_add(ends, e) < 0)
 			return ERR_NOMEM;

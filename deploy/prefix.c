@@ -45,14 +45,15 @@ prefix_parse(struct prefix *out, const char *s, char *why, size_t size)
 	if (slash != NULL) {
 		const char *n = slash + 1;
 		size_t digits = strspn(n, "0123456789");
+		unsigned long bits = strtoul(n, NULL, 10);
 
 		if (digits == 0 || digits > 3 || n[digits] != '\0' ||
-		    (unsigned)atoi(n) > p.bits) {
+		    bits > p.bits) {
 			snprintf(
 			    why, size, "\"%.80s\": /%.20s is no length", s, n);
 			return ERR_MALFORMED;
 		}
-		p.bits = (unsigned)atoi(n);
+		p.bits = (unsigned)bits;
 	}
 	if (!tail_is_zero(&p)) {
 		snprintf(why, size,
