@@ -301,11 +301,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
 	@install -m 644 deploy/examples/sites/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
-	@install -m 644 deploy/GUIDE-firewall.md \
-		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@install -m 644 deploy/GUIDE-*.md \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport
-	@install -d $(DESTDIR)$(PREFIX)/share/sallyport
 	@install -m 755 deploy/acme-hook \
 		$(DESTDIR)$(PREFIX)/share/sallyport
 	@install -m 644 deploy/ports.json \

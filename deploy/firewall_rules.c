@@ -265,10 +265,10 @@ firewall_rules_make(struct firewall_plan **out, const struct port_table *table,
     const struct firewall_site *site, int side)
 {
 	struct firewall_plan *p = calloc(1, sizeof(*p));
-	int rc = p != NULL ? 0 : ERR_NOMEM;
+	int rc;
 
-	if (rc < 0)
-		return rc;
+	if (p == NULL)
+		return ERR_NOMEM;
 	p->site = site;
 	p->table = table;
 	rc = make_pass(p, side, false);
