@@ -37,7 +37,7 @@ static bool
 add_address(
     struct dns_plan_edge *e, const char *s, size_t len, char *why, size_t size)
 {
-	char text[64], *out = e->addresses[e->count];
+	char text[64], *out;
 	struct in6_addr six;
 	struct in_addr four;
 
@@ -47,6 +47,7 @@ add_address(
 		    DNS_PLAN_ADDRESSES_MAX);
 		return false;
 	}
+	out = e->addresses[e->count];
 	if (len < sizeof(text) && inet_pton(AF_INET, text, &four) == 1) {
 		(void)inet_ntop(AF_INET, &four, out, 48);
 	} else if (len < sizeof(text) && inet_pton(AF_INET6, text, &six) == 1) {
