@@ -23,7 +23,7 @@
 #include "edge-proxy/s2s_out.h"
 
 struct verification {
-	struct list link; /* in route_shared.verifications */
+	struct list link; /* in route_shared.verifications, until settled */
 	struct route_shared *shared;
 	struct dialback_ask *client; /* NULL once it is settled */
 	struct dialback_ask ask;     /* as it was put to a stream */
@@ -43,7 +43,6 @@ destroy(struct verification *v)
 {
 	clock_timer_stop(&v->limit);
 	dialback_ask_cancel(&v->ask);
-	list_remove(&v->link);
 	free(v);
 }
 
@@ -57,16 +56,27 @@ end(struct verification *v)
 	route_shared_drop(shared);
 }
 
+/* Returns whom the question came from, if he still waits. */
+static struct dialback_ask *
+leave_client(struct verification *v)
+{
+	struct dialback_ask *client = v->client;
+
+	if (client == NULL)
+		return NULL;
+	client->on_cancel = NULL;
+	client->carrier = NULL;
+	v->client = NULL;
+	list_remove(&v->link);
+	v->shared->verification_count--;
+	return client;
+}
+
 /* No answer is wanted any more. */
 static void
 let_go(struct verification *v)
 {
-	if (v->client != NULL) {
-		v->client->on_cancel = NULL;
-		v->client->carrier = NULL;
-		v->client = NULL;
-		v->shared->verification_count--;
-	}
+	leave_client(v);
 	clock_timer_stop(&v->limit);
 	dialback_ask_cancel(&v->ask);
 	if (v->own != NULL)
@@ -166,18 +176,13 @@ on_connector_failed(
     const struct route_failure *f, const struct stream_info *info, void *arg)
 {
 	struct verification *v = arg;
-	struct dialback_ask *client = v->client;
+	struct dialback_ask *client = leave_client(v);
 
 	(void)info;
 	/* The connector goes by itself now; nothing is left to wait for. */
 	v->connector = NULL;
-	if (client != NULL) {
-		client->on_cancel = NULL;
-		client->carrier = NULL;
-		v->client = NULL;
-		v->shared->verification_count--;
+	if (client != NULL)
 		client->on_answer(client, DIALBACK_ERROR, f->condition);
-	}
 	end(v);
 }
 
@@ -282,25 +287,12 @@ dialback_verify(struct route_shared *shared, struct s2s_out *stream,
 	return 0;
 }
 
-static struct verification *
-first_unsettled(struct route_shared *shared)
-{
-	LIST_FOREACH (it, &shared->verifications) {
-		struct verification *v =
-		    list_entry(it, struct verification, link);
-
-		if (v->client != NULL)
-			return v;
-	}
-	return NULL;
-}
-
 void
 dialback_verify_shut(struct route_shared *shared)
 {
-	struct verification *v;
-
-	/* Anew each time: a client that is told may withdraw others. */
-	while ((v = first_unsettled(shared)) != NULL)
-		settle(v, DIALBACK_ERROR, COND_REMOTE_SERVER_TIMEOUT);
+	/* From the head each time: who is told may withdraw others. */
+	while (!list_empty(&shared->verifications))
+		settle(list_entry(shared->verifications.next,
+			   struct verification, link),
+		    DIALBACK_ERROR, COND_REMOTE_SERVER_TIMEOUT);
 }

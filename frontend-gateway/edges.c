@@ -41,6 +41,7 @@ struct edge {
 	struct edge_streams *streams;
 	struct clock_timer lost; /* runs while the edge is away */
 	bool up, confirmed, draining;
+	uint64_t known;    /* the generation it confirmed last */
 	uint64_t since_ms; /* up or away */
 	char refusal[256]; /* why it did not take the configuration */
 	json_t *fenced;    /* domains for which another gateway is obeyed */
@@ -248,6 +249,17 @@ set_fenced(struct edge *d, json_t *domains)
 	}
 }
 
+/* Tells the owner when the last edge has confirmed what is in force. */
+static void
+tell_confirmed(struct edges *e)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!e->v[i].confirmed ||
+		    e->v[i].known != e->opts.generation->counter)
+			return;
+	e->opts.events->on_confirmed(e, e->opts.arg);
+}
+
 static void
 on_confirm(struct edge *d, const struct frame *f)
 {
@@ -277,11 +289,14 @@ on_confirm(struct edge *d, const struct frame *f)
 		    (unsigned long long)g->counter, (long long)counter);
 	} else {
 		d->confirmed = true;
+		d->known = g->counter;
 		set_fenced(d, json_object_get(root, "fenced"));
 		log_info(&d->log, "config-confirmed", "counter=%llu",
 		    (unsigned long long)g->counter);
 	}
 	json_decref(root);
+	if (d->confirmed)
+		tell_confirmed(d->edges);
 }
 
 static void

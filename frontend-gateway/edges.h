@@ -71,6 +71,8 @@ struct edges_events {
 	/* A stream came up; not said again when a channel is resumed. */
 	void (*on_stream)(struct edges *e, unsigned edge,
 	    const struct edges_stream *s, void *arg);
+	/* Every edge has confirmed the generation in force. */
+	void (*on_confirmed)(struct edges *e, void *arg);
 	/* The edge has been away for EDGES_LOST_MS. */
 	void (*on_lost)(struct edges *e, unsigned edge, void *arg);
 	void (*on_closed)(struct edges *e, void *arg);

@@ -125,6 +125,13 @@ on_stream(
 }
 
 static void
+on_confirmed(struct edges *e, void *arg)
+{
+	(void)e;
+	gateway_use_secret(arg);
+}
+
+static void
 on_lost(struct edges *e, unsigned edge, void *arg)
 {
 	struct gateway *g = arg;
@@ -356,6 +363,7 @@ open_edges(struct gateway *g)
 		.on_stanza = on_stanza,
 		.on_result = on_result,
 		.on_stream = on_stream,
+		.on_confirmed = on_confirmed,
 		.on_lost = on_lost,
 		.on_closed = on_edges_closed,
 	};

@@ -57,6 +57,12 @@ int gateway_control_open(struct gateway *g, char *why, size_t size);
 /* Harmless when it was not opened. */
 void gateway_control_close(struct gateway *g);
 
+/* --- gateway_reload.c --------------------------------------------------- */
+
+/* Every edge has confirmed the generation in force: if that brought a new
+ * dialback secret, keys are made with it from now on. */
+void gateway_use_secret(struct gateway *g);
+
 /* --- gateway.c ---------------------------------------------------------- */
 
 const char *gateway_state_str(const struct gateway *g);

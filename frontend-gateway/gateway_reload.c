@@ -89,7 +89,8 @@ put_in_force(struct gateway *g, struct fresh *f)
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
 	sip_ua_set_tls(g->ua, g->opts.sip_tls);
 	conversations_recheck(g->conversations);
-	if (news)
+	/* A secret that is staged waits for their word, old news or not. */
+	if (news || g->generation.staged)
 		edges_announce(g->edges);
 }
 
@@ -125,4 +126,27 @@ done:
 	drop(&f);
 	service_notify("READY=1");
 	return rc;
+}
+
+void
+gateway_use_secret(struct gateway *g)
+{
+	struct generation fresh = { 0 };
+	char why[512];
+
+	if (!g->generation.staged || g->state != GATEWAY_RUNNING)
+		return;
+	if (generation_advance(g->opts.conf, g->store, why, sizeof(why)) < 0 ||
+	    generation_make(&fresh, g->opts.conf, g->store, why, sizeof(why)) <
+		0) {
+		/* Nothing is lost: the former one stays in use. */
+		log_error(
+		    &g->log, "dialback-secret-not-used", "reason=%s", why);
+		return;
+	}
+	generation_finish(&g->generation);
+	g->generation = fresh;
+	log_info(&g->log, "dialback-secret-used", "generation=%llu",
+	    (unsigned long long)g->generation.counter);
+	edges_announce(g->edges);
 }

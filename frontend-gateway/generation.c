@@ -1,9 +1,12 @@
 /*
  * The dialback secret is the file's, or else made from the store's, so that a
- * lone gateway needs none and several can share one.
+ * lone gateway needs none and several can share one.  The store remembers
+ * which one is in use: it is not the one that is wanted until every edge has
+ * been told of that.
  */
 #include "frontend-gateway/generation.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +21,7 @@
 #include "frontend-gateway/store/store.h"
 
 /* What FIELD_JSON takes (proto/frame_table.h). */
-enum { TEXT_MAX = 262000, HEX_MAX = 2 * 64 + 1 };
+enum { TEXT_MAX = 262000 };
 
 static void
 hex(char *out, const uint8_t *data, size_t len)
@@ -111,38 +114,54 @@ settings_json(const struct gateway_conf *c)
 	    (json_int_t)l->route_bytes);
 }
 
-static json_t *
-dialback_json(const struct gateway_conf *c, const struct store_facts *facts)
+/* The secret that keys are to be made with, in hex. */
+static int
+wanted_secret(char text[static STORE_DIALBACK_SIZE],
+    const struct gateway_conf *c, const struct store_facts *facts)
 {
 	static const char label[] = "sallyport dialback";
-	char text[HEX_MAX];
 	uint8_t md[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	json_t *out;
 
-	if (c->dialback_secret_len > 0)
+	static_assert(2 * sizeof(c->dialback_secret) < STORE_DIALBACK_SIZE);
+	if (c->dialback_secret_len > 0) {
 		hex(text, c->dialback_secret, c->dialback_secret_len);
-	else if (HMAC(EVP_sha256(), facts->secret, STORE_SECRET_LEN,
-		     (const uint8_t *)label, sizeof(label) - 1, md, &len))
-		hex(text, md, len);
-	else
-		return NULL;
-	out = json_pack("{s:s}", "current", text);
-	OPENSSL_cleanse(text, sizeof(text));
+		return 0;
+	}
+	if (HMAC(EVP_sha256(), facts->secret, STORE_SECRET_LEN,
+		(const uint8_t *)label, sizeof(label) - 1, md, &len) == NULL)
+		return ERR_NOMEM;
+	hex(text, md, len);
 	OPENSSL_cleanse(md, sizeof(md));
-	return out;
+	return 0;
+}
+
+/* The secret in use and one that verifies as well: a new one before it is
+ * used, else the one before. */
+static json_t *
+dialback_json(const struct store_facts *facts, const char *wanted)
+{
+	const char *second = strcmp(wanted, facts->dialback) != 0
+				 ? wanted
+				 : facts->dialback_before;
+
+	if (second[0] == '\0')
+		return json_pack("{s:s}", "current", facts->dialback);
+	return json_pack(
+	    "{s:s,s:s}", "current", facts->dialback, "previous", second);
 }
 
 /* NULL when there is no memory. */
 static json_t *
-content_json(const struct gateway_conf *c, const struct store_facts *facts)
+content_json(const struct gateway_conf *c, const struct store_facts *facts,
+    const char *wanted)
 {
 	json_t *root = json_object();
 	bool ok = root != NULL;
 
 	set(root, "hosted", hosted_json(c, &ok), &ok);
 	set(root, "partners", partners_json(c, &ok), &ok);
-	set(root, "dialback", dialback_json(c, facts), &ok);
+	set(root, "dialback", dialback_json(facts, wanted), &ok);
 	set(root, "settings", settings_json(c), &ok);
 	if (ok)
 		return root;
@@ -156,11 +175,19 @@ generation_make(struct generation *out, const struct gateway_conf *conf,
 {
 	const struct store_facts *facts = store_facts(store);
 	struct generation g = { 0 };
-	json_t *root, *number;
+	char wanted[STORE_DIALBACK_SIZE] = "";
+	json_t *root = NULL, *number;
 	bool ok = true;
-	int rc = ERR_NOMEM;
+	int rc = wanted_secret(wanted, conf, facts);
 
-	root = content_json(conf, facts);
+	/* The first one has no other to make room for. */
+	if (rc == 0 && facts->dialback[0] == '\0')
+		rc = store_use_dialback(store, wanted, why, size);
+	if (rc < 0)
+		goto done;
+	g.staged = strcmp(wanted, facts->dialback) != 0;
+	rc = ERR_NOMEM;
+	root = content_json(conf, facts, wanted);
 	if (root != NULL)
 		g.text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
 	if (g.text == NULL)
@@ -195,8 +222,24 @@ done:
 		    TEXT_MAX);
 	else if (rc == ERR_NOMEM)
 		snprintf(why, size, "out of memory");
+	OPENSSL_cleanse(wanted, sizeof(wanted));
 	free(g.text);
 	json_decref(root);
+	return rc;
+}
+
+int
+generation_advance(const struct gateway_conf *conf, struct store *store,
+    char *why, size_t size)
+{
+	char wanted[STORE_DIALBACK_SIZE];
+	int rc = wanted_secret(wanted, conf, store_facts(store));
+
+	if (rc == 0)
+		rc = store_use_dialback(store, wanted, why, size);
+	else
+		snprintf(why, size, "%s", err_str(rc));
+	OPENSSL_cleanse(wanted, sizeof(wanted));
 	return rc;
 }
 

@@ -1,9 +1,11 @@
 /*
- * The file holds one row: store id, epoch, secret, configuration generation.
+ * The file holds one row: store id, epoch, secret, configuration generation,
+ * dialback secrets.
  *
  * Opening: make the file unreadable to others if it is new, take the exclusive
  * lock, see that it is ours (application id), of our version or empty, and
- * whole (quick_check), lay down the schema when empty, raise the epoch.  Each
+ * whole (quick_check), lay down the schema when empty or add what an older
+ * program did not know, raise the epoch.  Each
  * step that fails leaves the file as it was found.
  */
 #include "frontend-gateway/store/store.h"
@@ -17,6 +19,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 #include <sqlite3.h>
 
 #include "common/err.h"
@@ -24,7 +27,7 @@
 
 enum {
 	APPLICATION_ID = 0x53504757, /* "SPGW" in the file's header */
-	SCHEMA_VERSION = 1
+	SCHEMA_VERSION = 2
 };
 
 struct store {
@@ -40,6 +43,14 @@ static const char schema[] =
     " secret BLOB NOT NULL CHECK (length(secret) = 32),"
     " generation INTEGER NOT NULL CHECK (generation >= 0),"
     " config_hash TEXT NOT NULL) STRICT;";
+
+/* What version 2 has beyond version 1. */
+static const char schema_2[] =
+    "ALTER TABLE node ADD COLUMN dialback TEXT NOT NULL DEFAULT ''"
+    " CHECK (length(dialback) <= 128);"
+    "ALTER TABLE node ADD COLUMN dialback_before TEXT NOT NULL DEFAULT ''"
+    " CHECK (length(dialback_before) <= 128);"
+    "PRAGMA user_version = 2";
 
 /* Says what SQLite answered; damage gets the words an admin needs. */
 static int
@@ -163,8 +174,8 @@ create(sqlite3 *db)
 	if (rc != SQLITE_OK)
 		return rc;
 	snprintf(pragma, sizeof(pragma),
-	    "PRAGMA application_id = %d; PRAGMA user_version = %d",
-	    APPLICATION_ID, SCHEMA_VERSION);
+	    "PRAGMA application_id = %d; PRAGMA user_version = 1",
+	    APPLICATION_ID);
 	rc = sqlite3_exec(db, pragma, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return rc;
@@ -184,6 +195,19 @@ create(sqlite3 *db)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* A text column of bounded length. */
+static bool
+read_text(char *out, size_t size, sqlite3_stmt *st, int column)
+{
+	const unsigned char *text = sqlite3_column_text(st, column);
+	size_t len = (size_t)sqlite3_column_bytes(st, column);
+
+	if (text == NULL || len >= size)
+		return false;
+	memcpy(out, text, len + 1);
+	return true;
+}
+
 /* Inside a transaction: counts the start and reads the row. */
 static int
 load(struct store_facts *out, sqlite3 *db)
@@ -197,8 +221,10 @@ load(struct store_facts *out, sqlite3 *db)
 	    db, "UPDATE node SET epoch = epoch + 1", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return rc;
-	rc = sqlite3_prepare_v2(
-	    db, "SELECT store_id, epoch, secret FROM node", -1, &st, NULL);
+	rc = sqlite3_prepare_v2(db,
+	    "SELECT store_id, epoch, secret, dialback, dialback_before"
+	    " FROM node",
+	    -1, &st, NULL);
 	if (rc != SQLITE_OK)
 		return rc;
 	rc = sqlite3_step(st);
@@ -210,7 +236,10 @@ load(struct store_facts *out, sqlite3 *db)
 	secret = sqlite3_column_blob(st, 2);
 	rc = SQLITE_CORRUPT;
 	if (id != NULL && sqlite3_column_bytes(st, 0) == STORE_ID_LEN &&
-	    secret != NULL && sqlite3_column_bytes(st, 2) == STORE_SECRET_LEN) {
+	    secret != NULL && sqlite3_column_bytes(st, 2) == STORE_SECRET_LEN &&
+	    read_text(out->dialback, sizeof(out->dialback), st, 3) &&
+	    read_text(
+		out->dialback_before, sizeof(out->dialback_before), st, 4)) {
 		memcpy(out->id, id, STORE_ID_LEN + 1);
 		out->epoch = (uint64_t)sqlite3_column_int64(st, 1);
 		memcpy(out->secret, secret, STORE_SECRET_LEN);
@@ -270,6 +299,8 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 	sql = sqlite3_exec(s->db, begin, NULL, NULL, NULL);
 	if (sql == SQLITE_OK && version == 0)
 		sql = create(s->db);
+	if (sql == SQLITE_OK && version < 2)
+		sql = sqlite3_exec(s->db, schema_2, NULL, NULL, NULL);
 	if (sql == SQLITE_OK)
 		sql = load(&s->facts, s->db);
 	if (sql == SQLITE_OK)
@@ -293,6 +324,7 @@ store_close(struct store *s)
 		return;
 	/* Only unfinalised statements could keep it open; there are none. */
 	sqlite3_close_v2(s->db);
+	OPENSSL_cleanse(&s->facts, sizeof(s->facts));
 	free(s);
 }
 
@@ -337,6 +369,39 @@ store_generation(
 	}
 	sqlite3_finalize(st);
 	*out = counter;
+	return 0;
+}
+
+int
+store_use_dialback(struct store *s, const char *secret, char *why, size_t size)
+{
+	static const char sql[] =
+	    "UPDATE node SET dialback_before = dialback, dialback = ?1"
+	    " WHERE dialback <> ?1";
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (strlen(secret) >= sizeof(s->facts.dialback)) {
+		snprintf(why, size, "the dialback secret is too long");
+		return ERR_STORE;
+	}
+	if (strcmp(s->facts.dialback, secret) == 0)
+		return 0;
+	rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, secret, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc != SQLITE_DONE) {
+		rc = explain(
+		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
+		sqlite3_finalize(st);
+		return rc;
+	}
+	sqlite3_finalize(st);
+	memcpy(s->facts.dialback_before, s->facts.dialback,
+	    sizeof(s->facts.dialback));
+	snprintf(s->facts.dialback, sizeof(s->facts.dialback), "%s", secret);
 	return 0;
 }
 

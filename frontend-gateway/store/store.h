@@ -19,12 +19,20 @@
 
 struct store;
 
-enum { STORE_ID_LEN = 32, STORE_SECRET_LEN = 32, STORE_HASH_LEN = 64 };
+enum {
+	STORE_ID_LEN = 32,
+	STORE_SECRET_LEN = 32,
+	STORE_HASH_LEN = 64,
+	STORE_DIALBACK_SIZE = 129 /* hex of a dialback secret, with its NUL */
+};
 
 struct store_facts {
 	char id[STORE_ID_LEN + 1]; /* random, drawn when the file was made */
 	uint64_t epoch;            /* starts counted, this one included */
 	uint8_t secret[STORE_SECRET_LEN]; /* of this node, for derived keys */
+	/* Hex; "" when there is none (yet). */
+	char dialback[STORE_DIALBACK_SIZE]; /* that keys are made with */
+	char dialback_before[STORE_DIALBACK_SIZE];
 };
 
 /* Opens or makes the file at path and counts a start. */
@@ -39,6 +47,11 @@ const struct store_facts *store_facts(const struct store *s);
  * one.  The number never falls. */
 int store_generation(
     uint64_t *out, struct store *s, const char *hash, char *why, size_t size);
+
+/* Keys are made with that secret (hex) from now on; the one so far becomes the
+ * one before.  Nothing changes when it is the one so far. */
+int
+store_use_dialback(struct store *s, const char *secret, char *why, size_t size);
 
 /* Looks whether store_open() would work, without changing anything.  A file
  * that another process holds is in order. */

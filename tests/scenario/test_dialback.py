@@ -1,5 +1,10 @@
 """Server dialback with Prosody: every way a partner's row may permit."""
 
+import hashlib
+import hmac
+import os
+import signal
+
 import pytest
 
 from lib.daemons import partner
@@ -299,3 +304,45 @@ def test_an_authority_that_is_not_there_costs_a_pair_only(keys, dial):
         keys.start()
     stream.send(result(RAW, "contoso.example", "k"))
     assert outcome(stream) == "valid"
+
+
+# --- secrets ---------------------------------------------------------------
+
+def secret(site, text):
+    return site.run.write("secret", text)
+
+
+def test_a_new_secret_is_used_when_the_edge_knows_it():
+    """A key made with the secret of before is still vouched for."""
+    from conftest import Started
+    site = Site("secret", wide=False)
+    site.gateway.config["dialback_secret_file"] = secret(site, "one " * 5)
+    raw_rows(site)
+    with Started(site):
+        log = site.gateway.log
+        assert key_is_good(site, "one " * 5)
+        assert not key_is_good(site, "two " * 5)
+        secret(site, "two " * 5)
+        os.kill(site.gateway.process.pid, signal.SIGHUP)
+        log.wait("dialback-secret-used")
+        log.wait("config-confirmed .*counter=3")
+        assert key_is_good(site, "one " * 5)
+        assert key_is_good(site, "two " * 5)
+        assert not key_is_good(site, "six " * 5)
+
+
+def key_is_good(site, text):
+    """What the edge says about a key that was made with that secret."""
+    # XEP-0185, with the secret as the gateway hands it out: in hex.
+    hmac_key = hashlib.sha256(text.strip("\n").encode().hex().encode())
+    key = hmac.new(hmac_key.hexdigest().encode(),
+                   f"{RAW} contoso.example x".encode(), "sha256").hexdigest()
+    stream = RawStream(site.edge.address, site.edge.port, RAW,
+                       "contoso.example")
+    try:
+        stream.open()
+        stream.send(f"<db:verify {NS} from='{RAW}' to='contoso.example' "
+                    f"id='x'>{key}</db:verify>")
+        return stream.until("id='x' type='(valid|invalid)'")[1] == "valid"
+    finally:
+        stream.close()

@@ -45,6 +45,19 @@ on_teardown(void **state)
 	return system(cmd);
 }
 
+static void
+write_secret(const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/secret", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
 static struct generation
 make(const char *patch)
 {
@@ -124,6 +137,51 @@ a_table_no_frame_takes_is_refused(void **state)
 	buf_finish(&b);
 }
 
+/* The secrets of a generation as an edge reads them. */
+static void
+assert_secrets(const char *patch, bool staged, uint64_t counter,
+    const char *current, const char *previous)
+{
+	struct generation g = make(patch);
+	struct hosting_generation *h = NULL;
+
+	if (hosting_parse(&h, g.text, g.len, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(staged, g.staged);
+	assert_int_equal(counter, g.counter);
+	assert_string_equal(current, h->dialback_current);
+	assert_string_equal(previous, h->dialback_previous);
+	hosting_generation_free(h);
+	generation_finish(&g);
+}
+
+#define ONE "6f6e65206f6e65206f6e65206f6e65206f6e65"
+#define TWO "74776f2074776f2074776f2074776f2074776f"
+
+static void
+a_new_secret_is_known_everywhere_before_it_is_used(void **state)
+{
+	char patch[200];
+	struct gateway_conf *c;
+
+	(void)state;
+	snprintf(
+	    patch, sizeof(patch), "{'dialback_secret_file': '%s/secret'}", dir);
+	write_secret("one one one one one");
+	assert_secrets(patch, false, 1, ONE, "");
+	write_secret("two two two two two");
+	assert_secrets(patch, true, 2, ONE, TWO);
+	/* a restart meanwhile changes nothing */
+	assert_secrets(patch, true, 2, ONE, TWO);
+	c = gateway_sample(patch);
+	assert_int_equal(0, generation_advance(c, store, why, sizeof(why)));
+	gateway_conf_free(c);
+	assert_secrets(patch, false, 3, TWO, ONE);
+	/* and back again, to one that is known already */
+	write_secret("one one one one one");
+	assert_secrets(patch, true, 3, TWO, ONE);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, on_setup, on_teardown)
 
 int
@@ -132,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_number_rises_with_the_content),
 		TEST(the_other_half_reads_it),
+		TEST(a_new_secret_is_known_everywhere_before_it_is_used),
 		TEST(a_table_no_frame_takes_is_refused),
 	};
 
