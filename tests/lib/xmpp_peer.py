@@ -20,6 +20,8 @@ STREAM = ("<?xml version='1.0'?><stream:stream xmlns='jabber:server' "
 STARTTLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+SM = "urn:xmpp:sm:3"
+SM_FEATURE = f"<sm xmlns='{SM}'/>"
 
 
 class Ended(AssertionError):
@@ -164,6 +166,7 @@ class RawServer:
         # answered; whether the open stream is never read.
         self.silent_at = None
         self.deaf = False
+        self.managed = None     # or "enabled", "counting": see _manage
         self.journal = Journal(domain)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(leaf.certificate, leaf.key)
@@ -216,8 +219,19 @@ class RawServer:
         if self.silent_at == stage:
             wire.until("(?!)", 3600)
 
+    def _manage(self, wire, name):
+        """Stream management, as far as `managed` says: "enabled" answers no
+        requests, "counting" does."""
+        self.journal.add("sm", name=name, wire=wire)
+        if name == "enable":
+            wire.handled = 0
+            wire.send(f"<enabled xmlns='{SM}'/>")
+        elif self.managed == "counting":
+            wire.send(f"<a xmlns='{SM}' h='{wire.handled}'/>")
+
     def _serve(self, sock):
         wire = Wire(sock)
+        wire.handled = 0
         self.wires.append(wire)
         try:
             self._falls_silent(wire, "accepted")
@@ -236,14 +250,19 @@ class RawServer:
             self._falls_silent(wire, "auth")
             wire.send(f"<success xmlns='{SASL}'/>")
             self._falls_silent(wire, "success")
-            self._header(wire, "")
+            self._header(wire, SM_FEATURE if self.managed else "")
             self.journal.add("stream", wire=wire)
             while self.deaf and not wire.closed:
                 time.sleep(0.05)
             while True:
-                text = wire.until(
-                    r"<(message|presence|iq)\b[^>]*?"
-                    r"(?:/>|(?<!/)>.*?</\1>)", 3600)[0]
+                found = wire.until(
+                    r"<(message|presence|iq|enable|r)\b[^>]*?"
+                    r"(?:/>|(?<!/)>.*?</\1>)", 3600)
+                text = found[0]
+                if found[1] in ("enable", "r"):
+                    self._manage(wire, found[1])
+                    continue
+                wire.handled += 1
                 self.journal.add("stanza", text=text, wire=wire)
                 if self.on_stanza is not None:
                     self.on_stanza(text, wire)
