@@ -1,6 +1,15 @@
 """Finding a partner's server, and being found."""
 
+import socket
+import time
+
 import pytest
+
+from lib.daemons import partner
+from lib.raw_partner import RawPartner, pong
+from lib.site import Site
+
+HOLED = "holed.example"
 
 
 @pytest.fixture
@@ -57,3 +66,54 @@ def test_edge_connects_from_the_address_it_was_given(site, anna):
     came = site.prosody.log.lines(
         rf"New connection FD \d+ \({site.edge.address}")
     assert came
+
+
+class Hole:
+    """An address where connections are asked for in vain: a listener that
+    accepts none, its queue full."""
+
+    def __init__(self, address, port):
+        self.sockets = [socket.create_server((address, port), backlog=0)]
+        for _ in range(4):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex((address, port))
+            self.sockets.append(sock)
+
+    def close(self):
+        for sock in self.sockets:
+            sock.close()
+
+
+@pytest.fixture
+def holed():
+    """A partner whose first two targets are silent."""
+    from conftest import Started
+    site = Site("holed", wide=False)
+    peer = RawPartner(site, HOLED, 25)
+    site.dns.zone(HOLED)
+    holes = []
+    for priority, host in ((1, 26), (2, 27), (3, 25)):
+        site.dns.srv(HOLED, f"xmpp{host}.{HOLED}", peer.PORT,
+                     priority=priority)
+        site.dns.a(f"xmpp{host}.{HOLED}", site.run.address(host))
+        if host != 25:
+            holes.append(Hole(site.run.address(host), peer.PORT))
+    site.gateway.config["partners"].append(partner(HOLED))
+    peer.server.on_stanza = lambda text, wire: (
+        peer.answer(pong(text)) if text.startswith("<iq") else None)
+    with Started(site) as site:
+        yield site, peer.start()
+        peer.stop()
+    for hole in holes:
+        hole.close()
+
+
+def test_silent_targets_cost_a_quarter_of_a_second_each(holed):
+    from conftest import employee
+    site, peer = holed
+    for anna in employee(site, "anna"):
+        begun = time.monotonic()
+        assert anna.send(f"rho@{HOLED}", "anybody there?").status == 200
+        assert 0.5 < time.monotonic() - begun < 2
+        assert len(peer.server.journal.all("stream")) == 1
