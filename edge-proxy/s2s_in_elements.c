@@ -1,0 +1,155 @@
+/*
+ * What a partner sends, sorted by who is to judge it.  Stanzas pass only on an
+ * open stream, and only between authorised pairs; an element that has no place
+ * in the state the stream is in ends it.
+ */
+#include "edge-proxy/s2s_in_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/xml.h"
+#include "edge-proxy/sm_xml.h"
+#include "edge-proxy/stream_wire.h"
+#include "edge-proxy/stream_xml.h"
+
+/* The partner gave up on the stream. */
+static void
+take_error(struct s2s_in *s, const struct xml_elem *e)
+{
+	const struct xml_elem *c = xml_child(e, XML_NS_STREAM_ERRORS, NULL);
+	char text[120];
+
+	snprintf(text, sizeof(text), "partner sent %s",
+	    c != NULL ? stream_error_str(stream_error_parse(c->name))
+		      : "an error without condition");
+	log_warn(&s->log, "stream-error-received", "condition=%s",
+	    c != NULL ? c->name : "");
+	s2s_in_finish(s, STREAM_ERR_NONE, text);
+}
+
+static bool
+is_stanza(const struct xml_elem *e)
+{
+	return strcmp(e->ns, XML_NS_SERVER) == 0 &&
+	       (strcmp(e->name, "message") == 0 ||
+		   strcmp(e->name, "presence") == 0 ||
+		   strcmp(e->name, "iq") == 0);
+}
+
+static void
+take_stanza(struct s2s_in *s, const struct xml_elem *e)
+{
+	struct jid from, to;
+	const char *why = "";
+	enum stream_error error;
+
+	if (s->state != IN_OPEN && s->state != IN_GOODBYE) {
+		s2s_in_finish(s, STREAM_ERR_NOT_AUTHORIZED,
+		    "stanza before authentication");
+		return;
+	}
+	error =
+	    addressing_stanza(&from, &to, e, &s->pairs, s->opts.hosting, &why);
+	if (error != STREAM_ERR_NONE) {
+		log_warn(&s->log, "stanza-refused",
+		    "condition=%s why=%s from=%s to=%s",
+		    stream_error_str(error), why, xml_attr(e, "from"),
+		    xml_attr(e, "to"));
+		s2s_in_finish(s, error, why);
+		return;
+	}
+	sm_in_received(&s->sm);
+	s->opts.events->on_stanza(s, e, &from, &to, s->opts.arg);
+	jid_finish(&from);
+	jid_finish(&to);
+}
+
+static void
+take_sm(struct s2s_in *s, const struct xml_elem *e)
+{
+	enum sm_in_verdict verdict;
+	struct buf out;
+
+	buf_init(&out, 0);
+	verdict = sm_in_take(&s->sm, e, &out);
+	stream_wire_flush(s->conn, &out);
+	switch (verdict) {
+	case SM_IN_FINE:
+		break;
+	case SM_IN_TWICE:
+		s2s_in_finish(s, STREAM_ERR_POLICY_VIOLATION,
+		    "stream management is enabled already");
+		break;
+	case SM_IN_TOO_HIGH:
+		s2s_in_finish(s, STREAM_ERR_NONE,
+		    "partner acknowledged what was not sent");
+		break;
+	case SM_IN_UNKNOWN:
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+		break;
+	}
+}
+
+void
+s2s_in_on_handled(struct clock_timer *t, void *arg)
+{
+	struct s2s_in *s = arg;
+	struct buf out;
+
+	(void)t;
+	if (s->state != IN_OPEN && s->state != IN_FAREWELL)
+		return;
+	buf_init(&out, 0);
+	sm_in_flush(&s->sm, &out);
+	stream_wire_flush(s->conn, &out);
+	if (s->state == IN_FAREWELL && !sm_in_owes(&s->sm))
+		s2s_in_finish(s, STREAM_ERR_NONE, NULL);
+}
+
+static void
+on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
+{
+	struct s2s_in *s = arg;
+
+	(void)xs;
+	if (s->state == IN_CLOSED)
+		return;
+	if (is_stanza(e))
+		take_stanza(s, e);
+	else if (xml_is(e, XML_NS_STREAMS, "error"))
+		take_error(s, e);
+	else if (strcmp(e->ns, XML_NS_SASL) == 0)
+		s2s_in_take_sasl(s, e);
+	else if (xml_is(e, XML_NS_TLS, "starttls") && s->state == IN_STARTTLS)
+		s2s_in_take_starttls(s);
+	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0 && s->state != IN_GOODBYE)
+		dialback_in_take(&s->dialback, e);
+	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
+		take_sm(s, e);
+	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
+		 strcmp(e->ns, XML_NS_SERVER) != 0)
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+	else
+		s2s_in_finish(s, STREAM_ERR_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
+static void
+on_goodbye(struct xml_stream *xs, void *arg)
+{
+	struct s2s_in *s = arg;
+
+	(void)xs;
+	s2s_in_remember_end(s, STREAM_ERR_NONE, "closed by the partner");
+	if (s->state == IN_OPEN && sm_in_owes(&s->sm)) {
+		clock_timer_stop(&s->idle);
+		s2s_in_set_state(s, IN_FAREWELL);
+	} else {
+		s2s_in_finish(s, STREAM_ERR_NONE, NULL);
+	}
+}
+
+const struct xml_stream_events s2s_in_xml_events = { s2s_in_on_header,
+	on_element, on_goodbye };

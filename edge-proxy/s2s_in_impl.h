@@ -1,0 +1,106 @@
+/*
+ * s2s_in_impl - what the files of an inbound stream share.  Nobody else
+ * includes it.
+ *
+ * s2s_in.c              states, life and end, the owner's side
+ * s2s_in_negotiation.c  from the first header to the first pair
+ * s2s_in_elements.c     what a partner sends, sorted; the open stream
+ */
+#ifndef EDGE_S2S_IN_IMPL_H
+#define EDGE_S2S_IN_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "edge-proxy/addressing.h"
+#include "edge-proxy/dialback_in.h"
+#include "edge-proxy/pair_set.h"
+#include "edge-proxy/peer_identity.h"
+#include "edge-proxy/s2s_in.h"
+#include "edge-proxy/sm_in.h"
+#include "edge-proxy/xml_stream.h"
+
+enum { S2S_IN_LANGUAGE_SIZE = 36 };
+
+enum in_state {
+	IN_HEADER,
+	IN_STARTTLS,
+	IN_TLS,
+	IN_TLS_HEADER,
+	IN_AUTH,
+	IN_RESPONSE,
+	IN_AUTH_HEADER,
+	IN_OPEN,
+	IN_FAREWELL,
+	IN_GOODBYE,
+	IN_CLOSED,
+	IN_COUNT
+};
+
+struct s2s_in {
+	struct s2s_in_opts opts;
+	struct log log;
+	struct conn *conn;
+	struct xml_stream *xml;
+	enum in_state state;
+	struct clock_timer limit;     /* of the state */
+	struct clock_timer establish; /* of all states before open */
+	struct clock_timer idle;
+	struct clock_timer expiry; /* of the partner's certificate */
+
+	struct stream_ends ends;
+	struct peer_identity identity;
+	struct pair_set pairs;
+	struct sm_in sm;
+	struct dialback_in dialback;
+	unsigned auth_failures;
+	bool header_sent; /* in the stream life that is going on */
+	bool tls_wanted;  /* start it when the parser has returned */
+	bool secured;
+	bool external; /* is offered */
+	bool was_up;
+	bool paused;
+	void *data;
+
+	char id[STREAM_ID_SIZE];
+	char peer[STREAM_PEER_SIZE];
+	char language[S2S_IN_LANGUAGE_SIZE]; /* of the latest header, or "" */
+	const char *tls, *cipher, *auth;
+	enum stream_error error;
+	char reason[200];
+};
+
+/* --- s2s_in.c ------------------------------------------------------------ */
+
+/* The only place that writes s->state. */
+void s2s_in_set_state(struct s2s_in *s, enum in_state to);
+/* Sends the error, if there is one, and the closing tag; then closes.  text is
+ * for the log and, where it is ours to tell, for the partner. */
+void s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text);
+/* Why the stream will have ended; the first reason counts. */
+void
+s2s_in_remember_end(struct s2s_in *s, enum stream_error e, const char *text);
+void s2s_in_restart_idle(struct s2s_in *s);
+void s2s_in_tell(struct s2s_in *s, enum stream_event ev);
+
+/* --- s2s_in_negotiation.c ------------------------------------------------ */
+
+/* Before the first pair can come by dialback. */
+void s2s_in_init_dialback(struct s2s_in *s);
+void s2s_in_put_header(struct s2s_in *s, struct buf *out);
+/* The partner's header: first, after TLS, or after SASL. */
+void s2s_in_on_header(
+    struct xml_stream *xs, const struct stream_header *h, void *arg);
+void s2s_in_take_starttls(struct s2s_in *s);
+void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
+
+/* --- s2s_in_elements.c --------------------------------------------------- */
+
+extern const struct xml_stream_events s2s_in_xml_events;
+/* The count has grown, and this turn of the loop is over. */
+void s2s_in_on_handled(struct clock_timer *t, void *arg);
+
+#endif
