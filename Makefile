@@ -242,7 +242,7 @@ fuzz-short:
 	@$(MAKE) -s FUZZ=1 fuzz-run-short
 fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
-		$(LIB_GATEWAY) $(LIB_PROTO) $(LIB_COMMON)
+		$(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) $(LIB_COMMON)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
 		$(LIBS_GATEWAY)

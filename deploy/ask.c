@@ -160,8 +160,8 @@ read_name(char out[256], const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool
-read_record(struct ask_record *r, int type, const uint8_t *p, size_t len)
+bool
+ask_read_record(struct ask_record *r, int type, const uint8_t *p, size_t len)
 {
 	*r = (struct ask_record){ 0 };
 	switch (type) {
@@ -227,7 +227,7 @@ read_result(struct ask_answer *out, const struct ub_result *r, int type)
 	for (size_t i = 0; r->data != NULL && r->data[i] != NULL &&
 			   out->count < ASK_RECORDS_MAX;
 	     i++)
-		if (read_record(&out->v[out->count], type,
+		if (ask_read_record(&out->v[out->count], type,
 			(const uint8_t *)r->data[i], (size_t)r->len[i]))
 			out->count++;
 	qsort(out->v, out->count, sizeof(out->v[0]), compare);

@@ -65,6 +65,11 @@ void ask_free(struct ask *a);
 void
 ask_query(struct ask_answer *out, struct ask *a, const char *name, int type);
 
+/* Takes a record's data apart, as it came: false when it is not of its type.
+ * Characters that no host name holds become '?'. */
+bool ask_read_record(
+    struct ask_record *out, int type, const uint8_t *data, size_t len);
+
 /* The distribution's file with the root's key, or NULL. */
 const char *ask_root_anchor(void);
 
