@@ -172,7 +172,7 @@ check:
 
 # TESTS="-k restart" picks some.  Each file goes to one of SIDE_BY_SIDE
 # workers; every site has addresses of its own.
-SIDE_BY_SIDE ?= 4
+SIDE_BY_SIDE ?= 3
 scenario: all
 	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) -n $(SIDE_BY_SIDE) \
 		--dist loadfile tests/scenario $(TESTS)

@@ -5,6 +5,7 @@ toward the edge, as servers do that do not answer on the stream they got.
 """
 
 import re
+import threading
 
 from .xmpp_peer import RawServer, RawStream
 
@@ -44,6 +45,7 @@ class RawPartner:
         self.server = server(site.run, domain, self.leaf,
                              site.run.address(host), self.PORT)
         self.back = None
+        self.lock = threading.Lock()
 
     @classmethod
     def zones(cls, site, domain, host):
@@ -56,13 +58,23 @@ class RawPartner:
         return self
 
     def answer(self, text):
-        """Writes a stanza on our own stream toward the edge."""
+        """Writes a stanza on our own stream toward the edge.  Tests and the
+        server's threads write; a stream that failed is replaced once."""
+        with self.lock:
+            try:
+                self._back().send(text)
+            except OSError:
+                self.back = None
+                self._back().send(text)
+
+    def _back(self):
         if self.back is None or self.back.closed:
             edge = self.site.edge
-            self.back = RawStream(edge.address, edge.port, self.domain,
-                                  "contoso.example")
-            self.back.authenticate(self.site.public.certificate, self.leaf)
-        self.back.send(text)
+            back = RawStream(edge.address, edge.port, self.domain,
+                             "contoso.example")
+            back.authenticate(self.site.public.certificate, self.leaf)
+            self.back = back
+        return self.back
 
     def stanzas(self, word):
         """What came in and holds the word, as text."""

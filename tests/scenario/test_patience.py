@@ -142,9 +142,11 @@ def test_a_server_that_stops_reading_costs_its_own_messages_only(
                              for i in range(40)])
     honest_words(bo, anna)
     told = writers.join()
-    assert {status for status, _ in told.values()} == {500, 504}
+    assert {status for status, _ in told.values()} <= {500, 504}
     assert max(s for _, s in told.values()) < DEADLINE + 2.5
-    if "asan" not in BIN:       # a sanitizer keeps what was freed
+    # A sanitizer is too slow to fill the queue, and keeps what was freed.
+    if "asan" not in BIN:
+        assert 500 in {status for status, _ in told.values()}
         assert resident() - before < 8192
     honest_words(bo, anna)
 
