@@ -306,10 +306,12 @@ class Books:
             self._enter(record)
 
     def target(self, record):
-        for b in self.breaks:
-            if b.met(record):
-                return b.target
-        return CALM
+        """Two breaks may lie close together: what has an end owes it to the
+        later one, what has none was lost in the first."""
+        met = [b.target for b in self.breaks if b.met(record)]
+        if not met:
+            return CALM
+        return met[-1 if record.ended else 0]
 
     def _enter(self, r):
         target = self.target(r)
