@@ -215,7 +215,7 @@ test_records_of_a_real_server(void **state)
 
 	(void)state;
 	if (access(UNBOUND, X_OK) != 0)
-		skip();
+		fail_msg("%s is missing: deploy/install-deps check", UNBOUND);
 	start_server(port);
 	open_both(port);
 	ask(&s, "_xmpp-server._tcp.a.example", DNS_SRV, 5000);
@@ -253,7 +253,7 @@ test_many_at_once(void **state)
 
 	(void)state;
 	if (access(UNBOUND, X_OK) != 0)
-		skip();
+		fail_msg("%s is missing: deploy/install-deps check", UNBOUND);
 	start_server(port);
 	open_both(port);
 	for (size_t i = 0; i < 300; i++) {
@@ -287,7 +287,7 @@ test_a_dead_server_fails_fast_and_is_found_again(void **state)
 
 	(void)state;
 	if (access(UNBOUND, X_OK) != 0)
-		skip();
+		fail_msg("%s is missing: deploy/install-deps check", UNBOUND);
 	open_both(port);
 	ask(&s, "a.example", DNS_A, 10000);
 	ms = await(&s);
