@@ -79,6 +79,7 @@ class Ejabberd:
         self.trust = authority
         self.starttls = "required"
         self.dialback = False
+        self.extra_modules = ()
         self.accounts = []
         self.components = []
         self.process = None
@@ -124,7 +125,10 @@ class Ejabberd:
             trust=run.copy(self.trust.certificate,
                            f"{self.name}/trust.pem", USER),
             starttls=json.dumps(self.starttls),
-            modules="  mod_s2s_dialback: {}" if self.dialback else "",
+            modules="\n".join(
+                f"  {name}: {{}}" for name in
+                (*(("mod_s2s_dialback",) if self.dialback else ()),
+                 *self.extra_modules)),
             address=self.address, c2s=self.c2s, s2s=self.s2s), USER)
         octets = self.dns.address.replace(".", ",")
         inetrc = run.write(

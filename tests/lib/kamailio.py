@@ -1,4 +1,5 @@
-"""Kamailio as the front-end pool: registrar, proxy, static route.
+"""Kamailio as the front-end pool: registrar, proxy, static route, and a
+presence server of the plain sort: PUBLISH in, NOTIFY with PIDF out.
 
 Clients and the gateway come to one TLS port.  The gateway is known by its
 certificate, never by its address; what has no such certificate must register
@@ -7,10 +8,14 @@ the static route of a trusted application.
 """
 
 import glob
+import os
 
 from .run import StartFailed
 
 USER = "kamailio"
+# Where Debian keeps the empty tables, and those that presence asks for.
+TABLES = "/usr/share/kamailio/dbtext/kamailio"
+TABLE_NAMES = ("version", "presentity", "active_watchers", "watchers", "xcap")
 
 TLS = """\
 [server:default]
@@ -55,6 +60,7 @@ tcp_connection_lifetime=3605
 tcp_connect_timeout=5
 dns=no
 rev_dns=no
+use_dns_cache=on
 auto_aliases=no
 pv_buffer_size=65536
 
@@ -73,7 +79,23 @@ loadmodule "nathelper.so"
 loadmodule "corex.so"
 loadmodule "kex.so"
 loadmodule "xlog.so"
+loadmodule "jsonrpcs.so"
+loadmodule "db_text.so"
+loadmodule "presence.so"
+loadmodule "presence_xml.so"
 
+modparam("jsonrpcs", "transport", 0)
+modparam("presence|presence_xml", "db_url", "text://{folder}/tables")
+modparam("presence", "server_address", "sip:{address}:{port};transport=tls")
+modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 2)
+modparam("presence", "min_expires", {least})
+modparam("presence", "max_expires", {most})
+modparam("presence", "send_fast_notify", 1)
+modparam("presence", "clean_period", 2)
+modparam("presence", "db_update_period", 0)
+# Everybody may watch, as a federated watcher of Lync's may.
+modparam("presence_xml", "force_active", 1)
 modparam("tls", "config", "{folder}/tls.cfg")
 modparam("tls", "con_ct_wq_max", 8388608)
 modparam("tls", "ct_wq_max", 33554432)
@@ -86,6 +108,11 @@ modparam("nathelper", "received_avp", "$avp(received)")
 modparam("registrar", "received_avp", "$avp(received)")
 modparam("registrar", "max_contacts", 8)
 modparam("registrar", "default_expires", 3600)
+
+# The gateway's name, which stands in its Contact, is in nobody's DNS here.
+event_route[core:worker-one-init] {{
+    jsonrpc_exec('{{"jsonrpc": "2.0", "method": "dns.add_a", "params": ["{gateway}", 86400, "{gateway_address}", 0], "id": 1}}');
+}}
 
 request_route {{
     if (!mf_process_maxfwd_header("70")) {{
@@ -106,6 +133,10 @@ request_route {{
             t_relay();
         }}
         exit;
+    }}
+    # Subscriptions that this server itself holds.
+    if (is_method("SUBSCRIBE") && has_totag() && $rd == "{address}") {{
+        route(PRESENCE);
     }}
     if (has_totag()) {{
         if (!loose_route()) {{
@@ -144,11 +175,32 @@ request_route {{
             exit;
         }}
     }}
+    if (is_method("PUBLISH") || (is_method("SUBSCRIBE") && $rd == "{domain}")) {{
+        if (is_method("SUBSCRIBE") && !($rU =~ "^({users})$")) {{
+            append_to_reply("ms-diagnostics: 1003;reason=\\"User does not exist\\";source=\\"{front_end}\\"\\r\\n");
+            sl_send_reply("404", "Not Found");
+            exit;
+        }}
+        route(PRESENCE);
+    }}
     if (is_method("INVITE|SUBSCRIBE")) {{
         # As a front end writes it: pool, front end, opaque state, signature.
         record_route_preset("{pool}:{port};transport=tls;ms-fe={front_end};opaque=state:F:Ci.R1a2b00;ms-route-sig=aaBbCc0123-_xyZ");
     }}
     route(TARGET);
+}}
+
+route[PRESENCE] {{
+    if (!t_newtran()) {{
+        sl_reply_error();
+        exit;
+    }}
+    if (is_method("PUBLISH")) {{
+        handle_publish();
+    }} else {{
+        handle_subscribe();
+    }}
+    exit;
 }}
 
 route[TARGET] {{
@@ -210,6 +262,9 @@ class Kamailio:
         self.address = run.address(host)
         self.port = run.port(self.address, 25061)
         self.plain = run.port(self.address, 25060)
+        # What it grants, in seconds: less or more is answered 423 or cut.
+        self.least = 0
+        self.most = 43200
         self.process = None
 
     def start(self, gateway_address, gateway_port):
@@ -220,10 +275,14 @@ class Kamailio:
             certificate=run.copy(leaf.certificate, "kamailio/fe.pem", USER),
             key=run.copy(leaf.key, "kamailio/fe.key", USER),
             ca=run.copy(self.authority.certificate, "kamailio/ca.pem", USER))
+        run.folder("kamailio/tables", USER)
+        for table in TABLE_NAMES:
+            run.copy(os.path.join(TABLES, table), f"kamailio/tables/{table}",
+                     USER)
         run.write("kamailio/tls.cfg", TLS.format(**files), USER)
         script = run.write("kamailio/kamailio.cfg", SCRIPT.format(
             folder=folder, address=self.address, port=self.port,
-            plain=self.plain,
+            plain=self.plain, least=self.least, most=self.most,
             pool=self.pool, domain=self.domain, front_end=self.name,
             modules=modules_folder(), gateway=self.gateway,
             users="|".join(self.users), gateway_address=gateway_address,

@@ -7,7 +7,8 @@ marked [MS-SIP] are stated there.
 
 Journal kinds: message (sender, body, call_id, request), invite (sender,
 call_id, request), bye (sender, call_id), typing (sender, state), sent
-(to, status, reason, response), opened (to, status, response).
+(to, status, reason, response), opened (to, status, response); and those of
+lync_watcher.
 """
 
 import asyncio
@@ -15,8 +16,9 @@ import base64
 import re
 import uuid
 
-from . import sip
+from . import documents, sip
 from .journal import Journal
+from .lync_watcher import Watching
 
 ALLOW = ("INVITE, BYE, ACK, CANCEL, INFO, MESSAGE, UPDATE, REFER, NOTIFY, "
          "BENOTIFY")
@@ -31,6 +33,7 @@ HANDLERS = {
     "INVITE": "_on_invite", "ACK": "_on_ack", "BYE": "_on_bye",
     "CANCEL": "_on_cancel", "INFO": "_on_info", "OPTIONS": "_on_options",
     "UPDATE": "_on_update", "MESSAGE": "_on_message_request",
+    "NOTIFY": "_on_notify", "BENOTIFY": "_on_notify",
 }
 
 
@@ -59,7 +62,7 @@ class Dialog:
         self.lock = asyncio.Lock()
 
 
-class LyncClient:
+class LyncClient(Watching):
     def __init__(self, run, user, address, port, ca, name="",
                  pool_name="pool.contoso.example"):
         self.run = run
@@ -80,6 +83,7 @@ class LyncClient:
         self.current = {}           # peer -> dialog to write in
         self.pending = {}           # (call id, cseq, method) -> future
         self.inviting = {}          # Call-ID -> INVITE we have not answered
+        self.published = ""         # the entity tag of its own presence
         # What tests turn:
         self.answer_after = 0.0     # several endpoints accept late (observed)
         self.takes_toast = False    # lists ms-text-format in its 200
@@ -135,6 +139,25 @@ class LyncClient:
         response = await self._transact(request, 10)
         if response.status != 200:
             raise Refused(response)
+
+    async def _publish(self, state, expires):
+        """A client of Lync's publishes by SERVICE to its home server; this
+        one tells a plain presence server (RFC 3903)."""
+        request = sip.Message(f"PUBLISH sip:{self.user} SIP/2.0", [
+            ("Via", self._via()), ("Max-Forwards", "70"),
+            ("From", self._from(sip.token(5))),
+            ("To", f"<sip:{self.user}>"), ("Call-ID", sip.token()),
+            ("CSeq", "1 PUBLISH"), ("User-Agent", AGENT),
+            ("Event", "presence"), ("Expires", str(expires))])
+        if self.published:
+            request.add("SIP-If-Match", self.published)
+        if expires:
+            request.add("Content-Type", documents.PIDF)
+            request.body = documents.pidf(self.user, state)
+        response = await self._transact(request, 10)
+        if response.status != 200:
+            raise Refused(response)
+        self.published = response.get("SIP-ETag") if expires else ""
 
     # --- client transactions ---------------------------------------------
 
@@ -470,6 +493,14 @@ class LyncClient:
     def close(self):
         if self.connection is not None:
             self.run.loop.call_soon_threadsafe(self.connection.close)
+
+    def publish(self, number=documents.AVAILABLE, **more):
+        """Tells her presence to those who watch her."""
+        state = documents.State(number, name=self.display, **more)
+        self.run.wait(self._publish(state, 3600), 20)
+
+    def unpublish(self):
+        self.run.wait(self._publish(None, 0), 20)
 
     def send(self, peer, text, timeout=60):
         """Writes into the chat with a contact, opening one when needed.

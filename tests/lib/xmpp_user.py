@@ -1,12 +1,18 @@
 """A person with an ordinary XMPP client (slixmpp) on a partner's server.
 
 Journal kinds: message (sender, body, id, thread), error (sender, id,
-condition, type, text, by), presence (sender, type, show, status), offline.
+condition, type, text, by), presence (sender, bare, type, show, status, nick,
+stanza), offline.
+
+Contacts are the person's own doing: nothing is answered or asked by itself.
+The roster is the server's; roster() asks it each time.
 """
 
 import asyncio
 import logging
+import time
 import uuid
+from xml.sax.saxutils import escape
 
 # slixmpp reports every reconnect of a restarted server; the journal has it.
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
@@ -17,6 +23,8 @@ from .journal import Journal    # noqa: E402
 
 
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
+NICK = "{http://jabber.org/protocol/nick}nick"
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def condition(error):
@@ -38,6 +46,10 @@ class XmppUser:
         self.password = password
         self.journal = Journal(jid)
         self.client = None
+        # What the first presence after a login says; available False sends
+        # none.
+        self.available = True
+        self.presence = {}
 
     # --- in the loop's thread -------------------------------------------
 
@@ -46,13 +58,20 @@ class XmppUser:
         client.loop = asyncio.get_running_loop()
         client.ca_certs = self.ca
         client.auto_reconnect = False
+        client.auto_authorize = None
+        client.auto_subscribe = False
         client.register_plugin("xep_0030")
         client.register_plugin("xep_0199")
         client.register_plugin("xep_0092")
+        client.register_plugin("xep_0191")
         ready = client.loop.create_future()
 
-        def on_session_start(_):
-            client.send_presence()
+        async def on_session_start(_):
+            # Whoever asks for the roster is told of requests (RFC 6121
+            # 2.2).
+            await client.get_roster()
+            if self.available:
+                client.send_raw(self._availability())
             self.journal.add("online")
             if not ready.done():
                 ready.set_result(None)
@@ -104,8 +123,60 @@ class XmppUser:
                          by=error["by"], stanza=stanza)
 
     def _on_presence(self, stanza):
-        self.journal.add("presence", sender=str(stanza["from"]),
-                         type=stanza["type"], status=stanza["status"])
+        xml = stanza.xml
+        space = xml.tag.partition("}")[0] + "}"
+
+        def text(name):
+            return xml.findtext(space + name) or ""
+
+        status = xml.find(space + "status")
+        if status is None:
+            status = {}
+        found = xml.find(f"{space}error")
+        self.journal.add(
+            "presence", sender=str(stanza["from"]),
+            bare=stanza["from"].bare, type=xml.get("type", "available"),
+            show=text("show"), status=text("status"),
+            language=status.get(LANGUAGE) or xml.get(LANGUAGE, ""),
+            priority=text("priority"), nick=xml.findtext(NICK) or "",
+            condition="" if found is None else condition(stanza["error"]),
+            idle=next((e.get("since") for e in xml
+                       if e.tag == "{urn:xmpp:idle:1}idle"), ""),
+            id=xml.get("id", ""), stanza=stanza)
+
+    def _availability(self):
+        """The presence that is in force, as a stanza."""
+        p = self.presence
+        lang = f" xml:lang='{p['lang']}'" if "lang" in p else ""
+        return (f"<presence{lang}>" + "".join(
+            f"<{name}>{escape(str(p[name]))}</{name}>"
+            for name in ("show", "status", "priority") if name in p)
+            + p.get("more", "") + "</presence>")
+
+    async def _roster(self):
+        iq = self.client.make_iq_get()
+        iq.enable("roster")
+        answer = await iq.send(timeout=15)
+        items = {}
+        for item in answer.xml.iter("{jabber:iq:roster}item"):
+            items[item.get("jid")] = (item.get("subscription", "none"),
+                                      item.get("ask", ""))
+        return items
+
+    async def _set(self, payload, to=None):
+        """A request of type set, written down; fails with its error."""
+        iq = self.client.make_iq_set(ito=to)
+        iq.append(slixmpp.xmlstream.ET.fromstring(payload))
+        await iq.send(timeout=15)
+
+    async def _vcard(self, to):
+        iq = self.client.make_iq_get(ito=to)
+        iq.append(slixmpp.xmlstream.ET.fromstring(
+            "<vCard xmlns='vcard-temp'/>"))
+        try:
+            return await iq.send(timeout=15)
+        except slixmpp.exceptions.IqError as e:
+            return e.iq
 
     async def _send(self, to, body, id, kind, thread):
         stanza = self.client.make_message(mto=to, mbody=body, mtype=kind)
@@ -156,3 +227,89 @@ class XmppUser:
 
     def error(self, timeout=20, **match):
         return self.journal.wait("error", timeout, **match)
+
+    # --- contacts ----------------------------------------------------------
+
+    def ask(self, to, kind, nick="", id=None):
+        """A presence about a subscription; kind as its type has it."""
+        inside = (f"<nick xmlns='http://jabber.org/protocol/nick'>"
+                  f"{escape(nick)}</nick>" if nick else "")
+        id = id or f"p{uuid.uuid4().hex[:12]}"
+        self.raw(f"<presence to='{to}' type='{kind}' id='{id}'>{inside}"
+                 "</presence>")
+        return id
+
+    def subscribe(self, to, **more):
+        return self.ask(to, "subscribe", **more)
+
+    def subscribed(self, to):
+        return self.ask(to, "subscribed")
+
+    def unsubscribe(self, to):
+        return self.ask(to, "unsubscribe")
+
+    def unsubscribed(self, to):
+        return self.ask(to, "unsubscribed")
+
+    def accept(self, who, timeout=20):
+        """Waits for the request and allows it."""
+        asked = self.presence_of(who, timeout, type="subscribe")
+        self.subscribed(who)
+        return asked
+
+    def show(self, show=None, status=None, **more):
+        """Tells everybody who may know; show None is plain available."""
+        self.presence = {k: v for k, v in dict(
+            more, show=show, status=status).items() if v is not None}
+        self.raw(self._availability())
+
+    def hide(self):
+        """Unavailable, while the session goes on."""
+        self.raw("<presence type='unavailable'/>")
+
+    def presence_of(self, who, timeout=20, **match):
+        return self.journal.wait("presence", timeout, bare=who, **match)
+
+    def roster(self):
+        """What the server has: {address: (subscription, ask)}."""
+        return self.run.wait(self._roster(), 20)
+
+    def await_roster(self, who, subscription, ask="", timeout=10):
+        """Until the server's roster says so; None: no such item."""
+        wanted = None if subscription is None else (subscription, ask)
+        end = time.monotonic() + timeout
+        while (have := self.roster().get(who)) != wanted:
+            assert time.monotonic() < end, \
+                f"{self.jid} has {who} as {have}, not {wanted}"
+            time.sleep(0.1)
+
+    def name(self, who, name):
+        """Puts somebody on the list, without asking."""
+        self.run.wait(self._set(
+            "<query xmlns='jabber:iq:roster'><item jid="
+            f"'{who}' name='{escape(name)}'/></query>"), 20)
+
+    def remove(self, who):
+        """Off the list, and both subscriptions with it."""
+        self.run.wait(self._set(
+            "<query xmlns='jabber:iq:roster'>"
+            f"<item jid='{who}' subscription='remove'/></query>"), 20)
+
+    def block(self, who):
+        self.run.wait(self._set(
+            f"<block xmlns='urn:xmpp:blocking'><item jid='{who}'/></block>"),
+            20)
+
+    def unblock(self, who):
+        self.run.wait(self._set(
+            "<unblock xmlns='urn:xmpp:blocking'>"
+            f"<item jid='{who}'/></unblock>"), 20)
+
+    def publish_vcard(self, name, nickname=""):
+        nick = f"<NICKNAME>{escape(nickname)}</NICKNAME>" if nickname else ""
+        self.run.wait(self._set(f"<vCard xmlns='vcard-temp'><FN>"
+                                f"{escape(name)}</FN>{nick}</vCard>"), 20)
+
+    def vcard(self, who):
+        """The answer to a request for somebody's card."""
+        return self.run.wait(self._vcard(who), 20)

@@ -1,0 +1,136 @@
+"""A federation for tests of contacts and presence: the pool is a front end of
+the test's making, whose users are there without registering.
+
+People are handed out in pairs that nobody else uses, so tests share a site
+without sharing contacts: a pair that once subscribed is stored.
+"""
+
+from .daemons import partner
+from .ejabberd import Ejabberd
+from .presence_pool import PresencePool
+from .site import COMPANY, Site
+from .xmpp_user import XmppUser
+
+PEOPLE = 60
+
+# Seconds where life has minutes.  What a test wants otherwise it says.
+QUICK = {}
+
+
+class Couple:
+    """Anna of the pool and Bo of a partner, each known to nobody yet."""
+
+    def __init__(self, site, number, domain):
+        self.site = site
+        self.anna = f"anna{number}@{COMPANY}"
+        self.bo = f"bo{number}@{domain}"
+        self.users = []
+        self.endpoints = []
+
+    def login(self, resource="desk", **more):
+        """Bo at one more of his devices."""
+        user = self.site.visitor(self.bo, resource=resource, **more)
+        self.users.append(user)
+        return user
+
+    def endpoint(self):
+        """One more device of Anna's."""
+        endpoint = self.site.pool.endpoint(self.anna, "Anna")
+        self.endpoints.append(endpoint)
+        return endpoint
+
+    def leave(self):
+        for user in self.users:
+            user.logout()
+        for endpoint in self.endpoints:
+            if endpoint in self.site.pool.endpoints:
+                self.site.pool.endpoints.remove(endpoint)
+
+
+class PresenceSite(Site):
+    def __init__(self, name="presence", server="prosody", presence=(),
+                 rows=(), **more):
+        self.server = server
+        self.presence = dict(QUICK, **dict(presence))
+        self.rows = list(rows)
+        self.next = 0
+        if server == "ejabberd":
+            # It wants certificates that are good for clients and hold DNS
+            # names only.
+            more = dict(more, external_eku="both", external_srv_id=False)
+        super().__init__(name, wide=False, **more)
+        front_ends = self.gateway.config["sip"]["pool"]["front_ends"]
+        self.pool = PresencePool(self.run, self.internal)
+        self.pool.gateway = self.gateway
+        front_ends[:] = [{"name": self.pool.name, "address":
+                          f"{self.pool.address}:{self.pool.port}"}]
+        self.gateway.config["users"] = [
+            f"anna{i}@{COMPANY}" for i in range(PEOPLE)]
+        if self.presence:
+            self.gateway.config["presence"] = self.presence
+
+    def hosts(self):
+        self.prosody.modules += ["blocklist", "vcard"]
+        for domain in ("partner.example", *(r["Domain"] for r in self.rows)):
+            self.prosody.host(domain)
+            for i in range(PEOPLE):
+                self.prosody.register(f"bo{i}", domain)
+        self.ejabberd = None
+        if self.server == "ejabberd":
+            self.ejabberd = Ejabberd(self.run, self.dns, self.public)
+            self.ejabberd.extra_modules = ("mod_privacy", "mod_blocking",
+                                           "mod_vcard")
+            self.ejabberd.host("other.example")
+            for i in range(PEOPLE):
+                self.ejabberd.register(f"bo{i}", "other.example")
+
+    def partners(self):
+        rows = [partner("partner.example"), *self.rows]
+        if self.server == "ejabberd":
+            rows.append(partner("other.example"))
+        return rows
+
+    def zones(self):
+        super().zones()
+        for row in self.rows:
+            self.dns.zone(row["Domain"])
+            self.dns.srv(row["Domain"], "xmpp.partner.example",
+                         self.prosody.s2s)
+        if self.ejabberd is not None:
+            self.dns.zone("other.example")
+            self.dns.srv("other.example", "xmpp.other.example",
+                         self.ejabberd.s2s)
+            self.dns.a("xmpp.other.example", self.ejabberd.address)
+            self.dns.forget_srv(COMPANY)
+            self.ejabberd.srv_literal(COMPANY, self.edge.address,
+                                      self.edge.port)
+
+    def start(self):
+        self.dns.start()
+        if self.ejabberd is None:
+            self.prosody.start()
+        else:
+            self.ejabberd.start()
+        self.pool.start()
+        self.edge.start()
+        self.gateway.start()
+        self.edge.await_open()
+        return self
+
+    @property
+    def partner(self):
+        return self.prosody if self.ejabberd is None else self.ejabberd
+
+    def visitor(self, jid, resource="desk", **more):
+        user = XmppUser(self.run, jid, self.partner.address,
+                        self.partner.c2s, self.public.certificate,
+                        resource=resource)
+        for key, value in more.items():
+            setattr(user, key, value)
+        return user.login()
+
+    def couple(self, domain=None):
+        domain = domain or ("partner.example" if self.ejabberd is None
+                            else "other.example")
+        self.next += 1
+        return Couple(self, self.next - 1, domain)
