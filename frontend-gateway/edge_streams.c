@@ -359,9 +359,42 @@ edge_streams_report(struct edge_streams *s, struct edge_streams_report *out,
 		return ERR_MALFORMED;
 	out->event = EDGE_STREAMS_DOWN;
 	st = find(s, id, strlen(id));
-	if (st != NULL)
-		end(s, st, now_ms);
+	if (st == NULL)
+		return 0;
+	if (st->live)
+		out->stream = &st->public;
+	end(s, st, now_ms);
 	return 0;
+}
+
+struct reaching {
+	const char *local, *remote;
+	bool found;
+};
+
+static void
+on_each_reach(struct map_node *n, void *arg)
+{
+	const struct stream *st = map_entry(n, struct stream, node);
+	const struct guard_stream *g = &st->public.guard;
+	struct reaching *r = arg;
+
+	if (!st->live)
+		return;
+	for (size_t i = 0; i < g->pair_count && !r->found; i++)
+		r->found = strcmp(g->pairs[i].remote, r->remote) == 0 &&
+			   strcmp(g->pairs[i].local, r->local) == 0;
+}
+
+bool
+edge_streams_reach(
+    const struct edge_streams *s, const char *local, const char *remote)
+{
+	struct reaching r = { .local = local, .remote = remote };
+
+	/* Only read. */
+	map_each((struct map *)(uintptr_t)&s->map, on_each_reach, &r);
+	return r.found;
 }
 
 /* --- for an operator ------------------------------------------------------ */

@@ -28,7 +28,8 @@ struct edge_streams_report {
 	const char *id, *peer, *auth, *tls, *proofs, *reason, *condition;
 	const char *local, *remote; /* first pair */
 	bool inbound;
-	const struct edges_stream *stream; /* NULL for DOWN and FAILED */
+	/* NULL for FAILED, and for DOWN of a stream that was not known. */
+	const struct edges_stream *stream;
 };
 
 int edge_streams_new(struct edge_streams **out);
@@ -46,6 +47,9 @@ void edge_streams_forget(struct edge_streams *s);
 const struct edges_stream *
 edge_streams_find(const struct edge_streams *s, const char *id, size_t len);
 bool edge_streams_live(const struct edge_streams *s, const char *id);
+/* Some live stream is for these two domains. */
+bool edge_streams_reach(
+    const struct edge_streams *s, const char *local, const char *remote);
 size_t edge_streams_count_live(const struct edge_streams *s);
 /* Appends an object for each live stream, with the edge's name. */
 void edge_streams_list(

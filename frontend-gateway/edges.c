@@ -346,6 +346,23 @@ keep_failure(struct edges *e, const struct edge_streams_report *r)
 }
 
 static void
+tell_partner(struct edge *d, const char *local, const char *remote, bool failed)
+{
+	struct edges *e = d->edges;
+
+	if (e->opts.events->on_partner != NULL)
+		e->opts.events->on_partner(
+		    e, d->index, local, remote, failed, e->opts.arg);
+}
+
+static void
+tell_ended(struct edge *d, const struct guard_stream *g)
+{
+	for (size_t i = 0; i < g->pair_count; i++)
+		tell_partner(d, g->pairs[i].local, g->pairs[i].remote, false);
+}
+
+static void
 on_stream(struct edge *d, const struct frame *f)
 {
 	struct edges *e = d->edges;
@@ -366,6 +383,10 @@ on_stream(struct edge *d, const struct frame *f)
 	keep_failure(e, &r);
 	if (r.event == EDGE_STREAMS_UP)
 		e->opts.events->on_stream(e, d->index, r.stream, e->opts.arg);
+	else if (r.event == EDGE_STREAMS_FAILED)
+		tell_partner(d, r.local, r.remote, true);
+	else if (r.event == EDGE_STREAMS_DOWN && r.stream != NULL)
+		tell_ended(d, &r.stream->guard);
 }
 
 /* What the edge wants an operator to read; its text is quoted by the log. */
@@ -475,12 +496,13 @@ static void
 on_result(struct edge_link *l, uint64_t seq, void *cookie,
     const struct channel_result *r, void *arg)
 {
-	struct edge *d = arg;
-	struct edges *e = d->edges;
+	struct edges_sender *sender = cookie;
 
 	(void)l;
 	(void)seq;
-	e->opts.events->on_result(e, cookie, r, e->opts.arg);
+	(void)arg;
+	if (sender != NULL)
+		sender->on_result(sender, r);
 }
 
 static void
@@ -607,11 +629,11 @@ edges_close(struct edges *e)
 
 int
 edges_send(struct edges *e, unsigned edge, const struct buf *frame,
-    void *cookie, uint64_t *seq)
+    struct edges_sender *sender, uint64_t *seq)
 {
 	assert(edge < e->count);
 	return channel_send(
-	    edge_link_channel(e->v[edge].link), frame, cookie, seq);
+	    edge_link_channel(e->v[edge].link), frame, sender, seq);
 }
 
 void
@@ -628,6 +650,16 @@ edges_answer(
 	assert(ticket.edge < e->count);
 	channel_answer(
 	    edge_link_channel(e->v[ticket.edge].link), ticket.seq, r);
+}
+
+bool
+edges_reach(const struct edges *e, const char *local, const char *remote)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (e->v[i].up &&
+		    edge_streams_reach(e->v[i].streams, local, remote))
+			return true;
+	return false;
 }
 
 bool

@@ -45,6 +45,13 @@ enum {
 	EDGES_PROOFS = 256 /* of an edge, kept for its return */
 };
 
+/* Who learns what became of a frame: a member of what he keeps of it. */
+struct edges_sender {
+	/* Once, unless the frame is withdrawn first. */
+	void (*on_result)(
+	    struct edges_sender *s, const struct channel_result *r);
+};
+
 /* What a stanza frame from an edge is answered with. */
 struct edges_ticket {
 	unsigned edge;
@@ -65,12 +72,13 @@ struct edges_events {
 	void (*on_stanza)(struct edges *e, struct edges_ticket ticket,
 	    const struct frame *f, const struct edges_stream *stream,
 	    void *arg);
-	/* Of a frame given to edges_send(). */
-	void (*on_result)(struct edges *e, void *cookie,
-	    const struct channel_result *r, void *arg);
 	/* A stream came up; not said again when a channel is resumed. */
 	void (*on_stream)(struct edges *e, unsigned edge,
 	    const struct edges_stream *s, void *arg);
+	/* A stream ended, or an attempt to reach a partner brought none
+	 * (failed).  Domains in comparable form.  May be NULL. */
+	void (*on_partner)(struct edges *e, unsigned edge, const char *local,
+	    const char *remote, bool failed, void *arg);
 	/* Every edge has confirmed the generation in force. */
 	void (*on_confirmed)(struct edges *e, void *arg);
 	/* The edge has been away for EDGES_LOST_MS. */
@@ -112,11 +120,11 @@ bool edges_serves(const struct edges *e, unsigned edge, const char *local);
 unsigned edges_choose(const struct edges *e, const char *local,
     const char *user, const char *contact, unsigned preferred);
 
-/* frame: one encoded stanza frame; on_result follows unless it is withdrawn.
- * ERR_FULL, ERR_NOMEM, ERR_MALFORMED. */
+/* frame: one encoded stanza frame.  sender outlives it; NULL: nobody wants the
+ * result.  ERR_FULL, ERR_NOMEM, ERR_MALFORMED. */
 int edges_send(struct edges *e, unsigned edge, const struct buf *frame,
-    void *cookie, uint64_t *seq);
-/* on_result will not fire. */
+    struct edges_sender *sender, uint64_t *seq);
+/* The sender will hear nothing. */
 void edges_withdraw(struct edges *e, unsigned edge, uint64_t seq);
 void edges_answer(struct edges *e, struct edges_ticket ticket,
     const struct channel_result *r);
@@ -126,6 +134,8 @@ void edges_prove(struct edges *e, unsigned edge, const char *barrier);
 json_t *edges_status(const struct edges *e);
 json_t *edges_list_streams(const struct edges *e);
 json_t *edges_failures(const struct edges *e);
+/* Some stream, either direction, lives between the two domains. */
+bool edges_reach(const struct edges *e, const char *local, const char *remote);
 /* No edge knows the stream as one that lives. */
 bool edges_stream_broken(const struct edges *e, const char *id);
 

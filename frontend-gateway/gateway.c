@@ -70,6 +70,20 @@ gateway_state_str(const struct gateway *g)
 /* --- from the edges ------------------------------------------------------- */
 
 static void
+on_iq(struct gateway *g, struct edges_ticket ticket, const struct frame *f,
+    const struct guard_addresses *who)
+{
+	struct channel_result refused = { .condition =
+					      COND_SERVICE_UNAVAILABLE };
+
+	if (frame_is(f, FIELD_KIND, "result") ||
+	    frame_is(f, FIELD_KIND, "error"))
+		prover_on_iq(g->prover, ticket, f, who);
+	else
+		edges_answer(g->edges, ticket, &refused);
+}
+
+static void
 on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
     const struct edges_stream *stream, void *arg)
 {
@@ -84,7 +98,7 @@ on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
 	rc = guard_check(&who, &why, g->opts.conf, f,
 	    stream != NULL ? &stream->guard : NULL);
 	if (rc == 0 && f->type == FRAME_IQ)
-		prover_on_iq(g->prover, ticket, f, &who);
+		on_iq(g, ticket, f, &who);
 	else if (rc == 0)
 		conversations_on_stanza(
 		    g->conversations, ticket, f, &who, stream);
@@ -99,18 +113,6 @@ on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
 		    why, edges_name(e, ticket.edge), frame_type_str(f->type),
 		    stream != NULL ? stream->id : NULL);
 	edges_answer(e, ticket, &r);
-}
-
-static void
-on_result(
-    struct edges *e, void *cookie, const struct channel_result *r, void *arg)
-{
-	struct gateway *g = arg;
-
-	(void)e;
-	if (prover_on_result(g->prover, cookie, r))
-		return;
-	conversations_on_result(g->conversations, cookie, r);
 }
 
 static void
@@ -361,7 +363,6 @@ open_edges(struct gateway *g)
 {
 	static const struct edges_events events = {
 		.on_stanza = on_stanza,
-		.on_result = on_result,
 		.on_stream = on_stream,
 		.on_confirmed = on_confirmed,
 		.on_lost = on_lost,

@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "frontend-gateway/barrier.h"
 #include "proto/channel.h"
@@ -12,10 +13,22 @@
 enum { PAIRS_MAX = 16 };
 
 struct prover {
+	struct edges_sender probe;
 	struct edges *edges;
 	struct barrier *barrier;
 	struct log log;
 };
+
+/* The edge reports with the stream what it can prove. */
+static void
+on_probed(struct edges_sender *s, const struct channel_result *r)
+{
+	struct prover *p = list_entry(s, struct prover, probe);
+
+	log_debug(&p->log, "probed", "delivered=%d proof=%s condition=%s",
+	    r->delivered, proof_str(r->proof),
+	    r->delivered ? "" : condition_str(r->condition));
+}
 
 int
 prover_new(struct prover **out, struct edges *edges, struct barrier *barrier)
@@ -24,6 +37,7 @@ prover_new(struct prover **out, struct edges *edges, struct barrier *barrier)
 
 	if (p == NULL)
 		return ERR_NOMEM;
+	p->probe.on_result = on_probed;
 	p->edges = edges;
 	p->barrier = barrier;
 	log_init(&p->log, "prover");
@@ -58,7 +72,7 @@ send_ping(struct prover *p, unsigned edge, const struct guard_pair *pair)
 	frame_put_str(&w, FIELD_BARRIER, id);
 	rc = frame_end(&w);
 	if (rc == 0)
-		rc = edges_send(p->edges, edge, &frame, p, &seq);
+		rc = edges_send(p->edges, edge, &frame, &p->probe, &seq);
 	buf_finish(&frame);
 	return rc;
 }
@@ -75,19 +89,6 @@ prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s)
 			log_warn(&p->log, "not-probed", "stream=%s error=%s",
 			    s->id, err_str(rc));
 	}
-}
-
-bool
-prover_on_result(
-    struct prover *p, const void *cookie, const struct channel_result *r)
-{
-	if (cookie != p)
-		return false;
-	/* The edge reports with the stream what it can prove. */
-	log_debug(&p->log, "probed", "delivered=%d proof=%s condition=%s",
-	    r->delivered, proof_str(r->proof),
-	    r->delivered ? "" : condition_str(r->condition));
-	return true;
 }
 
 static const char *
@@ -129,16 +130,7 @@ prover_on_iq(struct prover *p, struct edges_ticket ticket,
 {
 	struct channel_result taken = { .delivered = true,
 		.proof = PROOF_GATEWAY };
-	struct channel_result refused = { .condition =
-					      COND_SERVICE_UNAVAILABLE };
 
-	if (frame_is(f, FIELD_KIND, "result") ||
-	    frame_is(f, FIELD_KIND, "error")) {
-		edges_answer(p->edges, ticket, &taken);
-		on_answer(p, ticket.edge, f, who);
-		return;
-	}
-	/* Requests to the domain are the edge's to answer, and our users have
-	 * no client of XMPP that could. */
-	edges_answer(p->edges, ticket, &refused);
+	edges_answer(p->edges, ticket, &taken);
+	on_answer(p, ticket.edge, f, who);
 }

@@ -8,8 +8,6 @@
 #ifndef GATEWAY_PROVER_H
 #define GATEWAY_PROVER_H
 
-#include <stdbool.h>
-
 #include "frontend-gateway/edges.h"
 
 struct barrier;
@@ -22,10 +20,7 @@ void prover_free(struct prover *p);
 /* An outbound stream came up: a ping is sent on it for each of its pairs. */
 void
 prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s);
-/* The result of a frame: true when the cookie is the prover's. */
-bool prover_on_result(
-    struct prover *p, const void *cookie, const struct channel_result *r);
-/* An iq frame that the guard let pass.  Answered here. */
+/* The answer to a ping of ours that the guard let pass.  Answered here. */
 void prover_on_iq(struct prover *p, struct edges_ticket ticket,
     const struct frame *f, const struct guard_addresses *who);
 

@@ -397,13 +397,6 @@ conversations_on_stanza(struct conversations *cs, struct edges_ticket ticket,
 }
 
 void
-conversations_on_result(
-    struct conversations *cs, void *cookie, const struct channel_result *r)
-{
-	outwards_result(cs->outwards, cookie, r);
-}
-
-void
 conversations_on_lost(struct conversations *cs, unsigned edge)
 {
 	outwards_edge_lost(cs->outwards, edge);

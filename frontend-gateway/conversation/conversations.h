@@ -20,7 +20,6 @@
 #include "frontend-gateway/translate/ids.h"
 
 struct barrier;
-struct channel_result;
 struct conversations;
 struct gateway_conf;
 struct policy;
@@ -45,8 +44,6 @@ void conversations_free(struct conversations *cs);
 void conversations_on_stanza(struct conversations *cs,
     struct edges_ticket ticket, const struct frame *f,
     const struct guard_addresses *who, const struct edges_stream *stream);
-void conversations_on_result(
-    struct conversations *cs, void *cookie, const struct channel_result *r);
 void conversations_on_lost(struct conversations *cs, unsigned edge);
 
 /* The events of struct sip_ua_events. */

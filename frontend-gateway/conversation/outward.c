@@ -34,6 +34,7 @@ enum {
 };
 
 struct outward {
+	struct edges_sender sender;
 	struct list link; /* in the order of arrival */
 	struct map_node by_st, by_id;
 	struct outwards *os;
@@ -291,6 +292,20 @@ encode(struct buf *frame, struct outward *o)
 	return frame_end(&w);
 }
 
+/* The edge's result for the frame. */
+static void
+on_result(struct edges_sender *sender, const struct channel_result *r)
+{
+	struct outward *o = list_entry(sender, struct outward, sender);
+
+	assert(o->sent);
+	o->sent = false; /* The channel has let go of it. */
+	if (r->delivered)
+		succeed(o, proof_str(r->proof));
+	else
+		fail(o, condition_str(r->condition), r->text, false);
+}
+
 static int
 post(struct outward *o)
 {
@@ -300,7 +315,8 @@ post(struct outward *o)
 	buf_init(&frame, FRAME_MAX);
 	rc = encode(&frame, o);
 	if (rc == 0)
-		rc = edges_send(o->os->opts.edges, o->edge, &frame, o, &o->seq);
+		rc = edges_send(
+		    o->os->opts.edges, o->edge, &frame, &o->sender, &o->seq);
 	o->sent = rc == 0;
 	buf_finish(&frame);
 	return rc;
@@ -388,6 +404,7 @@ outwards_start(struct outwards *os, struct sip_server_txn *st,
 		refuse_at_once(os, st, ERRORS_INTERNAL, done, arg);
 		return;
 	}
+	o->sender.on_result = on_result;
 	o->os = os;
 	o->st = st;
 	o->edge = edge;
@@ -410,21 +427,6 @@ outwards_start(struct outwards *os, struct sip_server_txn *st,
 }
 
 /* --- what happens to it ------------------------------------------------- */
-
-void
-outwards_result(
-    struct outwards *os, void *cookie, const struct channel_result *r)
-{
-	struct outward *o = cookie;
-
-	(void)os;
-	assert(o->sent);
-	o->sent = false; /* The channel has let go of it. */
-	if (r->delivered)
-		succeed(o, proof_str(r->proof));
-	else
-		fail(o, condition_str(r->condition), r->text, false);
-}
 
 /* The error must come from where the message went: the contact in any
  * resource, or his server. */

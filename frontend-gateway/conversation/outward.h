@@ -23,7 +23,6 @@
 #include <stdint.h>
 
 struct barrier;
-struct channel_result;
 struct clock;
 struct edges;
 struct outward;
@@ -71,9 +70,6 @@ void outwards_start(struct outwards *os, struct sip_server_txn *st,
     const struct outward_message *m, unsigned edge, outward_done_fn *done,
     void *arg);
 
-/* The edge's result for a cookie of ours. */
-void outwards_result(
-    struct outwards *os, void *cookie, const struct channel_result *r);
 /* A stanza of type error for the id came from that contact's server; from is
  * whom it names, bare his address without resource, to the user.  condition and
  * text may be NULL.  True: it comes too late for the transaction, and the user

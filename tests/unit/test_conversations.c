@@ -279,7 +279,7 @@ struct edges {
 };
 
 static struct edges edges;
-static void *last_cookie;
+static struct edges_sender *last_sender;
 static uint64_t next_seq;
 static char last_stanza[64]; /* id of the last message frame */
 
@@ -311,7 +311,7 @@ edges_name(const struct edges *e, unsigned edge)
 
 int
 edges_send(struct edges *e, unsigned edge, const struct buf *frame,
-    void *cookie, uint64_t *seq)
+    struct edges_sender *sender, uint64_t *seq)
 {
 	char from[256], to[256], body[256], nick[64];
 	struct frame f;
@@ -327,7 +327,7 @@ edges_send(struct edges *e, unsigned edge, const struct buf *frame,
 	assert_true(frame_has(&f, FIELD_THREAD));
 	(void)frame_copy(&f, FIELD_NICK, nick, sizeof(nick));
 	note("e%u frame %s -> %s (%s) %s", edge, from, to, nick, body);
-	last_cookie = cookie;
+	last_sender = sender;
 	*seq = ++next_seq;
 	return 0;
 }
@@ -505,7 +505,7 @@ edge_result(bool delivered, enum condition c)
 		.delivered = delivered, .proof = PROOF_PING, .condition = c
 	};
 
-	conversations_on_result(cs, last_cookie, &r);
+	last_sender->on_result(last_sender, &r);
 }
 
 #define INVITED(b64)                                                           \
