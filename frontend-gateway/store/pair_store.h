@@ -103,10 +103,10 @@ int pair_store_drop_dialog(
 
 struct pair_store_stats {
 	size_t queued, queued_bytes;
-	uint64_t written, failed, transactions;
+	uint64_t written, failed; /* rows and deletions */
+	uint64_t transactions;
 	bool well;
 };
-void
-pair_store_get_stats(const struct pair_store *ps, struct pair_store_stats *out);
+void pair_store_get_stats(struct pair_store *ps, struct pair_store_stats *out);
 
 #endif

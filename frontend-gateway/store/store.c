@@ -1,6 +1,6 @@
 /*
- * The file holds one row: store id, epoch, secret, configuration generation,
- * dialback secrets.
+ * The file holds one row of the node (store id, epoch, secret, configuration
+ * generation, dialback secrets), pairs and dialogs.
  *
  * Opening: make the file unreadable to others if it is new, take the exclusive
  * lock, see that it is ours (application id), of our version or empty, and
@@ -8,7 +8,7 @@
  * program did not know, raise the epoch.  Each
  * step that fails leaves the file as it was found.
  */
-#include "frontend-gateway/store/store.h"
+#include "frontend-gateway/store/store_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,12 +27,7 @@
 
 enum {
 	APPLICATION_ID = 0x53504757, /* "SPGW" in the file's header */
-	SCHEMA_VERSION = 2
-};
-
-struct store {
-	sqlite3 *db;
-	struct store_facts facts;
+	SCHEMA_VERSION = 3
 };
 
 static const char schema[] =
@@ -52,9 +47,34 @@ static const char schema_2[] =
     " CHECK (length(dialback_before) <= 128);"
     "PRAGMA user_version = 2";
 
-/* Says what SQLite answered; damage gets the words an admin needs. */
-static int
-explain(sqlite3 *db, int rc, const char *path, char *why, size_t size)
+/* What version 3 has beyond version 2.  The bounds are those that readers
+ * rely on. */
+static const char schema_3[] =
+    "CREATE TABLE pair ("
+    " user TEXT NOT NULL CHECK (length(user) BETWEEN 1 AND 3071),"
+    " contact TEXT NOT NULL CHECK (length(contact) BETWEEN 1 AND 3071),"
+    " roster INTEGER NOT NULL CHECK (roster BETWEEN 0 AND 255),"
+    " flags INTEGER NOT NULL CHECK (flags BETWEEN 0 AND 4294967295),"
+    " asked_ms INTEGER NOT NULL,"
+    " refused_ms INTEGER NOT NULL,"
+    " remove_ms INTEGER NOT NULL,"
+    " used_ms INTEGER NOT NULL,"
+    " name TEXT CHECK (length(name) <= 65536),"
+    " told BLOB CHECK (length(told) <= 65536),"
+    " seen BLOB CHECK (length(seen) <= 65536),"
+    " PRIMARY KEY (user, contact)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE dialog ("
+    " id INTEGER PRIMARY KEY,"
+    " user TEXT NOT NULL CHECK (length(user) BETWEEN 1 AND 3071),"
+    " contact TEXT NOT NULL CHECK (length(contact) BETWEEN 1 AND 3071),"
+    " role INTEGER NOT NULL CHECK (role IN (1, 2)),"
+    " expires_ms INTEGER NOT NULL,"
+    " image BLOB NOT NULL CHECK (length(image) <= 65536)) STRICT;"
+    "CREATE INDEX dialog_of_pair ON dialog (user, contact);"
+    "PRAGMA user_version = 3";
+
+int
+store_explain(sqlite3 *db, int rc, const char *path, char *why, size_t size)
 {
 	int primary = rc & 0xff;
 
@@ -136,7 +156,7 @@ inspect(int64_t *version, sqlite3 *db, const char *path, char *why, size_t size)
 		rc = query_int(
 		    &tables, db, "SELECT count(*) FROM sqlite_schema");
 	if (rc != SQLITE_OK)
-		return explain(db, rc, path, why, size);
+		return store_explain(db, rc, path, why, size);
 	if (app == 0 && *version == 0 && tables == 0)
 		return 0;
 	if (app != APPLICATION_ID) {
@@ -158,7 +178,7 @@ inspect(int64_t *version, sqlite3 *db, const char *path, char *why, size_t size)
 		return ERR_STORE;
 	}
 	rc = quick_check(db);
-	return rc == SQLITE_OK ? 0 : explain(db, rc, path, why, size);
+	return rc == SQLITE_OK ? 0 : store_explain(db, rc, path, why, size);
 }
 
 /* Inside a transaction: schema and the one row. */
@@ -276,7 +296,8 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 	int rc, sql;
 
 	s = calloc(1, sizeof(*s));
-	if (s == NULL) {
+	if (s == NULL || uv_mutex_init(&s->lock) != 0) {
+		free(s);
 		snprintf(why, size, "%s: out of memory", path);
 		return ERR_NOMEM;
 	}
@@ -301,6 +322,8 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 		sql = create(s->db);
 	if (sql == SQLITE_OK && version < 2)
 		sql = sqlite3_exec(s->db, schema_2, NULL, NULL, NULL);
+	if (sql == SQLITE_OK && version < 3)
+		sql = sqlite3_exec(s->db, schema_3, NULL, NULL, NULL);
 	if (sql == SQLITE_OK)
 		sql = load(&s->facts, s->db);
 	if (sql == SQLITE_OK)
@@ -311,7 +334,7 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 	return 0;
 
 fail_sql:
-	rc = explain(s->db, sql, path, why, size);
+	rc = store_explain(s->db, sql, path, why, size);
 fail:
 	store_close(s);
 	return rc;
@@ -324,6 +347,7 @@ store_close(struct store *s)
 		return;
 	/* Only unfinalised statements could keep it open; there are none. */
 	sqlite3_close_v2(s->db);
+	uv_mutex_destroy(&s->lock);
 	OPENSSL_cleanse(&s->facts, sizeof(s->facts));
 	free(s);
 }
@@ -334,11 +358,11 @@ store_facts(const struct store *s)
 	return &s->facts;
 }
 
-int
-store_generation(
-    uint64_t *out, struct store *s, const char *hash, char *why, size_t size)
+/* An SQLite code.  One statement, so one commit: both columns move
+ * together. */
+static int
+move_generation(uint64_t *out, sqlite3 *db, const char *hash)
 {
-	/* One statement, so one commit: both columns move together. */
 	static const char sql[] =
 	    "UPDATE node SET"
 	    " generation = generation + (config_hash <> ?1),"
@@ -347,7 +371,7 @@ store_generation(
 	uint64_t counter = 0;
 	int rc;
 
-	rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+	rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_text(st, 1, hash, -1, SQLITE_TRANSIENT);
 	if (rc == SQLITE_OK)
@@ -356,29 +380,52 @@ store_generation(
 		counter = (uint64_t)sqlite3_column_int64(st, 0);
 		rc = sqlite3_step(st);
 	} else if (rc == SQLITE_DONE) {
-		rc = SQLITE_CORRUPT;
-		sqlite3_finalize(st);
-		return explain(
-		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
-	}
-	if (rc != SQLITE_DONE) {
-		rc = explain(
-		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
-		sqlite3_finalize(st);
-		return rc;
+		rc = SQLITE_CORRUPT; /* The row is gone. */
 	}
 	sqlite3_finalize(st);
+	if (rc != SQLITE_DONE)
+		return rc;
 	*out = counter;
-	return 0;
+	return SQLITE_OK;
 }
 
 int
-store_use_dialback(struct store *s, const char *secret, char *why, size_t size)
+store_generation(
+    uint64_t *out, struct store *s, const char *hash, char *why, size_t size)
+{
+	int rc;
+
+	uv_mutex_lock(&s->lock);
+	rc = move_generation(out, s->db, hash);
+	if (rc != SQLITE_OK)
+		rc = store_explain(
+		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
+	uv_mutex_unlock(&s->lock);
+	return rc;
+}
+
+/* An SQLite code. */
+static int
+set_dialback(sqlite3 *db, const char *secret)
 {
 	static const char sql[] =
 	    "UPDATE node SET dialback_before = dialback, dialback = ?1"
 	    " WHERE dialback <> ?1";
 	sqlite3_stmt *st = NULL;
+	int rc;
+
+	rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 1, secret, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int
+store_use_dialback(struct store *s, const char *secret, char *why, size_t size)
+{
 	int rc;
 
 	if (strlen(secret) >= sizeof(s->facts.dialback)) {
@@ -387,18 +434,14 @@ store_use_dialback(struct store *s, const char *secret, char *why, size_t size)
 	}
 	if (strcmp(s->facts.dialback, secret) == 0)
 		return 0;
-	rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_text(st, 1, secret, -1, SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	if (rc != SQLITE_DONE) {
-		rc = explain(
+	uv_mutex_lock(&s->lock);
+	rc = set_dialback(s->db, secret);
+	if (rc != SQLITE_OK)
+		rc = store_explain(
 		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
-		sqlite3_finalize(st);
+	uv_mutex_unlock(&s->lock);
+	if (rc != 0)
 		return rc;
-	}
-	sqlite3_finalize(st);
 	memcpy(s->facts.dialback_before, s->facts.dialback,
 	    sizeof(s->facts.dialback));
 	snprintf(s->facts.dialback, sizeof(s->facts.dialback), "%s", secret);
@@ -451,7 +494,7 @@ store_check(const char *path, char *why, size_t size)
 	if ((sql & 0xff) == SQLITE_BUSY)
 		rc = 0;
 	else if (sql != SQLITE_OK)
-		rc = explain(db, sql, path, why, size);
+		rc = store_explain(db, sql, path, why, size);
 	else
 		rc = inspect(&version, db, path, why, size);
 	sqlite3_close_v2(db);
