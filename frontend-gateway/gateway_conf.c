@@ -326,6 +326,7 @@ read_root(struct gateway_conf *c)
 	read_secret(c, root);
 	read_limits(c, root);
 	read_timers(c, root);
+	gateway_conf_read_presence(c, root);
 	read_log(c, root);
 	if (!conf_failed(c->doc))
 		gateway_conf_index_domains(c, root);

@@ -103,6 +103,34 @@ struct gateway_timers {
 	uint64_t stream_inactivity_ms;
 };
 
+/* "presence" */
+struct gateway_presence_conf {
+	/* Towards the pool: Expires that we ask for. */
+	uint32_t subscribe_s;
+	/* Towards Lync's endpoints: granted to who names none, and the bounds
+	 * of what is granted (minimum and maximum as the pool's own). */
+	uint32_t expires_default_s, expires_min_s, expires_max_s;
+	uint32_t damp_ms; /* one notification per pair and direction */
+	uint32_t renew_per_second;
+	uint32_t first_per_user_s;  /* one new watcher per user in that time */
+	uint32_t probes_per_second; /* to one partner */
+	uint32_t grace_s;           /* pool or partner out of reach */
+	uint32_t removal_days;      /* no endpoint subscribed: `unsubscribe` */
+	uint32_t pending_repeat_hours;
+	uint32_t retry_s, retry_max_s; /* a subscription the pool refused */
+	/* SUBSCRIBE requests to new addresses for one partner domain. */
+	uint32_t new_per_minute;
+	bool refusal_ends; /* a refused endpoint's dialog ends */
+	bool generated_status;
+	const char *language; /* of generated texts */
+	bool busy_idle_is_away, unknown_is_available;
+	bool msrtc; /* documents for Lync in its own form */
+	bool dnd_is_do_not_disturb, xa_is_off_work, short_away_is_inactive,
+	    chat_text;
+	size_t pairs;          /* in memory */
+	size_t pair_endpoints; /* dialogs of one pair */
+};
+
 struct gateway_log_conf {
 	enum log_level level;
 	struct {
@@ -132,6 +160,7 @@ struct gateway_conf {
 	size_t dialback_secret_len; /* 0 = made from the store's secret */
 	struct gateway_limits limits;
 	struct gateway_timers timers;
+	struct gateway_presence_conf presence;
 	struct gateway_log_conf log;
 	/* What is allowed but unwise: lines for the log. */
 	char **warnings;

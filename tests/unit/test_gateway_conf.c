@@ -150,6 +150,14 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->timers.outward_ms, 28000);
 	assert_int_equal(c->timers.inward_ms, 60000);
 	assert_int_equal(c->timers.idle_ms, 1800000);
+	assert_int_equal(c->presence.subscribe_s, 28800);
+	assert_int_equal(c->presence.damp_ms, 5000);
+	assert_int_equal(c->presence.renew_per_second, 25);
+	assert_int_equal(c->presence.first_per_user_s, 10);
+	assert_int_equal(c->presence.grace_s, 120);
+	assert_int_equal(c->presence.removal_days, 7);
+	assert_true(c->presence.generated_status);
+	assert_false(c->presence.refusal_ends);
 	assert_int_equal(c->sip.port, 5061);
 	assert_int_equal(c->sip.tls_min, TLS1_2_VERSION);
 	assert_int_equal(c->sip.tls_max, 0);
