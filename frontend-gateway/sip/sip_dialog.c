@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_image.h"
 
 #define BIT(s) (1u << (s))
 
@@ -80,6 +81,20 @@ reverse(char **routes, size_t count)
 	}
 }
 
+/* An array no larger than it need be; dialogs live long. */
+static char **
+trimmed(char **routes, size_t count)
+{
+	char **less;
+
+	if (count == 0) {
+		free(routes);
+		return NULL;
+	}
+	less = realloc(routes, count * sizeof(*routes));
+	return less != NULL ? less : routes;
+}
+
 /* The Record-Route URIs of a message in their order. */
 static int
 read_routes(char ***out, size_t *count, const struct sip_msg *m)
@@ -110,13 +125,24 @@ read_routes(char ***out, size_t *count, const struct sip_msg *m)
 			n++;
 		}
 	}
-	*out = routes;
+	*out = trimmed(routes, n);
 	*count = n;
 	return 0;
 
 fail:
 	free_routes(routes, n);
 	return rc;
+}
+
+static bool
+same_routes(const struct sip_dialog *d, char *const *routes, size_t count)
+{
+	if (count != d->route_count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(routes[i], d->routes[i]) != 0)
+			return false;
+	return true;
 }
 
 /* Takes the route set over from m: in order as UAS, reversed as UAC (RFC 3261
@@ -132,7 +158,12 @@ take_routes(struct sip_dialog *d, const struct sip_msg *m, bool reversed)
 		return rc;
 	if (reversed)
 		reverse(routes, count);
+	if (same_routes(d, routes, count)) {
+		free_routes(routes, count);
+		return 0;
+	}
 	free_routes(d->routes, d->route_count);
+	d->changes++;
 	d->routes = routes;
 	d->route_count = count;
 	return 0;
@@ -141,12 +172,16 @@ take_routes(struct sip_dialog *d, const struct sip_msg *m, bool reversed)
 static int
 take_target(struct sip_dialog *d, const char *uri)
 {
-	char *copy = strdup(uri);
+	char *copy;
 
+	if (d->target != NULL && strcmp(d->target, uri) == 0)
+		return 0;
+	copy = strdup(uri);
 	if (copy == NULL)
 		return ERR_NOMEM;
 	free(d->target);
 	d->target = copy;
+	d->changes++;
 	return 0;
 }
 
@@ -170,16 +205,24 @@ sip_dialog_key(char **out, size_t *len, const char *call_id,
 	return 0;
 }
 
-/* The parts both roles share, once local, remote and the tags are set. */
+/* Makes the key; Call-ID and tags are read in it from then on. */
 static int
-complete(struct sip_dialog *d, const char *call_id)
+set_id(struct sip_dialog *d, const char *call_id, const char *local_tag,
+    const char *remote_tag)
 {
-	d->call_id = strdup(call_id);
-	if (d->call_id == NULL || d->local == NULL || d->remote == NULL ||
-	    d->local_tag == NULL || d->remote_tag == NULL)
-		return ERR_NOMEM;
-	return sip_dialog_key(
-	    &d->id, &d->id_len, call_id, d->local_tag, d->remote_tag);
+	char *id;
+	size_t len;
+	int rc = sip_dialog_key(&id, &len, call_id, local_tag, remote_tag);
+
+	if (rc < 0)
+		return rc;
+	free(d->id);
+	d->id = id;
+	d->id_len = len;
+	d->call_id = id;
+	d->local_tag = id + strlen(id) + 1;
+	d->remote_tag = d->local_tag + strlen(d->local_tag) + 1;
+	return 0;
 }
 
 int
@@ -198,11 +241,12 @@ sip_dialog_init_uas(
 	if (d->local != NULL)
 		snprintf(d->local, size, "%s;tag=%s", to, local_tag);
 	d->remote = strdup(sip_msg_from(request));
-	d->local_tag = strdup(local_tag);
-	d->remote_tag = strdup(sip_msg_from_tag(request));
 	d->remote_cseq = sip_msg_cseq(request);
 	d->remote_cseq_known = true;
-	rc = complete(d, sip_msg_call_id(request));
+	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
+	if (rc == 0)
+		rc = set_id(d, sip_msg_call_id(request), local_tag,
+		    sip_msg_from_tag(request));
 	if (rc == 0)
 		rc = take_target(d, sip_msg_contact_uri(request));
 	if (rc == 0)
@@ -212,17 +256,18 @@ sip_dialog_init_uas(
 	return rc;
 }
 
+enum { OWN_TAG_SIZE = 128 };
+
 /* The tag of our own From value, which we wrote ourselves. */
-static char *
-tag_of(const char *from)
+static int
+tag_of(char out[OWN_TAG_SIZE], const char *from)
 {
 	struct sip_addr a;
-	char tag[128];
 
 	if (sip_addr_read(&a, from, strlen(from)) < 0 ||
-	    sip_param_get(tag, sizeof(tag), a.params, a.params_len, "tag") < 0)
-		return NULL;
-	return strdup(tag);
+	    sip_param_get(out, OWN_TAG_SIZE, a.params, a.params_len, "tag") < 0)
+		return ERR_MALFORMED;
+	return 0;
 }
 
 int
@@ -231,19 +276,23 @@ sip_dialog_init_uac(struct sip_dialog *d, const struct sip_msg *response,
 {
 	const char *contact = sip_msg_contact_uri(response);
 	bool success = sip_msg_status(response) >= 200;
-	int rc;
+	char tag[OWN_TAG_SIZE];
+	int rc = tag_of(tag, from);
 
 	memset(d, 0, sizeof(*d));
+	if (rc < 0)
+		return rc;
 	if (*sip_msg_to_tag(response) == '\0' || (success && contact == NULL))
 		return ERR_MALFORMED;
 	d->state = success ? SIP_DIALOG_CONFIRMED : SIP_DIALOG_EARLY;
 	d->uac = true;
 	d->local = strdup(from);
 	d->remote = strdup(sip_msg_to(response));
-	d->local_tag = tag_of(from);
-	d->remote_tag = strdup(sip_msg_to_tag(response));
 	d->local_cseq = sip_msg_cseq(response);
-	rc = complete(d, sip_msg_call_id(response));
+	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
+	if (rc == 0)
+		rc = set_id(d, sip_msg_call_id(response), tag,
+		    sip_msg_to_tag(response));
 	if (rc == 0)
 		rc = take_target(d, contact != NULL ? contact : request_uri);
 	if (rc == 0)
@@ -256,15 +305,79 @@ sip_dialog_init_uac(struct sip_dialog *d, const struct sip_msg *response,
 void
 sip_dialog_finish(struct sip_dialog *d)
 {
-	free(d->call_id);
 	free(d->local);
 	free(d->remote);
-	free(d->local_tag);
-	free(d->remote_tag);
 	free(d->target);
 	free(d->id);
 	free_routes(d->routes, d->route_count);
 	memset(d, 0, sizeof(*d));
+}
+
+/* --- half ones ----------------------------------------------------------- */
+
+int
+sip_dialog_init_half(struct sip_dialog *d, const char *from, const char *to,
+    const char *call_id, const char *uri)
+{
+	char tag[OWN_TAG_SIZE];
+	int rc = tag_of(tag, from);
+
+	memset(d, 0, sizeof(*d));
+	if (rc < 0)
+		return rc;
+	d->state = SIP_DIALOG_EARLY;
+	d->uac = true;
+	d->local = strdup(from);
+	d->remote = strdup(to);
+	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
+	if (rc == 0)
+		rc = set_id(d, call_id, tag, "");
+	if (rc == 0)
+		rc = take_target(d, uri);
+	if (rc < 0)
+		sip_dialog_finish(d);
+	return rc;
+}
+
+bool
+sip_dialog_is_half(const struct sip_dialog *d)
+{
+	return d->state == SIP_DIALOG_EARLY && *d->remote_tag == '\0';
+}
+
+/* As with an INVITE, a NOTIFY's routes stand in the order in which we send
+ * them, a response's the other way round. */
+int
+sip_dialog_complete(struct sip_dialog *d, const struct sip_msg *m)
+{
+	bool notify = sip_msg_is_request(m);
+	const char *tag = notify ? sip_msg_from_tag(m) : sip_msg_to_tag(m);
+	const char *call_id = sip_msg_call_id(m);
+	struct sip_dialog whole = { .state = SIP_DIALOG_CONFIRMED,
+		.uac = true,
+		.local_cseq = d->local_cseq,
+		.user = d->user };
+	int rc;
+
+	assert(sip_dialog_is_half(d));
+	if (*tag == '\0' || sip_msg_contact_uri(m) == NULL)
+		return ERR_MALFORMED;
+	whole.local = strdup(d->local);
+	whole.remote = strdup(notify ? sip_msg_from(m) : sip_msg_to(m));
+	rc = whole.local != NULL && whole.remote != NULL ? 0 : ERR_NOMEM;
+	if (rc == 0)
+		rc = set_id(&whole, call_id, d->local_tag, tag);
+	if (rc == 0)
+		rc = take_target(&whole, sip_msg_contact_uri(m));
+	if (rc == 0)
+		rc = take_routes(&whole, m, !notify);
+	if (rc < 0) {
+		sip_dialog_finish(&whole);
+		return rc;
+	}
+	sip_dialog_finish(d);
+	*d = whole;
+	return 0;
 }
 
 int
@@ -304,6 +417,18 @@ sip_dialog_accept_cseq(struct sip_dialog *d, const struct sip_msg *request)
 	return 0;
 }
 
+/* Whether this message's Record-Route replaces the route set. */
+static bool
+brings_routes(const struct sip_msg *m)
+{
+	enum sip_method method = sip_msg_method(m);
+
+	if (sip_msg_header(m, "Record-Route", 0) == NULL)
+		return false;
+	return (method != SIP_SUBSCRIBE && method != SIP_NOTIFY) ||
+	       sip_msg_lists(m, "Supported", "ms-dialog-route-set-update");
+}
+
 /* A refresh without Record-Route leaves the route set alone: proxies need
  * not record themselves again within a dialog (RFC 3261 16.6, 12.2). */
 int
@@ -313,7 +438,7 @@ sip_dialog_refresh(struct sip_dialog *d, const struct sip_msg *m)
 
 	if (sip_msg_contact_uri(m) != NULL)
 		rc = take_target(d, sip_msg_contact_uri(m));
-	if (rc == 0 && sip_msg_header(m, "Record-Route", 0) != NULL)
+	if (rc == 0 && brings_routes(m))
 		rc = take_routes(d, m, !sip_msg_is_request(m));
 	return rc;
 }
@@ -355,4 +480,132 @@ sip_dialog_fill(struct sip_dialog *d, struct sip_build_request *r,
 	r->to = d->remote;
 	r->call_id = d->call_id;
 	r->cseq = method == SIP_ACK ? cseq : ++d->local_cseq;
+}
+
+/* --- beyond the process ------------------------------------------------- */
+
+enum {
+	RESERVE_STEP = 64,
+	CSEQ_LIMIT = 0x7ffffff0 /* RFC 3261 8.1.1.5: below 2^31 */
+};
+
+/* One step stays in hand, so that the image with the next one has time to
+ * reach the disk. */
+bool
+sip_dialog_reserve(struct sip_dialog *d)
+{
+	if (d->reserved_cseq >= d->local_cseq + RESERVE_STEP)
+		return false;
+	d->reserved_cseq = d->local_cseq + 2 * RESERVE_STEP;
+	return true;
+}
+
+int
+sip_dialog_save(struct buf *out, const struct sip_dialog *d)
+{
+	const char *const texts[] = { d->call_id, d->local_tag, d->remote_tag,
+		d->local, d->remote, d->target };
+	int rc = 0;
+
+	assert(d->state == SIP_DIALOG_CONFIRMED && d->reserved_cseq != 0);
+	sip_image_put(out, d->uac, 1);
+	sip_image_put(out, d->reserved_cseq, 4);
+	sip_image_put(out, d->remote_cseq_known, 1);
+	sip_image_put(out, d->remote_cseq, 4);
+	for (size_t i = 0; rc == 0 && i < sizeof(texts) / sizeof(*texts); i++)
+		rc = sip_image_put_text(out, texts[i]);
+	sip_image_put(out, d->route_count, 1);
+	for (size_t i = 0; rc == 0 && i < d->route_count; i++)
+		rc = sip_image_put_text(out, d->routes[i]);
+	return rc;
+}
+
+static int
+restore_routes(struct sip_dialog *d, struct sip_image *im)
+{
+	size_t count = (size_t)sip_image_get(im, 1);
+
+	if (count > SIP_DIALOG_ROUTES_MAX)
+		return ERR_MALFORMED;
+	if (count == 0)
+		return 0;
+	d->routes = calloc(count, sizeof(*d->routes));
+	if (d->routes == NULL)
+		return ERR_NOMEM;
+	for (; d->route_count < count; d->route_count++) {
+		char *route = sip_image_text(im);
+
+		if (route == NULL)
+			return im->failed ? ERR_MALFORMED : ERR_NOMEM;
+		d->routes[d->route_count] = route;
+	}
+	return 0;
+}
+
+/* Whether what was read can be put in messages. */
+static bool
+is_usable(const struct sip_dialog *d)
+{
+	char tag[OWN_TAG_SIZE];
+	struct sip_addr a;
+
+	if (*d->call_id == '\0' || strpbrk(d->call_id, " \t") != NULL ||
+	    tag_of(tag, d->local) < 0 || strcmp(tag, d->local_tag) != 0 ||
+	    sip_addr_read(&a, d->remote, strlen(d->remote)) < 0 ||
+	    sip_uri_check(d->target, strlen(d->target)) < 0)
+		return false;
+	for (size_t i = 0; i < d->route_count; i++)
+		if (sip_uri_check(d->routes[i], strlen(d->routes[i])) < 0)
+			return false;
+	return true;
+}
+
+/* Call-ID and both tags. */
+static int
+restore_id(struct sip_dialog *d, struct sip_image *im)
+{
+	char *texts[3];
+	int rc = 0;
+
+	for (size_t i = 0; i < 3; i++)
+		texts[i] = sip_image_text(im);
+	if (texts[0] == NULL || texts[1] == NULL || texts[2] == NULL)
+		rc = im->failed ? ERR_MALFORMED : ERR_NOMEM;
+	else
+		rc = set_id(d, texts[0], texts[1], texts[2]);
+	for (size_t i = 0; i < 3; i++)
+		free(texts[i]);
+	return rc;
+}
+
+int
+sip_dialog_restore(struct sip_dialog *d, struct sip_image *im)
+{
+	uint64_t cseq;
+	int rc;
+
+	memset(d, 0, sizeof(*d));
+	d->state = SIP_DIALOG_CONFIRMED;
+	d->uac = sip_image_get(im, 1) != 0;
+	cseq = sip_image_get(im, 4);
+	d->remote_cseq_known = sip_image_get(im, 1) != 0;
+	d->remote_cseq = (uint32_t)sip_image_get(im, 4);
+	rc = restore_id(d, im);
+	if (rc == 0) {
+		d->local = sip_image_text(im);
+		d->remote = sip_image_text(im);
+		d->target = sip_image_text(im);
+		if (d->local == NULL || d->remote == NULL || d->target == NULL)
+			rc = im->failed ? ERR_MALFORMED : ERR_NOMEM;
+	}
+	if (rc == 0)
+		rc = restore_routes(d, im);
+	if (rc == 0 && (im->failed || cseq >= CSEQ_LIMIT || !is_usable(d)))
+		rc = ERR_MALFORMED;
+	if (rc < 0) {
+		sip_dialog_finish(d);
+		return rc;
+	}
+	d->local_cseq = d->reserved_cseq = (uint32_t)cseq;
+	return 0;
 }

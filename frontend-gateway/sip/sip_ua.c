@@ -1,10 +1,6 @@
 /*
  * A message goes up: transport, transactions (sip_txns_receive), then by kind
  * to sip_ua_in.c or, through the transaction's owner, sip_ua_out.c.
- *
- * Dialogs are in one table under Call-ID, our tag and theirs; early ones of
- * our INVITEs as well, so that a request which overtakes the 200 on another
- * connection finds its place.
  */
 #include "frontend-gateway/sip/sip_ua.h"
 
@@ -54,6 +50,13 @@ sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri)
 	    out, "<sip:%.*s@%s;transport=tls>", (int)len, user, ua->sent_by);
 }
 
+bool
+sip_ua_refreshes(enum sip_method method)
+{
+	return method == SIP_UPDATE || method == SIP_SUBSCRIBE ||
+	       method == SIP_NOTIFY;
+}
+
 void
 sip_ua_branch(char *out)
 {
@@ -75,101 +78,6 @@ sip_ua_front_end(char *out, size_t size, const struct sip_dialog *d)
 	    sip_param_get(out, size, params, strlen(params), "ms-fe") < 0)
 		return NULL;
 	return out;
-}
-
-/* --- dialogs ------------------------------------------------------------ */
-
-static void
-on_repeat(struct clock_timer *timer, void *arg)
-{
-	(void)timer;
-	sip_ua_in_repeat(arg);
-}
-
-int
-sip_ua_dialog_new(
-    struct ua_dialog **out, struct sip_ua *ua, const char *contact)
-{
-	struct ua_dialog *ud;
-
-	if (ua->dialog_count >= ua->opts.dialogs_max)
-		return ERR_FULL;
-	ud = calloc(1, sizeof(*ud));
-	if (ud == NULL)
-		return ERR_NOMEM;
-	ud->contact = strdup(contact);
-	if (ud->contact == NULL) {
-		free(ud);
-		return ERR_NOMEM;
-	}
-	ud->ua = ua;
-	list_init(&ud->node);
-	list_init(&ud->of_call);
-	buf_init(&ud->answer, 0);
-	clock_timer_init(&ud->repeat, ua->opts.clock, on_repeat, ud);
-	*out = ud;
-	return 0;
-}
-
-int
-sip_ua_dialog_add(struct ua_dialog *ud)
-{
-	struct sip_ua *ua = ud->ua;
-	int rc = map_put(&ua->dialogs, &ud->d.by_id, ud->d.id, ud->d.id_len);
-
-	if (rc < 0)
-		return rc;
-	list_append(&ua->dialog_list, &ud->node);
-	ua->dialog_count++;
-	return 0;
-}
-
-struct ua_dialog *
-sip_ua_dialog_find(struct sip_ua *ua, const char *call_id,
-    const char *local_tag, const char *remote_tag)
-{
-	struct map_node *n;
-	char *key;
-	size_t len;
-
-	if (sip_dialog_key(&key, &len, call_id, local_tag, remote_tag) < 0)
-		return NULL;
-	n = map_get(&ua->dialogs, key, len);
-	free(key);
-	return n != NULL ? map_entry(n, struct ua_dialog, d.by_id) : NULL;
-}
-
-void
-sip_ua_dialog_free(struct ua_dialog *ud)
-{
-	clock_timer_stop(&ud->repeat);
-	if (ud->d.by_id.in) {
-		map_remove(&ud->ua->dialogs, &ud->d.by_id);
-		ud->ua->dialog_count--;
-	}
-	list_remove(&ud->node);
-	list_remove(&ud->of_call);
-	sip_dialog_finish(&ud->d);
-	buf_finish(&ud->answer);
-	free(ud->contact);
-	free(ud);
-}
-
-void
-sip_ua_dialog_over(struct ua_dialog *ud, enum sip_dialog_end why)
-{
-	struct sip_ua *ua = ud->ua;
-
-	sip_dialog_end(&ud->d);
-	/* No longer found while the owner is told. */
-	if (ud->d.by_id.in) {
-		map_remove(&ua->dialogs, &ud->d.by_id);
-		ua->dialog_count--;
-	}
-	list_remove(&ud->node);
-	if (ud->shown && !ud->left)
-		ua->opts.events->on_dialog_end(ua, &ud->d, why, ua->opts.arg);
-	sip_ua_dialog_free(ud);
 }
 
 /* --- the way up --------------------------------------------------------- */

@@ -4,13 +4,15 @@
  * Stands on the transport (TLS connections with the pool), transactions and
  * dialogs, and keeps their rules to itself: tags, branches, CSeq, route sets,
  * ACK, retransmission of a 2xx, 100 Trying, CANCEL.  It knows the pool and
- * no users, and nothing of XMPP.
+ * no users, and nothing of XMPP.  Dialogs are made by INVITE, for whoever
+ * opened ua, or by SUBSCRIBE, each for an owner of its own.
  *
  * Answered here, never seen above: OPTIONS, NEGOTIATE, BYE (reported as the
  * end of the dialog), UPDATE without body, requests of unknown dialogs (481),
  * extensions required but not understood (420), malformed ones (400, 416,
  * 505), methods not in opts.methods (405, 489, 501; BENOTIFY is never
- * answered), bodies above body_max (413).
+ * answered), bodies above body_max (413), NOTIFYs of no subscription (481),
+ * what does not belong in a dialog made by the other method (481, 489).
  *
  * Owns     sockets, transactions, dialogs.
  * Borrows  loop, clock, TLS identity, event table: all outlive it.
@@ -36,6 +38,7 @@
 #include "frontend-gateway/sip/sip_transport.h"
 
 struct clock;
+struct sip_image;
 struct tls_identity;
 struct sip_ua;
 struct sip_ua_call;
@@ -58,8 +61,9 @@ const char *sip_dialog_end_str(enum sip_dialog_end why);
 struct sip_ua_events {
 	/* A request of one of opts.methods; in a dialog when d is not NULL.
 	 * req lives until st is answered.  Answer with sip_ua_respond() or
-	 * sip_ua_accept(), now or later.  A re-INVITE comes here, too.
-	 * st is NULL for BENOTIFY, which has no answer.
+	 * sip_ua_accept(), now or later.  A re-INVITE comes here, too; of
+	 * SUBSCRIBE only one outside a dialog, and no NOTIFY or BENOTIFY:
+	 * those are the business of struct sip_dialog_owner.
 	 * d may be one that an INVITE of ours is only about to make, when a
 	 * request overtakes the 200: its user is the question's; it is the
 	 * result's dialog later, or ends with SIP_DIALOG_END_FAILED. */
@@ -102,7 +106,9 @@ struct sip_ua_opts {
 	enum sip_negotiate_reply negotiate_reply;
 	enum sip_contact_form contact;
 	/* SIP_METHOD_BIT()s that on_request wants, of INVITE, MESSAGE, INFO,
-	 * SUBSCRIBE, NOTIFY, BENOTIFY, REFER ...; 0 = INVITE MESSAGE INFO. */
+	 * SUBSCRIBE, REFER ...; 0 = INVITE MESSAGE INFO.  They are listed in
+	 * Allow; NOTIFY and BENOTIFY belong here for that alone, when there
+	 * are subscriptions. */
 	unsigned methods;
 	struct sip_timers timers;
 	size_t head_max;    /* bytes of a header block; 0 = 256 KiB */
@@ -179,8 +185,10 @@ struct sip_result {
 	bool final; /* false: provisional, more will come */
 	int status; /* of the response; 408 on timeout, 503 on transport */
 	const struct sip_msg *response; /* NULL unless RESPONSE */
-	/* 2xx to an INVITE: the new dialog, ACK sent.  NULL otherwise.  (A 2xx
-	 * that lacks what a dialog needs is told as status 502.) */
+	/* 2xx to an INVITE: the new dialog, ACK sent.  (A 2xx that lacks what
+	 * a dialog needs is told as status 502.)  2xx to UPDATE, SUBSCRIBE or
+	 * NOTIFY: the dialog that took it, if there still is one; that of a
+	 * SUBSCRIBE may be half, see sip_dialog.h.  NULL otherwise. */
 	struct sip_dialog *dialog;
 };
 
@@ -226,5 +234,40 @@ void sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *call);
 void sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d);
 /* Forgets a dialog the peer has lost (481, 408), without BYE. */
 void sip_ua_forget(struct sip_ua *ua, struct sip_dialog *d);
+
+/* --- dialogs of subscriptions (RFC 6665) -------------------------------- */
+
+/* The business of a dialog made by SUBSCRIBE.  What comes in it and is none of
+ * these methods never gets here.  sip_dialog_user() tells whose it is; within
+ * these calls, all others but sip_ua_close() are allowed. */
+struct sip_dialog_owner {
+	/* SUBSCRIBE or NOTIFY, in order (CSeq), or BENOTIFY, with st NULL.
+	 * The first NOTIFY may make the dialog whole before the 2xx does.
+	 * sip_ua_respond() with a 2xx takes its Contact over. */
+	void (*on_request)(struct sip_ua *ua, struct sip_server_txn *st,
+	    const struct sip_msg *req, struct sip_dialog *d);
+	/* ua closes: st is not to be answered any more. */
+	void (*on_withdrawn)(
+	    struct sip_ua *ua, struct sip_server_txn *st, struct sip_dialog *d);
+	/* ua closes: d is gone when this returns. */
+	void (*on_end)(struct sip_ua *ua, struct sip_dialog *d);
+};
+
+/* The dialog of a SUBSCRIBE of ours that is sent next, by sip_ua_ask_in(), and
+ * again if it has to be (423): half, until a 2xx or a NOTIFY completes it.  Of
+ * who, the addresses are read.  All of these dialogs end with
+ * sip_ua_forget(). */
+int sip_ua_dialog_prepare(struct sip_dialog **out, struct sip_ua *ua,
+    const struct sip_question *who, const struct sip_dialog_owner *owner,
+    void *user);
+/* The dialog of a SUBSCRIBE outside a dialog that is still to be answered.  On
+ * error st is as before: ERR_MALFORMED without Contact, ERR_FULL. */
+int sip_ua_dialog_take(struct sip_dialog **out, struct sip_ua *ua,
+    struct sip_server_txn *st, const struct sip_dialog_owner *owner,
+    void *user);
+/* A dialog that sip_dialog_save() has written.  ERR_MALFORMED, ERR_EXISTS,
+ * ERR_FULL. */
+int sip_ua_dialog_restore(struct sip_dialog **out, struct sip_ua *ua,
+    struct sip_image *im, const struct sip_dialog_owner *owner, void *user);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * sip_ua_impl - what the files of the user agent share; for them alone.
  *
- *   sip_ua.c      life, texts, dialogs of the table, the way down and up
- *   sip_ua_in.c   requests of the pool and our answers
- *   sip_ua_out.c  requests of ours and the pool's answers
+ *   sip_ua.c         life, texts, the way down and up
+ *   sip_ua_dialog.c  the table of dialogs, dialogs of subscriptions
+ *   sip_ua_in.c      requests of the pool and our answers
+ *   sip_ua_out.c     requests of ours and the pool's answers
  */
 #ifndef FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
 #define FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
@@ -50,11 +51,12 @@ struct sip_ua {
 struct ua_dialog {
 	struct sip_dialog d;
 	struct sip_ua *ua;
-	struct list node;    /* ua->dialog_list */
-	struct list of_call; /* early ones: the INVITE's */
-	char *contact;       /* ours, whole value */
-	bool shown;          /* somebody above knows it */
-	bool left;           /* ... and has left it: BYE follows the ACK */
+	const struct sip_dialog_owner *owner; /* NULL: an INVITE's */
+	struct list node;                     /* ua->dialog_list */
+	struct list of_call;                  /* early ones: the INVITE's */
+	char *contact;                        /* ours, whole value */
+	bool shown;                           /* somebody above knows it */
+	bool left; /* ... and has left it: BYE follows the ACK */
 	/* A 2xx of ours to an INVITE, until its ACK is in. */
 	bool waiting;
 	struct buf answer;
@@ -86,12 +88,17 @@ struct sip_ua_call {
 
 /* Appends our Contact for that address. */
 int sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri);
+/* Whether a method within a dialog tells a new Contact (RFC 3261 12.2; RFC 6665
+ * 3.1, 3.2), INVITE aside, which has its own way here. */
+bool sip_ua_refreshes(enum sip_method method);
 /* "z9hG4bK" and 32 digits. */
 enum { SIP_UA_BRANCH_SIZE = 40 };
 void sip_ua_branch(char *out);
 /* The front end that the dialog's route names, or NULL; out holds size. */
 const char *
 sip_ua_front_end(char *out, size_t size, const struct sip_dialog *d);
+
+/* --- sip_ua_dialog.c ---------------------------------------------------- */
 
 /* A dialog in no table yet; *out->d is to be initialised next. */
 int sip_ua_dialog_new(
@@ -103,6 +110,17 @@ struct ua_dialog *sip_ua_dialog_find(struct sip_ua *ua, const char *call_id,
 void sip_ua_dialog_free(struct ua_dialog *ud);
 /* Tells the owner, if there is one, and frees. */
 void sip_ua_dialog_over(struct ua_dialog *ud, enum sip_dialog_end why);
+/* The half dialog that this NOTIFY or BENOTIFY completes; NULL: there is none,
+ * or it cannot. */
+struct ua_dialog *
+sip_ua_dialog_notified(struct sip_ua *ua, const struct sip_msg *notify);
+/* Takes over a 2xx to a request of ours that refreshes the target: into the
+ * dialog it is of, or the half one it completes. */
+struct sip_dialog *
+sip_ua_dialog_answered(struct sip_ua *ua, const struct sip_msg *m);
+/* The dialog that a request is in, or that was made of it. */
+struct ua_dialog *
+sip_ua_dialog_of_txn(struct sip_ua *ua, const struct sip_server_txn *st);
 
 /* --- sip_ua_in.c -------------------------------------------------------- */
 
@@ -116,6 +134,15 @@ void sip_ua_in_close(struct sip_ua *ua);
 
 /* --- sip_ua_out.c ------------------------------------------------------- */
 
+/* From, To, Call-ID and Contact of a request outside a dialog; to be finished
+ * in any case. */
+struct sip_ua_fresh {
+	struct buf from, to, contact;
+	char call_id[33];
+};
+int sip_ua_out_fresh(struct sip_ua_fresh *f, const struct sip_ua *ua,
+    const struct sip_question *q);
+void sip_ua_out_fresh_finish(struct sip_ua_fresh *f);
 /* Sends BYE and forgets the answer. */
 void sip_ua_out_bye(struct ua_dialog *ud);
 void sip_ua_out_close(struct sip_ua *ua);

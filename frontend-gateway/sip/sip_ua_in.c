@@ -1,7 +1,7 @@
 /*
  * A request passes these gates in order (RFC 3261 8.2, 12.2.2): merged,
- * encoding, Require; then within a dialog: known, CSeq; then its method.
- * What is left is the owner's.
+ * encoding, Require; then within a dialog: known, CSeq, made by INVITE or by
+ * SUBSCRIBE; then its method.  What is left is the owner's.
  *
  * A 2xx to an INVITE is repeated after T1, 2 T1, ... T2 until its ACK is in
  * (13.3.1.4): it travels end to end, where TLS on one hop promises nothing.
@@ -180,8 +180,10 @@ sip_ua_in_repeat(struct ua_dialog *ud)
 static struct ua_dialog *
 dialog_of(struct sip_ua *ua, const struct sip_msg *req)
 {
-	return sip_ua_dialog_find(ua, sip_msg_call_id(req), sip_msg_to_tag(req),
-	    sip_msg_from_tag(req));
+	struct ua_dialog *ud = sip_ua_dialog_find(ua, sip_msg_call_id(req),
+	    sip_msg_to_tag(req), sip_msg_from_tag(req));
+
+	return ud != NULL && !sip_dialog_is_half(&ud->d) ? ud : NULL;
 }
 
 void
@@ -342,6 +344,45 @@ take_update(struct sip_ua *ua, struct sip_server_txn *st, struct ua_dialog *ud)
 		answer_self(ua, st, &a, ud->contact);
 }
 
+/* The dialog of an INVITE: no subscription shares it. */
+static void
+take_in_session(
+    struct sip_ua *ua, struct sip_server_txn *st, struct ua_dialog *ud)
+{
+	const struct sip_msg *req = sip_server_request(st);
+	enum sip_method method = sip_msg_method(req);
+
+	if (method == SIP_BYE)
+		take_bye(ua, st, ud);
+	else if (method == SIP_UPDATE && sip_msg_body_len(req) == 0)
+		take_update(ua, st, ud);
+	else if (method == SIP_UPDATE ||
+		 (has_method(ua->methods, method) && method != SIP_SUBSCRIBE &&
+		     method != SIP_NOTIFY))
+		hand_up(ua, st, ud);
+	else
+		refuse_method(ua, st);
+}
+
+/* The dialog of a SUBSCRIBE: no session shares it (RFC 6665 4.5.2). */
+static void
+take_in_subscription(
+    struct sip_ua *ua, struct sip_server_txn *st, struct ua_dialog *ud)
+{
+	const struct sip_msg *req = sip_server_request(st);
+	enum sip_method method = sip_msg_method(req);
+
+	if (method == SIP_UPDATE && sip_msg_body_len(req) == 0) {
+		take_update(ua, st, ud);
+	} else if (method == SIP_SUBSCRIBE || method == SIP_NOTIFY) {
+		sip_server_set_user(st, ua);
+		ud->owner->on_request(ua, st, req, &ud->d);
+	} else {
+		refuse(
+		    ua, st, 481, SIP_UA_DIAG_DIALOG, "Dialog holds no session");
+	}
+}
+
 static void
 take_in_dialog(struct sip_ua *ua, struct sip_server_txn *st)
 {
@@ -349,6 +390,8 @@ take_in_dialog(struct sip_ua *ua, struct sip_server_txn *st)
 	struct ua_dialog *ud = dialog_of(ua, req);
 	enum sip_method method = sip_msg_method(req);
 
+	if (ud == NULL && method == SIP_NOTIFY)
+		ud = sip_ua_dialog_notified(ua, req);
 	if (ud == NULL || (ud->left && method != SIP_BYE)) {
 		if (method == SIP_OPTIONS)
 			answer_options(ua, st);
@@ -362,16 +405,12 @@ take_in_dialog(struct sip_ua *ua, struct sip_server_txn *st)
 		    "CSeq lower than one seen before");
 		return;
 	}
-	if (method == SIP_BYE)
-		take_bye(ua, st, ud);
-	else if (method == SIP_OPTIONS)
+	if (method == SIP_OPTIONS)
 		answer_options(ua, st);
-	else if (method == SIP_UPDATE && sip_msg_body_len(req) == 0)
-		take_update(ua, st, ud);
-	else if (method == SIP_UPDATE || has_method(ua->methods, method))
-		hand_up(ua, st, ud);
+	else if (ud->owner != NULL)
+		take_in_subscription(ua, st, ud);
 	else
-		refuse_method(ua, st);
+		take_in_session(ua, st, ud);
 }
 
 static void
@@ -385,7 +424,7 @@ take_out_of_dialog(struct sip_ua *ua, struct sip_server_txn *st)
 		 method == SIP_INFO || method == SIP_PRACK)
 		refuse(
 		    ua, st, 481, SIP_UA_DIAG_DIALOG, "Dialog does not exist");
-	else if (has_method(ua->methods, method))
+	else if (has_method(ua->methods, method) && method != SIP_NOTIFY)
 		hand_up(ua, st, NULL);
 	else
 		refuse_method(ua, st);
@@ -414,10 +453,11 @@ sip_ua_in_benotify(struct sip_ua *ua, const struct sip_msg *m)
 {
 	struct ua_dialog *ud = dialog_of(ua, m);
 
-	if (ud == NULL || ud->left || !has_method(ua->methods, SIP_BENOTIFY))
+	if (ud == NULL)
+		ud = sip_ua_dialog_notified(ua, m);
+	if (ud == NULL || ud->left || ud->owner == NULL)
 		return;
-	ud->shown = true;
-	ua->opts.events->on_request(ua, NULL, m, &ud->d, ua->opts.arg);
+	ud->owner->on_request(ua, NULL, m, &ud->d);
 }
 
 void
@@ -436,11 +476,15 @@ static void
 withdraw(struct sip_server_txn *st, void *arg)
 {
 	struct sip_ua *ua = arg;
+	struct ua_dialog *ud = sip_ua_dialog_of_txn(ua, st);
 
 	if (sip_server_user(st) == NULL)
 		return;
 	sip_server_set_user(st, NULL);
-	ua->opts.events->on_withdrawn(ua, st, ua->opts.arg);
+	if (ud != NULL && ud->owner != NULL)
+		ud->owner->on_withdrawn(ua, st, &ud->d);
+	else
+		ua->opts.events->on_withdrawn(ua, st, ua->opts.arg);
 }
 
 void
@@ -490,7 +534,7 @@ sip_ua_respond(
 	const char *contact = NULL;
 	void *user = sip_server_user(st);
 	bool success = a->status >= 200 && a->status < 300;
-	int rc;
+	int rc = 0;
 
 	if (ua->closing)
 		return ERR_BAD_STATE;
@@ -500,15 +544,15 @@ sip_ua_respond(
 		assert(*sip_msg_to_tag(req) != '\0');
 		rc = accept_again(ua, st, a);
 	} else {
-		ud = sip_msg_method(req) == SIP_UPDATE ? dialog_of(ua, req)
-						       : NULL;
+		ud = sip_ua_refreshes(sip_msg_method(req))
+			 ? sip_ua_dialog_of_txn(ua, st)
+			 : NULL;
 		if (ud != NULL && success) {
 			rc = sip_dialog_refresh(&ud->d, req);
-			if (rc < 0)
-				return rc;
 			contact = ud->contact;
 		}
-		rc = answer(ua, st, a, contact, NULL);
+		if (rc == 0)
+			rc = answer(ua, st, a, contact, NULL);
 	}
 	if (rc < 0)
 		sip_server_set_user(st, user);

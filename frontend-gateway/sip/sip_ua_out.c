@@ -341,23 +341,17 @@ on_answered_again(struct sip_ua_call *c, const struct sip_msg *m)
 static void
 on_final(struct sip_ua_call *c, const struct sip_msg *m)
 {
-	const struct sip_result result = { .outcome = SIP_OUTCOME_RESPONSE,
+	struct sip_result result = { .outcome = SIP_OUTCOME_RESPONSE,
 		.final = true,
 		.status = sip_msg_status(m),
 		.response = m };
-	struct ua_dialog *ud;
 
 	if (c->method == SIP_INVITE && result.status < 300) {
 		on_answered(c, m);
 		return;
 	}
-	if (c->method == SIP_UPDATE && result.status < 300) {
-		ud = sip_ua_dialog_find(c->ua, sip_msg_call_id(m),
-		    sip_msg_from_tag(m), sip_msg_to_tag(m));
-		if (ud != NULL && sip_dialog_refresh(&ud->d, m) < 0)
-			log_warn(&c->ua->log, "refresh-not-taken", "call_id=%s",
-			    sip_msg_call_id(m));
-	}
+	if (result.status < 300 && sip_ua_refreshes(c->method))
+		result.dialog = sip_ua_dialog_answered(c->ua, m);
 	end_early(c);
 	report(c, &result);
 }
@@ -421,20 +415,17 @@ copy_question(struct sip_build_request *r, const struct sip_question *q)
 	r->body_len = q->body_len;
 }
 
-/* From, To, Call-ID and Contact of a request outside a dialog. */
-struct fresh {
-	struct buf from, to, contact;
-	char call_id[33];
-};
-
-static int
-write_fresh(
-    struct fresh *f, const struct sip_ua *ua, const struct sip_question *q)
+int
+sip_ua_out_fresh(struct sip_ua_fresh *f, const struct sip_ua *ua,
+    const struct sip_question *q)
 {
 	const char *to = q->to_uri != NULL ? q->to_uri : q->uri;
 	char tag[17];
 	int rc;
 
+	buf_init(&f->from, 0);
+	buf_init(&f->to, 0);
+	buf_init(&f->contact, 0);
 	if (sip_uri_check(q->uri, strlen(q->uri)) < 0 ||
 	    sip_uri_check(to, strlen(to)) < 0 ||
 	    sip_uri_check(q->from_uri, strlen(q->from_uri)) < 0)
@@ -454,9 +445,18 @@ write_fresh(
 	return rc;
 }
 
+void
+sip_ua_out_fresh_finish(struct sip_ua_fresh *f)
+{
+	buf_finish(&f->from);
+	buf_finish(&f->to);
+	buf_finish(&f->contact);
+}
+
 /* What the dialogs of an INVITE need later. */
 static int
-remember_invite(struct sip_ua_call *c, const struct fresh *f, const char *uri)
+remember_invite(
+    struct sip_ua_call *c, const struct sip_ua_fresh *f, const char *uri)
 {
 	c->from = strndup((const char *)f->from.data, f->from.len);
 	c->contact = strndup((const char *)f->contact.data, f->contact.len);
@@ -469,7 +469,8 @@ remember_invite(struct sip_ua_call *c, const struct fresh *f, const char *uri)
 /* Makes a call and sends its request.  f is NULL within a dialog. */
 static int
 ask(struct sip_ua_call **out, struct sip_ua *ua, const struct sip_question *q,
-    struct sip_build_request *r, const struct fresh *f, const char *front_end)
+    struct sip_build_request *r, const struct sip_ua_fresh *f,
+    const char *front_end)
 {
 	struct sip_ua_call *c;
 	int rc = new_call(&c, ua, q);
@@ -495,16 +496,13 @@ sip_ua_ask(
     struct sip_ua_call **out, struct sip_ua *ua, const struct sip_question *q)
 {
 	struct sip_build_request r = { .uri = q->uri, .cseq = 1 };
-	struct fresh f;
+	struct sip_ua_fresh f;
 	int rc;
 
 	assert(q->method != SIP_ACK && q->method != SIP_CANCEL);
 	if (ua->closing)
 		return ERR_BAD_STATE;
-	buf_init(&f.from, 0);
-	buf_init(&f.to, 0);
-	buf_init(&f.contact, 0);
-	rc = write_fresh(&f, ua, q);
+	rc = sip_ua_out_fresh(&f, ua, q);
 	if (rc == 0) {
 		copy_question(&r, q);
 		r.from = buf_cstr(&f.from);
@@ -514,9 +512,7 @@ sip_ua_ask(
 			r.contact = buf_cstr(&f.contact);
 		rc = ask(out, ua, q, &r, &f, NULL);
 	}
-	buf_finish(&f.from);
-	buf_finish(&f.to);
-	buf_finish(&f.contact);
+	sip_ua_out_fresh_finish(&f);
 	return rc;
 }
 
@@ -534,7 +530,7 @@ sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *ua, struct sip_dialog *d,
 		return ERR_BAD_STATE;
 	copy_question(&r, q);
 	sip_dialog_fill(d, &r, q->method, 0);
-	if (q->method == SIP_UPDATE)
+	if (sip_ua_refreshes(q->method))
 		r.contact = ud->contact;
 	return ask(
 	    out, ua, q, &r, NULL, sip_ua_front_end(name, sizeof(name), d));
