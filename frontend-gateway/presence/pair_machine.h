@@ -179,7 +179,10 @@ enum pair_action_kind {
 	PAIR_REFUSE,
 
 	/* To the contact's bare JID: stanza.  proof = with a barrier, and the
-	 * fate comes back as PAIR_ON_RESULT with serial; else forgotten. */
+	 * fate comes back as PAIR_ON_RESULT with serial; else forgotten.
+	 * answer = somebody waits for it: at once, even if the same was told
+	 * before; else CURRENT and UNAVAILABLE may be damped, and left out when
+	 * they would repeat what was told last. */
 	PAIR_SEND,
 
 	/* Our SIP subscription.  OPEN: a new one, a former one is dropped
@@ -218,6 +221,7 @@ struct pair_action {
 	enum pair_action_kind kind;
 	enum pair_stanza stanza;  /* SEND */
 	bool proof;               /* SEND */
+	bool answer;              /* SEND */
 	uint16_t serial;          /* SEND with proof */
 	enum condition condition; /* REFUSE */
 	enum pair_show show;      /* SHOW_ONE, SHOW_ALL */
@@ -279,7 +283,8 @@ struct pair_state {
 	int64_t remove_ms;     /* planned `unsubscribe` */
 	int64_t used_ms;       /* last sign of life, to the day */
 	int64_t gone_ms;       /* pool says 404 since */
-	int64_t sip_ms;        /* RETRY: open then */
+	int64_t sip_ms;        /* RETRY: open then, 0 = when the pool is back.
+	                          LIVE: refresh then, 0 = of itself */
 	int64_t opened_ms;     /* last PAIR_SIP_OPEN */
 	int64_t grace_from_ms; /* then the contact is told `unavailable` */
 	int64_t grace_to_ms;   /* then the user is shown closed */
