@@ -28,12 +28,14 @@ class Record:
         self.number = number
         self.sent = time.monotonic()
         self.told = None            # "good", "bad" or "gone": the way broke
+        self.told_at = None
         self.ended = None           # when the first of all that was known
         self.arrived = []
         self.bad_count = 0
 
     def tell(self, what):
         self.told = what
+        self.told_at = time.monotonic()
         self.bad_count += what == "bad"
         self.ended = self.ended or time.monotonic()
 
@@ -92,7 +94,10 @@ class LoadClient(LyncClient):
 class Partner:
     """The component of one partner domain, found again after a break."""
 
-    def __init__(self, load, server, domain, secret, port):
+    def __init__(self, load, server, domain, secret, port,
+                 acknowledges=False):
+        """acknowledges: the server uses stream management (XEP-0198)."""
+        self.acknowledges = acknowledges
         self.load = load
         self.server = server
         self.domain = domain
@@ -294,16 +299,81 @@ class Break:
 CALM = "none"
 COLUMNS = ("sent", "arrived", "errors", "broken", "doubles", "both", "lost")
 
+# What may befall a message, by what was killed under way and where it went;
+# nothing else may, and nothing at all when no kill touched its way.
+#
+#   failed   its sender was told that it failed
+#   broken   its sender's own connection broke: he knows that he does not know
+#   both     it arrived and its sender was told that it failed: the proof that
+#            it had arrived was lost with who held it
+#   double   it arrived twice: the proof was lost, and who still had custody
+#            gave it to another, or to the one that came back
+#   lost     it never arrived and its sender was told nothing, or that it had
+#
+# Custody within a half dies with that half.  The edge keeps a message for a
+# gateway that is away, and the gateway one for an edge, so those two may make
+# doubles of each other's deaths.  The gateway sends once more what a dead
+# pool had not answered.  A message of which a killed server was the only
+# keeper is its loss alone, as is, without stream management, what a killed
+# edge held.
+MAY = {
+    ("edge", "in, acknowledged"): {"failed", "both"},
+    ("edge", "in"): {"failed", "lost"},
+    ("edge", "out"): {"failed", "both", "double"},
+    ("gateway", "in"): {"failed", "both", "double"},
+    # Kamailio, which dials the dead in vain, now and then takes OpenSSL's
+    # complaint for one about a client's connection, and ends that.
+    ("gateway", "out"): {"failed", "both", "broken"},
+    ("pool", "in"): {"failed", "both", "double"},
+    ("pool", "out"): {"failed", "broken"},
+    ("server", "in"): {"lost"},
+    ("server", "out"): {"failed", "both"},
+}
+
+
+# What can be lost unseen in a kill is of the last moment before it, or was
+# written into a connection that was dead already.
+UNSEEN_SECONDS = 2.0
+
+
+def may(target, flow):
+    """What a kill may do to the messages of a flow."""
+    partner = flow.partner
+    if target == partner.server.name:
+        target = "server"
+    if flow.inward and partner.acknowledges:
+        found = MAY.get((target, "in, acknowledged"))
+        if found is not None:
+            return found
+    return MAY.get((target, "in" if flow.inward else "out"), set())
+
+
+def befell(r):
+    """What befell a message that is not simply delivered once."""
+    what = set()
+    if r.told == "bad":
+        what.add("both" if r.arrived else "failed")
+    if r.told == "gone":
+        what.add("broken")
+    if len(r.arrived) > 1:
+        what.add("double")
+    if not r.arrived and r.told in (None, "good"):
+        what.add("lost")
+    return what
+
 
 class Books:
     """What became of every message, by the break that it met."""
 
     def __init__(self, records, breaks):
         self.rows = collections.defaultdict(collections.Counter)
-        self.odd = collections.defaultdict(list)
+        self.lost = collections.Counter()       # by what was killed, and flow
+        self.problems = []
+        self.doubles = []                       # the story of each, to read
         self.breaks = breaks
         for record in records:
             self._enter(record)
+            self._judge(record)
 
     def target(self, record):
         """Two breaks may lie close together: what has an end owes it to the
@@ -314,24 +384,50 @@ class Books:
         return met[-1 if record.ended else 0]
 
     def _enter(self, r):
-        target = self.target(r)
-        row = self.rows[target, r.flow.name]
+        row = self.rows[self.target(r), r.flow.name]
+        what = befell(r)
         row["sent"] += 1
         row["arrived"] += bool(r.arrived)
         row["errors"] += r.told == "bad"
         row["broken"] += r.told == "gone"
-        doubles = max(0, len(r.arrived) - 1)
-        both = bool(r.arrived) and r.told == "bad"
-        lost = not r.arrived and r.told in (None, "good")
+        row["doubles"] += max(0, len(r.arrived) - 1)
+        row["both"] += "both" in what
+        row["lost"] += "lost" in what
+
+    def _judge(self, r):
+        met = [b for b in self.breaks if b.met(r)]
+        for what in befell(r):
+            guilty = [b for b in met if what in may(b.target, r.flow)]
+            if what == "lost":
+                # The first kill after it was sent took it, and soon.
+                guilty = [b for b in met[:1] if b in guilty
+                          and b.killed - r.sent < UNSEEN_SECONDS]
+                self.lost[met[0].target if met else CALM, r.flow.name] += 1
+            if what == "double":
+                # Each copy more has a kill of its own before it.
+                copies = [sum(b.killed <= at for b in guilty) >= i
+                          for i, at in enumerate(r.arrived)]
+                guilty = guilty if all(copies) else []
+                self.doubles.append(self.story(r))
+            if not guilty:
+                self.problems.append(f"{what}: {self.story(r)}")
         # A sender is told once, whatever happens.
         if r.bad_count > 1:
-            self.odd["told twice", target, r.flow.name].append(r)
-        for name, n in (("doubles", doubles), ("both", both), ("lost", lost)):
-            row[name] += n
-            if n:
-                self.odd[name, target, r.flow.name].append(r)
-        if r.told in ("bad", "gone"):
-            self.odd["failed", target, r.flow.name].append(r)
+            self.problems.append(f"told {r.bad_count} times: {self.story(r)}")
+
+    def story(self, r):
+        """A message's life, in seconds since it was sent, between the wall
+        clock that logs show and the kills it met."""
+        began = time.time() - time.monotonic() + r.sent
+        clock = time.strftime("%H:%M:%S", time.gmtime(began))
+        parts = [f"{r.flow.name} {r.pair}/{r.number} sent at {clock}"
+                 f".{int(began % 1 * 1000):03d}Z"]
+        parts += [f"arrived +{at - r.sent:.3f}" for at in r.arrived]
+        if r.told:
+            parts.append(f"told {r.told} +{r.told_at - r.sent:.3f}")
+        parts += [f"{b.target} killed {b.killed - r.sent:+.3f}"
+                  for b in self.breaks if b.met(r)]
+        return ", ".join(parts)
 
     def disorder(self, records, since):
         """Pairs of records of one pair that arrived in the wrong order, with

@@ -75,9 +75,11 @@ class LogFile:
     def __init__(self, path):
         self.path = path
 
-    def text(self):
+    def text(self, mark=0):
+        """All of it, or what came after a mark."""
         try:
             with open(self.path, encoding="utf-8", errors="replace") as f:
+                f.seek(mark)
                 return f.read()
         except FileNotFoundError:
             return ""
@@ -87,15 +89,19 @@ class LogFile:
         return [l for l in self.text().splitlines() if wanted.search(l)]
 
     def mark(self):
-        """A position to hand to wait(), so that old lines do not count."""
-        return len(self.text())
+        """A position to hand to wait() or text(), so that old lines do not
+        count."""
+        try:
+            return os.path.getsize(self.path)
+        except FileNotFoundError:
+            return 0
 
     def wait(self, pattern, timeout=20, mark=0, alive=None):
         """The first line after the mark that matches."""
         wanted = re.compile(pattern)
         end = time.monotonic() + timeout
         while True:
-            for line in self.text()[mark:].splitlines():
+            for line in self.text(mark).splitlines():
                 if wanted.search(line):
                     return line
             if alive is not None and not alive():

@@ -47,7 +47,7 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         before = getattr(item, "marks", {})
         for daemon in daemons():
-            text = daemon.log.text()[before.get(daemon.log.path, 0):]
+            text = daemon.log.text(before.get(daemon.log.path, 0))
             report.sections.append((f"{daemon.name} logged",
                                     "\n".join(text.splitlines()[-60:])))
 

@@ -87,7 +87,7 @@ def ended(place, mark, *words):
     line = place.edge.log.wait(ENDED, 10, mark)
     for word in words:
         assert word in line, line
-    text = place.edge.log.text()[mark:]
+    text = place.edge.log.text(mark)
     assert len(re.findall(ENDED, text)) == 1
     assert " error " not in text
 
