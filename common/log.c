@@ -398,8 +398,8 @@ log_object(struct log *l, const char *fmt, ...)
 }
 
 void
-log_event(const struct log *l, enum log_level level, const char *event,
-    const char *fmt, ...)
+log_vevent(const struct log *l, enum log_level level, const char *event,
+    const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
 	struct out o = { line, 0, sizeof(line) - 1, false };
@@ -408,10 +408,21 @@ log_event(const struct log *l, enum log_level level, const char *event,
 	if (!log_enabled(l, level))
 		return;
 	start_line(&o, l, level, event);
-	va_start(args.ap, fmt);
+	va_copy(args.ap, ap);
 	put_items(&o, false, fmt, &args);
 	va_end(args.ap);
 	write_line(line, o.len);
+}
+
+void
+log_event(const struct log *l, enum log_level level, const char *event,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vevent(l, level, event, fmt, ap);
+	va_end(ap);
 }
 
 void

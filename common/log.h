@@ -16,12 +16,15 @@
  * What is too long is cut inside a value, marked with "...".  A line that
  * cannot be written is dropped and counted on the next one (lost_lines).
  *
+ * What somebody outside can provoke at will goes through common/log_limit.h.
+ *
  * Message bodies and secrets are never passed to these functions; the only
  * exception is log_body(), which is silent unless the admin switched bodies on.
  */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -40,6 +43,10 @@ void log_object(struct log *l, const char *fmt, ...)
 
 void log_event(const struct log *l, enum log_level level, const char *event,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same with the arguments in hand. */
+void log_vevent(const struct log *l, enum log_level level, const char *event,
+    const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
 
 #define log_error(l, ...) log_event((l), LOG_ERROR, __VA_ARGS__)
 #define log_warn(l, ...)  log_event((l), LOG_WARN, __VA_ARGS__)

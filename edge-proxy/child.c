@@ -13,6 +13,7 @@
 #include "common/control_level.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 
 static void
 on_keeper_gone(int rc, void *arg)
@@ -97,6 +98,8 @@ child_run(struct child *c, const struct child_opts *opts, void *arg)
 		goto fail;
 	rc = clock_open_uv(&c->clock, &c->loop);
 	if (rc == 0)
+		rc = log_limit_start(c->clock);
+	if (rc == 0)
 		rc = set_signals(c);
 	if (rc < 0)
 		goto fail;
@@ -130,6 +133,8 @@ child_end(struct child *c, int status)
 		return;
 	c->ending = true;
 	c->status = status;
+	/* Its timer would keep the loop alive. */
+	log_limit_stop();
 	keeper_link_close(c->link);
 	uv_close((uv_handle_t *)&c->term, NULL);
 }

@@ -17,6 +17,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "common/xml.h"
 #include "edge-proxy/dialback_key.h"
 #include "edge-proxy/hosting.h"
@@ -64,7 +65,7 @@ send_error(
 	const struct dialback_names names = answer_names(e);
 	struct buf out;
 
-	log_info(&d->log, "dialback-refused",
+	log_limited_info(&d->log, d->opts.peer_ip, "dialback-refused",
 	    "what=%s from=%s to=%s condition=%s",
 	    e->verify ? "verify" : "result", e->from, e->to, condition_str(c));
 	buf_init(&out, 0);
@@ -101,8 +102,8 @@ accept_pair(
 		refuse_result(d, e, COND_RESOURCE_CONSTRAINT);
 		return;
 	}
-	log_info(&d->log, "dialback-valid", "from=%s to=%s by=%s", e->from,
-	    e->to, by);
+	log_limited_info(&d->log, d->opts.peer_ip, "dialback-valid",
+	    "from=%s to=%s by=%s", e->from, e->to, by);
 	send_verdict(d, e, true);
 }
 
@@ -110,7 +111,8 @@ accept_pair(
 static void
 reject_key(struct dialback_in *d, const struct dialback_elem *e)
 {
-	log_warn(&d->log, "dialback-invalid", "from=%s to=%s", e->from, e->to);
+	log_limited_warn(&d->log, d->opts.peer_ip, "dialback-invalid",
+	    "from=%s to=%s", e->from, e->to);
 	send_verdict(d, e, false);
 	if (d->opts.pairs->count == 0)
 		d->opts.events->on_close(
@@ -207,8 +209,8 @@ ask(struct dialback_in *d, const struct dialback_elem *e,
 	rc = d->opts.ask(&r->ask, d->opts.ask_arg);
 	if (rc < 0) {
 		free(r);
-		log_warn(&d->log, "dialback-not-asked", "from=%s error=%s",
-		    e->from, err_str(rc));
+		log_limited_warn(&d->log, d->opts.peer_ip, "dialback-not-asked",
+		    "from=%s error=%s", e->from, err_str(rc));
 		refuse_result(d, e, COND_RESOURCE_CONSTRAINT);
 		return;
 	}
@@ -272,11 +274,11 @@ take_verify(struct dialback_in *d, const struct dialback_elem *e,
 	valid = key_is_ours(d, e, xml);
 	d->answered++;
 	if (valid)
-		log_info(&d->log, "dialback-vouched", "from=%s to=%s", e->to,
-		    e->from);
+		log_limited_info(&d->log, d->opts.peer_ip, "dialback-vouched",
+		    "from=%s to=%s", e->to, e->from);
 	else
-		log_warn(&d->log, "dialback-key-not-ours", "from=%s to=%s",
-		    e->to, e->from);
+		log_limited_warn(&d->log, d->opts.peer_ip,
+		    "dialback-key-not-ours", "from=%s to=%s", e->to, e->from);
 	send_verdict(d, e, valid);
 }
 

@@ -48,6 +48,7 @@ struct dialback_in_opts {
 	const struct pair_set *pairs; /* what the stream may carry already */
 	dialback_asker *ask;
 	void *ask_arg;
+	const char *peer_ip;                     /* for the log; or NULL */
 	const struct dialback_in_events *events; /* static */
 	void *arg;
 };

@@ -14,6 +14,7 @@
 #include <openssl/sha.h>
 
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "edge-proxy/doors.h"
 #include "edge-proxy/edge_impl.h"
 #include "edge-proxy/edge_tell.h"
@@ -159,8 +160,8 @@ on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
 	rc = inward_take(v->inward, elem, from, to, s2s_in_language(s));
 	if (rc == 0)
 		return;
-	log_warn(&v->edge->log, "stanza-not-taken", "stream=%s error=%s",
-	    s2s_in_id(s), err_str(rc));
+	log_limited_warn(&v->edge->log, s2s_in_peer_ip(s), "stanza-not-taken",
+	    "stream=%s error=%s", s2s_in_id(s), err_str(rc));
 	s2s_in_close(s,
 	    rc == ERR_UNSUPPORTED ? STREAM_ERR_UNSUPPORTED_STANZA_TYPE
 				  : STREAM_ERR_RESOURCE_CONSTRAINT,
@@ -235,14 +236,15 @@ edge_visitors_accept(uv_stream_t *listener, void *arg)
 	if (limit == NULL)
 		return;
 	e->counters.turned_away++;
-	log_warn(&e->log, "stream-turned-away", "peer=%s reason=%s",
-	    s2s_in_peer_ip(v->s2s), limit);
+	log_limited_warn(&e->log, s2s_in_peer_ip(v->s2s), "stream-turned-away",
+	    "peer=%s reason=%s", s2s_in_peer_ip(v->s2s), limit);
 	s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT, limit);
 	return;
 
 fail:
 	e->counters.turned_away++;
-	log_error(&e->log, "accept-failed", "error=%s", err_str(rc));
+	log_limited_error(
+	    &e->log, NULL, "accept-failed", "error=%s", err_str(rc));
 	doors_turn_away(listener);
 	if (v != NULL)
 		inward_stream_close(v->inward);

@@ -25,6 +25,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "proto/frame.h"
 
 enum {
@@ -132,7 +133,8 @@ end_guest(struct guest *p, const char *why)
 	if (p->state == GUEST_ENDING)
 		return;
 	if (why != NULL)
-		log_warn(&p->log, "gateway-refused", "reason=%s", why);
+		log_limited_warn(&p->log, conn_peer_ip(p->conn),
+		    "gateway-refused", "reason=%s", why);
 	set_state(p, GUEST_ENDING);
 	part(p);
 	conn_close(p->conn, CONN_END_LOCAL);
@@ -334,7 +336,7 @@ on_conn_end(
 	(void)c;
 	p->conn = NULL;
 	if (p->state != GUEST_ENDING) {
-		log_warn(&p->log,
+		log_limited_warn(&p->log, conn_peer_ip(c),
 		    is_stranger(p->state) ? "gateway-refused" : "gateway-lost",
 		    "reason=%s code=%d detail=%s", conn_end_str(why), rc,
 		    detail);
@@ -508,7 +510,8 @@ on_connection(uv_stream_t *h, int status)
 	int rc;
 
 	if (status < 0) {
-		log_warn(&l->log, "accept-failed", "error=%s", err_str(status));
+		log_limited_warn(&l->log, NULL, "accept-failed", "error=%s",
+		    err_str(status));
 		return;
 	}
 	p = calloc(1, sizeof(*p));
@@ -517,7 +520,8 @@ on_connection(uv_stream_t *h, int status)
 	opts.arg = p;
 	rc = conn_accept(&p->conn, h, &opts);
 	if (rc < 0) {
-		log_warn(&l->log, "accept-failed", "error=%s", err_str(rc));
+		log_limited_warn(
+		    &l->log, NULL, "accept-failed", "error=%s", err_str(rc));
 		free(p);
 		return;
 	}

@@ -24,6 +24,7 @@
 #include "common/jid.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/xml.h"
 #include "edge-proxy/handled_count.h"
 #include "edge-proxy/hosting.h"
@@ -270,7 +271,7 @@ bounce(struct pending *p, const struct channel_result *r)
 	};
 	int rc;
 
-	log_info(&in->log, "stanza-failed",
+	log_limited_info(&in->log, p->from.ascii, "stanza-failed",
 	    "stanza=%s from=%s to=%s condition=%s text=%s told=%d", p->name,
 	    p->from.ascii, p->to.ascii, condition_str(r->condition), r->text,
 	    p->may_bounce);
@@ -282,8 +283,8 @@ bounce(struct pending *p, const struct channel_result *r)
 		in->opts.ops->reply(
 		    p->to.ascii, p->from.ascii, &in->xml, in->opts.arg);
 	else
-		log_error(&in->log, "error-lost", "to=%s error=%s",
-		    p->from.ascii, err_str(rc));
+		log_limited_error(&in->log, p->from.ascii, "error-lost",
+		    "to=%s error=%s", p->from.ascii, err_str(rc));
 }
 
 void
@@ -443,8 +444,8 @@ send_frame(struct inward_stream *s, struct pending *p, const char *node)
 	}
 	rc = channel_send(p->channel, &in->normalised.frame, p, &p->seq);
 	if (rc < 0) {
-		log_warn(&s->log, "channel-full", "node=%s error=%s", node,
-		    err_str(rc));
+		log_limited_warn(&s->log, p->from.ascii, "channel-full",
+		    "node=%s error=%s", node, err_str(rc));
 		refuse(p, COND_RESOURCE_CONSTRAINT, NULL);
 		return false;
 	}
@@ -505,7 +506,7 @@ handle(struct inward_stream *s, const struct taken *t)
 		break;
 	case NORMALISE_REFUSE:
 		in->counters.refused++;
-		log_info(&s->log, "stanza-refused",
+		log_limited_info(&s->log, t->from->ascii, "stanza-refused",
 		    "stanza=%s from=%s to=%s condition=%s reason=%s",
 		    t->e->name, t->from->ascii, t->to->ascii,
 		    condition_str(n->condition), n->why);
@@ -531,8 +532,8 @@ number(struct inward_stream *s, struct taken *t)
 
 	if (s->handled.window != settings->inward_window &&
 	    handled_count_resize(&s->handled, settings->inward_window) < 0)
-		log_warn(
-		    &s->log, "window-kept", "window=%zu", s->handled.window);
+		log_limited_warn(&s->log, t->from->ascii, "window-kept",
+		    "window=%zu", s->handled.window);
 	t->numbered = handled_count_begin(&s->handled, &t->number) == 0;
 }
 

@@ -20,6 +20,7 @@
 #include "common/jid.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/normalise.h"
 #include "edge-proxy/render.h"
@@ -94,8 +95,9 @@ settle(struct pending *p, const struct channel_result *r)
 		channel_answer(ch, seq, r);
 	} else if (!r->delivered) {
 		o->counters.replies_lost++;
-		log_info(&o->log, "reply-lost", "condition=%s text=%s",
-		    condition_str(r->condition), r->text);
+		log_limited_info(&o->log, NULL, "reply-lost",
+		    "condition=%s text=%s", condition_str(r->condition),
+		    r->text);
 	}
 }
 
@@ -292,8 +294,8 @@ outward_reply(struct outward *o, const char *local, const char *remote,
 	}
 	if (rc < 0) {
 		o->counters.replies_lost++;
-		log_warn(&o->log, "reply-lost", "to=%s error=%s", remote,
-		    err_str(rc));
+		log_limited_warn(&o->log, remote, "reply-lost",
+		    "to=%s error=%s", remote, err_str(rc));
 	}
 }
 

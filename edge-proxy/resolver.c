@@ -28,6 +28,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "edge-proxy/child.h"
 #include "edge-proxy/dns_packet.h"
 #include "edge-proxy/edge_conf.h"
@@ -154,15 +155,17 @@ on_resolved(void *arg, int rcode, void *packet, int packet_len, int sec,
 	(void)was_ratelimited;
 	if (sec == SEC_BOGUS) {
 		/* The data is there, and must not be used. */
-		log_warn(&r->log, "bogus", "name=%s type=%d reason=%s",
-		    j->question.name, (int)j->question.type, why_bogus);
+		log_limited_warn(&r->log, NULL, "bogus",
+		    "name=%s type=%d reason=%s", j->question.name,
+		    (int)j->question.type, why_bogus);
 		a.status = DNS_BOGUS;
 	} else if ((rcode == RCODE_NOERROR || rcode == RCODE_NXDOMAIN) &&
 		   packet != NULL && packet_len > 0) {
 		if (dns_packet_read(&a, &r->records, j->question.name,
 			j->question.type, packet, (size_t)packet_len) < 0)
-			log_warn(&r->log, "packet-malformed", "name=%s type=%d",
-			    j->question.name, (int)j->question.type);
+			log_limited_warn(&r->log, NULL, "packet-malformed",
+			    "name=%s type=%d", j->question.name,
+			    (int)j->question.type);
 		else
 			a.secure = sec == SEC_SECURE;
 	}
@@ -207,8 +210,8 @@ ask(struct resolver *r, const struct resolver_question *q)
 	rc = ub_resolve_event(r->ub, j->question.name, (int)q->type, CLASS_IN,
 	    j, on_resolved, &id);
 	if (rc != 0) {
-		log_warn(&r->log, "resolve-failed", "name=%s error=%s", q->name,
-		    ub_strerror(rc));
+		log_limited_warn(&r->log, NULL, "resolve-failed",
+		    "name=%s error=%s", q->name, ub_strerror(rc));
 		fail_job(j);
 		return;
 	}
@@ -294,7 +297,7 @@ on_ub_log(void *cookie, const char *text, size_t len)
 		n--;
 	line[n] = '\0';
 	if (n > 0)
-		log_warn(log, "libunbound", "text=%s", line);
+		log_limited_warn(log, NULL, "libunbound", "text=%s", line);
 	return (ssize_t)len;
 }
 

@@ -24,6 +24,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/map.h"
 #include "edge-proxy/resolver_wire.h"
 
@@ -133,7 +134,7 @@ on_limit(struct clock_timer *t, void *arg)
 	struct resolver_query *q = arg;
 
 	(void)t;
-	log_info(&q->rc->log, "query-timeout", "name=%s type=%d",
+	log_limited_info(&q->rc->log, NULL, "query-timeout", "name=%s type=%d",
 	    q->question.name, (int)q->question.type);
 	answer_failed(q);
 }

@@ -33,6 +33,7 @@
 #include "common/buf.h"
 #include "common/conn.h"
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/identities.h"
 #include "edge-proxy/stream_wire.h"
@@ -230,7 +231,8 @@ begin_tls(struct s2s_in *s, size_t leftover)
 	s->tls_wanted = false;
 	id = identities_pick(s->opts.identities, s->ends.to, &named);
 	if (id == NULL) {
-		log_error(&s->log, "no-certificate", "to=%s", s->ends.to);
+		log_limited_error(&s->log, s2s_in_peer_ip(s), "no-certificate",
+		    "to=%s", s->ends.to);
 		s2s_in_finish(
 		    s, STREAM_ERR_INTERNAL_SERVER_ERROR, "no certificate");
 		return;
@@ -327,10 +329,14 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 	if (s->state != IN_CLOSED)
 		s2s_in_set_state(s, IN_CLOSED);
 	/* The one line about a refusal, whoever was refused. */
-	log_event(&s->log, s->error != STREAM_ERR_NONE ? LOG_WARN : LOG_INFO,
-	    "stream-end", "local=%s remote=%s was_up=%d condition=%s reason=%s",
-	    s->ends.to, s->ends.from, s->was_up, stream_error_str(s->error),
-	    s->reason);
+	log_limited(
+	    &(const struct log_limit){ .log = &s->log,
+		.level = s->error != STREAM_ERR_NONE ? LOG_WARN : LOG_INFO,
+		.event = "stream-end",
+		.peer = conn_peer_ip(c),
+		.lines = S2S_IN_STREAM_LINES },
+	    "local=%s remote=%s was_up=%d condition=%s reason=%s", s->ends.to,
+	    s->ends.from, s->was_up, stream_error_str(s->error), s->reason);
 	s->conn = NULL;
 	s2s_in_info(s, &info);
 	s->opts.events->on_end(s, s->was_up, &info, s->opts.arg);
@@ -380,6 +386,7 @@ s2s_in_open(
 	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));
 	log_object(&s->log, "stream=%s peer=%s", s->id, s->peer);
 	log_object(&s->dialback.log, "stream=%s peer=%s", s->id, s->peer);
+	s->dialback.opts.peer_ip = conn_peer_ip(s->conn);
 	log_debug(&s->log, "accepted", "ip=%s", conn_peer_ip(s->conn));
 	clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
 	clock_timer_start(&s->establish,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log_limit.h"
 #include "common/xml.h"
 #include "edge-proxy/sm_xml.h"
 #include "edge-proxy/stream_wire.h"
@@ -23,8 +24,8 @@ take_error(struct s2s_in *s, const struct xml_elem *e)
 	snprintf(text, sizeof(text), "partner sent %s",
 	    c != NULL ? stream_error_str(stream_error_parse(c->name))
 		      : "an error without condition");
-	log_warn(&s->log, "stream-error-received", "condition=%s",
-	    c != NULL ? c->name : "");
+	log_limited_warn(&s->log, s2s_in_peer_ip(s), "stream-error-received",
+	    "condition=%s", c != NULL ? c->name : "");
 	s2s_in_finish(s, STREAM_ERR_NONE, text);
 }
 
@@ -52,7 +53,7 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 	error =
 	    addressing_stanza(&from, &to, e, &s->pairs, s->opts.hosting, &why);
 	if (error != STREAM_ERR_NONE) {
-		log_warn(&s->log, "stanza-refused",
+		log_limited_warn(&s->log, s2s_in_peer_ip(s), "stanza-refused",
 		    "condition=%s why=%s from=%s to=%s",
 		    stream_error_str(error), why, xml_attr(e, "from"),
 		    xml_attr(e, "to"));

@@ -40,6 +40,9 @@ enum in_state {
 	IN_COUNT
 };
 
+/* Of streams that come and go, in the log, a minute, for each address. */
+enum { S2S_IN_STREAM_LINES = 300 };
+
 struct s2s_in {
 	struct s2s_in_opts opts;
 	struct log log;

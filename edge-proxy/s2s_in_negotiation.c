@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "common/random.h"
 #include "common/xml.h"
 #include "edge-proxy/hosting.h"
@@ -119,7 +120,11 @@ open_stream(struct s2s_in *s, const char *auth)
 	clock_timer_stop(&s->establish);
 	s2s_in_restart_idle(s);
 	s->was_up = true;
-	log_info(&s->log, "stream-up",
+	log_limited(&(const struct log_limit){ .log = &s->log,
+			.level = LOG_INFO,
+			.event = "stream-up",
+			.peer = s2s_in_peer_ip(s),
+			.lines = S2S_IN_STREAM_LINES },
 	    "local=%s remote=%s auth=%s tls=%s "
 	    "cipher=%s",
 	    pair->local, pair->remote, s->auth, s->tls, s->cipher);
@@ -184,8 +189,8 @@ fail_auth(struct s2s_in *s, const char *condition)
 {
 	struct buf out;
 
-	log_info(&s->log, "auth-failed", "from=%s condition=%s", s->ends.from,
-	    condition);
+	log_limited_info(&s->log, s2s_in_peer_ip(s), "auth-failed",
+	    "from=%s condition=%s", s->ends.from, condition);
 	buf_init(&out, 0);
 	stream_xml_sasl_failure(&out, condition);
 	stream_wire_flush(s->conn, &out);

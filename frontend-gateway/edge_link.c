@@ -19,6 +19,7 @@
 #include "common/conn.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/random.h"
 #include "common/tls_identity.h"
 #include "proto/channel.h"
@@ -28,7 +29,8 @@ enum {
 	PAUSE_LAST_MS = 1000,
 	CONNECT_MS = 5000,
 	HANDSHAKE_MS = 10000,
-	LINGER_MS = 1000
+	LINGER_MS = 1000,
+	LINES = 100 /* in the log, a minute, of each kind */
 };
 
 struct edge_link {
@@ -99,7 +101,12 @@ note_failure(struct edge_link *l, const char *why, const char *detail)
 		return;
 	}
 	memcpy(l->failed, text, sizeof(text));
-	log_warn(&l->log, "down", "why=%s detail=%s", why, detail);
+	log_limited(&(const struct log_limit){ .log = &l->log,
+			.level = LOG_WARN,
+			.event = "down",
+			.peer = l->name,
+			.lines = LINES },
+	    "why=%s detail=%s", why, detail);
 }
 
 static void
@@ -277,8 +284,13 @@ on_up(struct channel *ch, bool resumed, void *arg)
 	l->up = true;
 	l->pause_ms = PAUSE_FIRST_MS;
 	l->failed[0] = '\0';
-	log_info(&l->log, "up", "peer=%s boot=%s resumed=%d",
-	    channel_peer_node(ch), channel_peer_boot(ch), resumed);
+	log_limited(&(const struct log_limit){ .log = &l->log,
+			.level = LOG_INFO,
+			.event = "up",
+			.peer = l->name,
+			.lines = LINES },
+	    "peer=%s boot=%s resumed=%d", channel_peer_node(ch),
+	    channel_peer_boot(ch), resumed);
 	l->opts.events->on_up(l, resumed, l->opts.arg);
 }
 

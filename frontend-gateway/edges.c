@@ -19,6 +19,7 @@
 #include "common/err.h"
 #include "common/failures.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/edge_link.h"
 #include "frontend-gateway/edge_streams.h"
@@ -26,6 +27,8 @@
 #include "frontend-gateway/generation.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
+
+enum { STREAM_LINES = 500 }; /* in the log, a minute, of each kind */
 
 /* The newest proofs, for a connection that broke before they were read: control
  * frames are not in the channel's custody. */
@@ -72,6 +75,12 @@ edges_name(const struct edges *e, unsigned edge)
 {
 	assert(edge < e->count);
 	return e->opts.conf->edges[edge].name;
+}
+
+static const char *
+name_of(const struct edge *d)
+{
+	return edges_name(d->edges, d->index);
 }
 
 bool
@@ -244,8 +253,8 @@ set_fenced(struct edge *d, json_t *domains)
 		    json_array_append_new(
 			d->fenced, json_string(json_string_value(item))) < 0)
 			continue;
-		log_error(
-		    &d->log, "fenced", "domain=%s", json_string_value(item));
+		log_limited_error(&d->log, name_of(d), "fenced", "domain=%s",
+		    json_string_value(item));
 	}
 }
 
@@ -280,48 +289,57 @@ on_confirm(struct edge *d, const struct frame *f)
 	d->refusal[0] = '\0';
 	if (frame_is(f, FIELD_STATUS, "refused")) {
 		snprintf(d->refusal, sizeof(d->refusal), "%s", reason);
-		log_error(&d->log, "config-refused", "counter=%llu reason=%s",
-		    (unsigned long long)g->counter, reason);
+		log_limited_error(&d->log, name_of(d), "config-refused",
+		    "counter=%llu reason=%s", (unsigned long long)g->counter,
+		    reason);
 	} else if (counter < 0 || (uint64_t)counter != g->counter ||
 		   hash == NULL || strcmp(hash, g->hash) != 0) {
-		log_error(&d->log, "config-mismatch",
+		log_limited_error(&d->log, name_of(d), "config-mismatch",
 		    "counter=%llu confirmed=%lld",
 		    (unsigned long long)g->counter, (long long)counter);
 	} else {
 		d->confirmed = true;
 		d->known = g->counter;
 		set_fenced(d, json_object_get(root, "fenced"));
-		log_info(&d->log, "config-confirmed", "counter=%llu",
-		    (unsigned long long)g->counter);
+		log_limited_info(&d->log, name_of(d), "config-confirmed",
+		    "counter=%llu", (unsigned long long)g->counter);
 	}
 	json_decref(root);
 	if (d->confirmed)
 		tell_confirmed(d->edges);
 }
 
+/* An honest edge that comes back reports all its streams at once. */
+#define OF_STREAM(d, lvl, ev)                                                  \
+	&(const struct log_limit)                                              \
+	{                                                                      \
+		.log = &(d)->log, .level = (lvl), .event = (ev),               \
+		.peer = name_of(d), .lines = STREAM_LINES                      \
+	}
+
 static void
 log_report(struct edge *d, const struct edge_streams_report *r)
 {
 	switch (r->event) {
 	case EDGE_STREAMS_UP:
-		log_info(&d->log, "stream-up",
+		log_limited(OF_STREAM(d, LOG_INFO, "stream-up"),
 		    "stream=%s direction=%s local=%s remote=%s peer=%s "
 		    "auth=%s tls=%s",
 		    r->id, r->inbound ? "in" : "out", r->local, r->remote,
 		    r->peer, r->auth, r->tls);
 		break;
 	case EDGE_STREAMS_UPDATE:
-		log_info(&d->log, "stream-update",
+		log_limited(OF_STREAM(d, LOG_INFO, "stream-update"),
 		    "stream=%s local=%s remote=%s proofs=%s", r->id, r->local,
 		    r->remote, r->proofs);
 		break;
 	case EDGE_STREAMS_DOWN:
-		log_info(&d->log, "stream-down",
+		log_limited(OF_STREAM(d, LOG_INFO, "stream-down"),
 		    "stream=%s reason=%s condition=%s", r->id, r->reason,
 		    r->condition);
 		break;
 	case EDGE_STREAMS_FAILED:
-		log_warn(&d->log, "stream-failed",
+		log_limited(OF_STREAM(d, LOG_WARN, "stream-failed"),
 		    "local=%s remote=%s peer=%s reason=%s condition=%s",
 		    r->local, r->remote, r->peer, r->reason, r->condition);
 		break;
@@ -375,8 +393,8 @@ on_stream(struct edge *d, const struct frame *f)
 		    (const char *)field->data, field->len,
 		    clock_now_ms(e->opts.clock));
 	if (rc < 0) {
-		log_error(
-		    &d->log, "stream-report-refused", "error=%s", err_str(rc));
+		log_limited_error(&d->log, name_of(d), "stream-report-refused",
+		    "error=%s", err_str(rc));
 		return;
 	}
 	log_report(d, &r);
@@ -396,7 +414,8 @@ on_log(struct edge *d, const struct frame *f)
 	char json[2048];
 
 	if (frame_copy(f, FIELD_JSON, json, sizeof(json)))
-		log_info(&d->log, "edge-says", "json=%s", json);
+		log_limited_info(
+		    &d->log, name_of(d), "edge-says", "json=%s", json);
 }
 
 static void
@@ -422,12 +441,12 @@ on_control(struct edge_link *l, const struct frame *f, void *arg)
 		break;
 	case FRAME_DRAIN:
 		d->draining = true;
-		log_info(
-		    &d->log, "draining", "edge=%s", edge_link_name(d->link));
+		log_limited_info(&d->log, name_of(d), "draining", "edge=%s",
+		    edge_link_name(d->link));
 		break;
 	default:
-		log_warn(&d->log, "unexpected-frame", "type=%s",
-		    frame_type_str(f->type));
+		log_limited_warn(&d->log, name_of(d), "unexpected-frame",
+		    "type=%s", frame_type_str(f->type));
 		break;
 	}
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "common/random.h"
 #include "common/service.h"
 #include "common/tls_identity.h"
@@ -69,6 +70,21 @@ gateway_state_str(const struct gateway *g)
 
 /* --- from the edges ------------------------------------------------------- */
 
+/* As often as the edge likes, so not each of them. */
+static void
+alarm_of(struct gateway *g, const char *rule, const char *edge,
+    const struct frame *f, const struct edges_stream *stream)
+{
+	const struct log_limit limit = { .log = &g->log,
+		.level = LOG_ERROR,
+		.event = "alarm",
+		.what = rule,
+		.peer = edge };
+
+	log_limited(&limit, "rule=%s edge=%s type=%s stream=%s", rule, edge,
+	    frame_type_str(f->type), stream != NULL ? stream->id : NULL);
+}
+
 static void
 on_iq(struct gateway *g, struct edges_ticket ticket, const struct frame *f,
     const struct guard_addresses *who)
@@ -109,9 +125,7 @@ on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
 	if (rc == ERR_NOMEM)
 		r.condition = COND_RESOURCE_CONSTRAINT;
 	else
-		log_error(&g->log, "alarm", "rule=%s edge=%s type=%s stream=%s",
-		    why, edges_name(e, ticket.edge), frame_type_str(f->type),
-		    stream != NULL ? stream->id : NULL);
+		alarm_of(g, why, edges_name(e, ticket.edge), f, stream);
 	edges_answer(e, ticket, &r);
 }
 
@@ -199,6 +213,7 @@ finish(struct gateway *g)
 	barrier_free(g->barrier);
 	generation_finish(&g->generation);
 	store_close(g->store);
+	log_limit_stop();
 	if (g->clock != NULL)
 		clock_close(g->clock);
 	free(g);
@@ -415,6 +430,9 @@ open_parts(struct gateway *g, char *why, size_t size)
 		return rc;
 	clock_timer_init(&g->timer, g->clock, on_timer, g);
 	g->started_ms = clock_now_ms(g->clock);
+	rc = log_limit_start(g->clock);
+	if (rc < 0)
+		return rc;
 	rc = store_open(&g->store, g->opts.conf->store, why, size);
 	if (rc < 0)
 		return rc;

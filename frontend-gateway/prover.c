@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "frontend-gateway/barrier.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
@@ -116,7 +117,11 @@ on_answer(struct prover *p, unsigned by, const struct frame *f,
 	}
 	/* Late ones are no news; made-up ones are. */
 	if (rc == ERR_DENIED)
-		log_error(&p->log, "alarm",
+		log_limited(&(const struct log_limit){ .log = &p->log,
+				.level = LOG_ERROR,
+				.event = "alarm",
+				.what = "ping-forged",
+				.peer = edges_name(p->edges, by) },
 		    "rule=ping-forged edge=%s from=%s to=%s",
 		    edges_name(p->edges, by), who->from.full, who->to.full);
 	else

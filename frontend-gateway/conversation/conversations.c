@@ -18,6 +18,7 @@
 #include "common/err.h"
 #include "common/jid.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/map.h"
 #include "frontend-gateway/conversation/compose.h"
 #include "frontend-gateway/conversation/conversation.h"
@@ -342,8 +343,9 @@ on_message(struct conversations *cs, struct edges_ticket ticket,
 	p = policy_judge_inward(
 	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
 	if (p.standing == POLICY_DENIED) {
-		log_info(&cs->log, "denied", "from=%s to=%s reason=%s",
-		    who->from.full, who->to.bare, p.reason);
+		log_limited_info(&cs->log, who->from.ascii, "denied",
+		    "from=%s to=%s reason=%s", who->from.full, who->to.bare,
+		    p.reason);
 		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}

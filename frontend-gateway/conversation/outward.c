@@ -19,6 +19,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/map.h"
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/edges.h"
@@ -444,6 +445,15 @@ is_answer(const struct outward_message *m, const char *from, const char *user)
 	return domain != NULL && strcmp(from, domain + 1) == 0;
 }
 
+/* Of a bare address. */
+static const char *
+domain_of(const char *bare)
+{
+	const char *at = strrchr(bare, '@');
+
+	return at != NULL ? at + 1 : bare;
+}
+
 /* A bounce of what was answered 200.  Each id is good for one. */
 static bool
 bounced_late(struct outwards *os, const char *id, const char *bare,
@@ -455,14 +465,14 @@ bounced_late(struct outwards *os, const char *id, const char *bare,
 
 	if (r == NULL || r->pair != hash_pair(user, bare) ||
 	    clock_now_ms(os->opts.clock) - r->at_ms > OUTWARD_RECENT_MS) {
-		log_info(&os->log, "bounce-unmatched",
+		log_limited_info(&os->log, domain_of(bare), "bounce-unmatched",
 		    "id=%s from=%s to=%s condition=%s", id, bare, user,
 		    condition);
 		return false;
 	}
 	map_remove(&os->recent_by_id, &r->by_id);
 	os->late_bounces++;
-	log_warn(&os->log, "bounce-late",
+	log_limited_warn(&os->log, domain_of(bare), "bounce-late",
 	    "id=%s from=%s to=%s condition=%s count=%llu", id, bare, user,
 	    condition, (unsigned long long)os->late_bounces);
 	return true;
@@ -481,8 +491,9 @@ outwards_bounced(struct outwards *os, const char *id, const char *from,
 	if (is_answer(&o->m, from, user))
 		fail(o, condition, text, true);
 	else
-		log_warn(&os->log, "bounce-from-elsewhere",
-		    "id=%s from=%s to=%s", id, from, user);
+		log_limited_warn(&os->log, domain_of(bare),
+		    "bounce-from-elsewhere", "id=%s from=%s to=%s", id, from,
+		    user);
 	return false;
 }
 

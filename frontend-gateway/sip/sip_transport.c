@@ -25,6 +25,7 @@
 #include "common/err.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/random.h"
 #include "common/tls_identity.h"
 #include "frontend-gateway/sip/sip_build.h"
@@ -35,7 +36,9 @@ enum {
 	SETTLED_MS = 10000 /* a connection that lived this long was good */
 };
 
-static const unsigned retry_ms[] = { 1000, 2000, 5000, 10000, 30000 };
+/* The first is for a front end that was there a moment ago: it may be back in
+ * no time.  Both counts of struct peer lead on from there. */
+static const unsigned retry_ms[] = { 100, 1000, 2000, 5000, 10000, 30000 };
 enum { RETRIES = sizeof(retry_ms) / sizeof(retry_ms[0]) };
 
 /* One TLS connection. */
@@ -63,7 +66,9 @@ struct peer {
 	struct sockaddr_storage address;
 	bool dialled;
 	struct link *own; /* our connection to it, in whatever state */
-	unsigned failures;
+	/* In a row: attempts without proof; connections that were proven and
+	 * did not last.  A proof clears the first, time the second. */
+	unsigned failures, brief;
 	struct clock_timer retry;
 };
 
@@ -102,10 +107,29 @@ peer_index(const struct sip_transport *t, const struct peer *p)
 static void
 retry_later(struct peer *p)
 {
-	unsigned step = p->failures < RETRIES ? p->failures : RETRIES - 1;
+	unsigned step = p->failures > p->brief ? p->failures : p->brief;
 
-	p->failures++;
 	clock_timer_start(&p->retry, retry_ms[step]);
+}
+
+static void
+retry_failed(struct peer *p)
+{
+	if (p->failures + 1 < RETRIES)
+		p->failures++;
+	retry_later(p);
+}
+
+/* A front end that accepts and hangs up at once is one of those that are asked
+ * less and less; one that was restarted is not. */
+static void
+retry_lost(struct peer *p, uint64_t lived_ms)
+{
+	if (lived_ms >= SETTLED_MS)
+		p->brief = 0;
+	retry_later(p);
+	if (lived_ms < SETTLED_MS && p->brief + 1 < RETRIES)
+		p->brief++;
 }
 
 /* Takes a connection out of use and tells who waits on it. */
@@ -126,11 +150,11 @@ lose(struct link *l)
 		t->unproven--;
 	if (l->outgoing && p->own == l) {
 		p->own = NULL;
-		if (l->proven &&
-		    clock_now_ms(t->opts.clock) - l->since_ms >= SETTLED_MS)
-			p->failures = 0;
-		if (!t->closing)
-			retry_later(p);
+		if (!t->closing && l->proven)
+			retry_lost(
+			    p, clock_now_ms(t->opts.clock) - l->since_ms);
+		else if (!t->closing)
+			retry_failed(p);
 	}
 	if (!l->proven || t->closing)
 		return;
@@ -248,8 +272,9 @@ refuse(struct link *l, const struct sip_msg *m, int status, unsigned id,
 	struct sip_header headers[1] = { { "ms-diagnostics", NULL } };
 	struct buf value;
 
-	log_warn(&l->log, "message-refused", "status=%d reason=%s call_id=%s",
-	    status, reason, sip_msg_call_id(m));
+	log_limited_warn(&l->log, conn_peer_ip(l->conn), "message-refused",
+	    "status=%d reason=%s call_id=%s", status, reason,
+	    sip_msg_call_id(m));
 	buf_init(&value, 0);
 	sip_build_diagnostics(&value, id, reason, l->t->fqdn);
 	headers[0].value = buf_cstr(&value);
@@ -302,8 +327,8 @@ take_message(struct link *l, const struct sip_frame_item *item)
 	rc = sip_msg_parse(
 	    &m, item->head, item->head_len, item->body, item->body_len);
 	if (rc < 0) {
-		log_warn(
-		    &l->log, "message-unreadable", "error=%s", err_str(rc));
+		log_limited_warn(&l->log, conn_peer_ip(l->conn),
+		    "message-unreadable", "error=%s", err_str(rc));
 		return;
 	}
 	log_debug(&l->log, "message", "method=%s status=%d call_id=%s",
@@ -314,14 +339,15 @@ take_message(struct link *l, const struct sip_frame_item *item)
 	else if (status != 0 && is_answered(m))
 		refuse(l, m, status, 61002, what);
 	else if (status != 0)
-		log_warn(&l->log, "message-dropped", "defect=%s", what);
+		log_limited_warn(&l->log, conn_peer_ip(l->conn),
+		    "message-dropped", "defect=%s", what);
 	else if (item->kind == SIP_FRAME_MESSAGE)
 		l->t->opts.events->on_message(m, l->id, l->t->opts.arg);
 	else if (is_answered(m))
 		refuse(l, m, 413, 61003, "body too large");
 	else
-		log_warn(
-		    &l->log, "message-dropped", "defect=%s", "body too large");
+		log_limited_warn(&l->log, conn_peer_ip(l->conn),
+		    "message-dropped", "defect=%s", "body too large");
 	sip_msg_free(m);
 }
 
@@ -347,7 +373,8 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 			take_message(l, &item);
 	}
 	if (rc < 0 && !l->lost) {
-		log_warn(&l->log, "framing-lost", "error=%s", err_str(rc));
+		log_limited_warn(&l->log, conn_peer_ip(l->conn), "framing-lost",
+		    "error=%s", err_str(rc));
 		drop(l);
 	}
 }
@@ -369,8 +396,8 @@ named_peer(struct link *l)
 	rc = cert_names_read(&names, cert);
 	X509_free(cert);
 	if (rc < 0) {
-		log_warn(
-		    &l->log, "certificate-unreadable", "error=%s", err_str(rc));
+		log_limited_warn(&l->log, conn_peer_ip(l->conn),
+		    "certificate-unreadable", "error=%s", err_str(rc));
 		return -1;
 	}
 	if (l->outgoing) {
@@ -419,7 +446,8 @@ on_secured(struct conn *c, void *arg)
 
 	(void)c;
 	if (index < 0) {
-		log_warn(&l->log, "peer-refused", "reason=%s",
+		log_limited_warn(&l->log, conn_peer_ip(l->conn), "peer-refused",
+		    "reason=%s",
 		    "certificate names neither the pool nor a front end");
 		drop(l);
 		return;
@@ -432,8 +460,10 @@ on_secured(struct conn *c, void *arg)
 	l->proven = true;
 	l->id = ++t->serial << 8 | (uint64_t)index;
 	l->since_ms = l->heard_ms = l->said_ms = clock_now_ms(t->opts.clock);
-	if (l->outgoing)
+	if (l->outgoing) {
+		l->peer->failures = 0;
 		clock_timer_start(&l->idle, t->opts.keep_alive_ms);
+	}
 	log_info(&l->log, "connected", "direction=%s name=%s",
 	    l->outgoing ? "out" : "in", l->peer->name);
 	if (++t->proven == 1)
@@ -461,7 +491,7 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 
 	(void)c;
 	if (why != CONN_END_LOCAL)
-		log_info(&l->log, "ended",
+		log_limited_info(&l->log, conn_peer_ip(c), "ended",
 		    "direction=%s why=%s error=%s detail=%s",
 		    l->outgoing ? "out" : "in", conn_end_str(why),
 		    rc < 0 ? err_str(rc) : NULL, detail);
@@ -526,7 +556,7 @@ dial(struct peer *p)
 		log_warn(&t->log, "connect-failed", "name=%s error=%s", p->name,
 		    err_str(rc));
 		free(l);
-		retry_later(p);
+		retry_failed(p);
 		return;
 	}
 	adopt(l);
@@ -554,15 +584,16 @@ on_accept(uv_stream_t *tcp, int status)
 		rc = l != NULL ? conn_accept(&l->conn, tcp, &opts) : ERR_NOMEM;
 	}
 	if (rc != 0) {
-		log_warn(&t->log, "accept-failed", "error=%s", err_str(rc));
+		log_limited_warn(
+		    &t->log, NULL, "accept-failed", "error=%s", err_str(rc));
 		free(l);
 		return;
 	}
 	adopt(l);
 	t->unproven++;
 	if (t->unproven > SIP_UNPROVEN_MAX) {
-		log_warn(&l->log, "peer-refused", "reason=%s",
-		    "too many connections without proof");
+		log_limited_warn(&l->log, conn_peer_ip(l->conn), "peer-refused",
+		    "reason=%s", "too many connections without proof");
 		lose(l);
 		conn_abort(l->conn, CONN_END_LOCAL);
 		return;

@@ -2,7 +2,8 @@
  * sip_transport - the TLS connections between the gateway and the pool.
  *
  * Accepts connections of the pool and keeps one of its own to every front
- * end (retrying after 1, 2, 5, 10, 30 s).  Both sides show certificates; the
+ * end (retrying after 1, 2, 5, 10, 30 s, and before that once after 0.1 s when
+ * there was a connection).  Both sides show certificates; the
  * peer's must name the pool or a front end.  Any connection may carry any
  * message: the pool does not bind a dialog to a socket, so nothing here does.
  *

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "common/ports.h"
 #include "common/random.h"
 #include "frontend-gateway/sip/sip_ua_impl.h"
@@ -102,7 +103,7 @@ turn_away(struct sip_ua *ua, const struct sip_msg *m, uint64_t conn)
 	if (rc == 0)
 		rc = sip_transport_send_on(
 		    ua->transport, conn, text.data, text.len);
-	log_warn(&ua->log, "overload", "call_id=%s answered=%s",
+	log_limited_warn(&ua->log, NULL, "overload", "call_id=%s answered=%s",
 	    sip_msg_call_id(m), rc == 0 ? "503" : err_str(rc));
 	buf_finish(&text);
 }

@@ -1127,9 +1127,9 @@ test_connection_lost(void **state)
 	until(&w, strstr(w.journal, "down") != NULL);
 	expect(&w, "transport 503 final | down");
 	assert_int_equal(sip_ua_ask(&w.call, w.ua, &q), ERR_CLOSED);
-	/* Again after 1 s. */
+	/* Again at once. */
 	until(&w, w.own.ended);
-	clock_advance(w.clock, 999);
+	clock_advance(w.clock, 99);
 	settle(&w);
 	assert_false(sip_ua_reachable(w.ua));
 	clock_advance(w.clock, 1);
@@ -1139,6 +1139,91 @@ test_connection_lost(void **state)
 	reply(&w.own, hear(&w, &w.own, "MESSAGE "), "200 OK", "t", "");
 	until(&w, *w.journal != '\0');
 	expect(&w, "response 200 final");
+	world_close(&w);
+}
+
+/* The front end ends our connection, and hears of us after wait_ms. */
+static void
+hang_up(struct world *w, uint64_t wait_ms, int line)
+{
+	conn_abort(w->own.conn, CONN_END_LOCAL);
+	until(w, w->own.ended && !sip_ua_reachable(w->ua));
+	clock_advance(w->clock, wait_ms - 1);
+	settle(w);
+	if (w->own.conn != NULL)
+		fail_msg("line %d: before %llu ms", line,
+		    (unsigned long long)wait_ms);
+	clock_advance(w->clock, 1);
+	until(w, sip_ua_reachable(w->ua) && w->own.secured);
+}
+
+static void
+world_open_own(struct world *w)
+{
+	world_open(w);
+	conn_abort(w->pool.conn, CONN_END_LOCAL);
+	until(w, w->pool.ended);
+	settle(w);
+}
+
+/* Who accepts and hangs up at once is called less and less; who has been there
+ * for a while is called at once. */
+static void
+test_called_again(void **state)
+{
+	static const unsigned waits[] = { 100, 1000, 2000, 5000, 10000, 30000,
+		30000 };
+	struct world w;
+
+	(void)state;
+	world_open_own(&w);
+	for (size_t i = 0; i < COUNT(waits); i++)
+		hang_up(&w, waits[i], __LINE__);
+	clock_advance(w.clock, 9999);
+	hang_up(&w, 30000, __LINE__);
+	clock_advance(w.clock, 10000);
+	hang_up(&w, 100, __LINE__);
+	clock_advance(w.clock, 10000);
+	hang_up(&w, 100, __LINE__);
+	hang_up(&w, 100, __LINE__);
+	hang_up(&w, 1000, __LINE__);
+	world_close(&w);
+}
+
+/* A front end that was away for long and is restarted soon after it came back:
+ * what its absence had cost is forgotten. */
+static void
+test_restarted_again(void **state)
+{
+	static const unsigned waits[] = { 100, 1000, 2000, 5000, 10000, 30000 };
+	struct sockaddr_storage address;
+	int size = sizeof(address);
+	struct world w;
+
+	(void)state;
+	world_open_own(&w);
+	clock_advance(w.clock, 10000);
+	uv_tcp_getsockname(&w.listener, (struct sockaddr *)&address, &size);
+	uv_close((uv_handle_t *)&w.listener, NULL);
+	conn_abort(w.own.conn, CONN_END_LOCAL);
+	until(&w, w.own.ended && !sip_ua_reachable(w.ua));
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		if (i + 1 == COUNT(waits)) {
+			uv_tcp_init(&w.loop, &w.listener);
+			w.listener.data = &w;
+			assert_int_equal(uv_tcp_bind(&w.listener,
+					     (struct sockaddr *)&address, 0),
+			    0);
+			assert_int_equal(
+			    uv_listen((uv_stream_t *)&w.listener, 8, on_own),
+			    0);
+		}
+		clock_advance(w.clock, waits[i]);
+		settle(&w);
+	}
+	until(&w, sip_ua_reachable(w.ua) && w.own.secured);
+	clock_advance(w.clock, 3000);
+	hang_up(&w, 100, __LINE__);
 	world_close(&w);
 }
 
@@ -1358,6 +1443,8 @@ main(void)
 		cmocka_unit_test(test_bye_before_ack),
 		cmocka_unit_test(test_reinvite),
 		cmocka_unit_test(test_connection_lost),
+		cmocka_unit_test(test_called_again),
+		cmocka_unit_test(test_restarted_again),
 		cmocka_unit_test(test_answer_on_another_connection),
 		cmocka_unit_test(test_request_on_inbound),
 		cmocka_unit_test(test_keep_alive),
