@@ -1,7 +1,8 @@
 /*
  * The permitted users and the partner rows are the configuration's; what is
  * kept here is the set of pairs in which the Lync user wrote: a map for the
- * look-up and a list in the order of last use.
+ * look-up and a list in the order of last use.  Whom she has added is asked of
+ * those who store it.
  */
 #include "frontend-gateway/policy/policy.h"
 
@@ -12,6 +13,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/policy/newcomers.h"
 
 struct pair {
 	struct map_node node;
@@ -25,6 +27,9 @@ struct policy {
 	struct map pairs;
 	struct list by_use; /* longest unused first */
 	size_t max;
+	struct newcomers *newcomers;
+	policy_tie_fn *tie; /* NULL = nobody knows */
+	void *tie_arg;
 };
 
 int
@@ -38,6 +43,12 @@ policy_new(
 		return ERR_NOMEM;
 	rc = map_init(&p->pairs);
 	if (rc < 0) {
+		free(p);
+		return rc;
+	}
+	rc = newcomers_new(&p->newcomers, NULL);
+	if (rc < 0) {
+		map_finish(&p->pairs);
 		free(p);
 		return rc;
 	}
@@ -64,7 +75,15 @@ policy_free(struct policy *p)
 	LIST_FOREACH_SAFE (it, &p->by_use)
 		drop(p, list_entry(it, struct pair, by_use));
 	map_finish(&p->pairs);
+	newcomers_free(p->newcomers);
 	free(p);
+}
+
+void
+policy_set_ties(struct policy *p, policy_tie_fn *fn, void *arg)
+{
+	p->tie = fn;
+	p->tie_arg = arg;
 }
 
 static struct pair *
@@ -128,11 +147,35 @@ remembers(struct policy *p, const char *user, const char *contact)
 	return known;
 }
 
+static enum policy_tie
+tie_of(struct policy *p, const char *user, const char *contact)
+{
+	if (remembers(p, user, contact))
+		return POLICY_TIE_INVITED;
+	return p->tie != NULL ? p->tie(user, contact, p->tie_arg)
+			      : POLICY_TIE_NONE;
+}
+
+/* The partner's users may turn to Lync users of their own accord. */
+static bool
+may_start(enum gateway_partner_type type)
+{
+	switch (type) {
+	case GATEWAY_FEDERATED:
+	case GATEWAY_PUBLIC_VERIFIED:
+		return true;
+	case GATEWAY_PUBLIC_UNVERIFIED:
+		break;
+	}
+	return false;
+}
+
 struct policy_inward
 policy_judge_inward(struct policy *p, const char *user, const char *contact,
     const char *contact_domain)
 {
 	const struct gateway_partner *partner;
+	enum policy_tie tie;
 
 	partner = gateway_conf_partner(p->conf, contact_domain);
 	if (partner == NULL)
@@ -141,18 +184,38 @@ policy_judge_inward(struct policy *p, const char *user, const char *contact,
 	if (!gateway_conf_permits(p->conf, user))
 		return (struct policy_inward){ POLICY_DENIED,
 			"user-not-permitted" };
-	if (remembers(p, user, contact))
+	tie = tie_of(p, user, contact);
+	if (tie != POLICY_TIE_INVITED && !may_start(partner->type))
+		return (struct policy_inward){ POLICY_DENIED,
+			"partner-type-may-not-start" };
+	if (tie != POLICY_TIE_NONE)
 		return (struct policy_inward){ POLICY_KNOWN, "known" };
-	switch (partner->type) {
-	case GATEWAY_FEDERATED:
-	case GATEWAY_PUBLIC_VERIFIED:
-		return (
-		    struct policy_inward){ POLICY_STRANGER, "partner-type" };
-	case GATEWAY_PUBLIC_UNVERIFIED:
-		break;
-	}
-	return (struct policy_inward){ POLICY_DENIED,
-		"partner-type-may-not-start" };
+	return (struct policy_inward){ POLICY_STRANGER, "partner-type" };
+}
+
+struct policy_presence
+policy_judge_presence(struct policy *p, const char *user, const char *contact,
+    const char *contact_domain)
+{
+	struct policy_inward in =
+	    policy_judge_inward(p, user, contact, contact_domain);
+	const struct gateway_partner *partner =
+	    gateway_conf_partner(p->conf, contact_domain);
+	struct policy_presence out = { .reason = in.reason };
+
+	if (partner == NULL || !gateway_conf_permits(p->conf, user))
+		return out;
+	out.may_talk = true;
+	out.may_watch = in.standing != POLICY_DENIED;
+	out.may_note = out.may_watch && partner->type == GATEWAY_FEDERATED;
+	return out;
+}
+
+bool
+policy_admit(struct policy *p, const char *contact, const char *contact_domain,
+    uint64_t now_ms)
+{
+	return newcomers_admit(p->newcomers, contact, contact_domain, now_ms);
 }
 
 bool

@@ -1,16 +1,20 @@
 /*
- * policy - who may write to whom, and who may learn why not.
+ * policy - who may write to whom, who may see whose presence, and who may
+ * learn why not.
  *
  * Default deny.  A Lync user must be on the list of permitted users, the
  * contact's domain a listed partner; what a partner's users may do of their
  * own accord depends on its type ("Configure XMPP gateway policies"):
  *
- *                       Federated   PublicVerified   PublicUnverified
- *   write first            yes           yes               no
+ *                          Federated   PublicVerified   PublicUnverified
+ *   write first               yes           yes               no
+ *   add, see presence         yes           yes               no
+ *   see the status note       yes           no                no
  *
- * A contact the Lync user has written to may answer whatever the type.  Such
- * pairs are remembered while the process lives, POLICY_PAIRS_MAX of them; the
- * one not used for longest goes first.
+ * A contact the Lync user has invited may write and watch whatever the type:
+ * she has added him to her contacts (the pairs that are stored know), or has
+ * written to him.  The latter is remembered while the process lives,
+ * POLICY_PAIRS_MAX pairs of it; the one not used for longest goes first.
  *
  * Users are prepared bare JIDs, domains in comparable form.
  */
@@ -19,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "frontend-gateway/translate/errors.h"
 
@@ -32,11 +37,22 @@ int policy_new(
     struct policy **out, const struct gateway_conf *conf, size_t pairs_max);
 void policy_free(struct policy *p);
 
+/* What the stored contacts know of a pair. */
+enum policy_tie {
+	POLICY_TIE_NONE,
+	POLICY_TIE_WATCHES, /* the contact sees the user's presence */
+	POLICY_TIE_INVITED  /* the user has added the contact */
+};
+typedef enum policy_tie
+policy_tie_fn(const char *user, const char *contact, void *arg);
+/* fn is asked from now on; NULL = nobody. */
+void policy_set_ties(struct policy *p, policy_tie_fn *fn, void *arg);
+
 /* What a contact stands for towards a Lync user. */
 enum policy_standing {
 	POLICY_DENIED,   /* may not write; must learn nothing */
 	POLICY_STRANGER, /* may write; must not learn who exists here */
-	POLICY_KNOWN     /* the Lync user has written to him */
+	POLICY_KNOWN     /* invited, or watches her as he may */
 };
 
 struct policy_inward {
@@ -51,6 +67,22 @@ struct policy_inward policy_judge_inward(struct policy *p, const char *user,
  * message.  Unknown, blocked and forbidden users look alike to all but the
  * known, so that nobody can harvest the directory. */
 bool policy_conceals(enum policy_standing standing);
+
+/* What contact (of domain) may have of user's presence, decided without asking
+ * anybody; it is the same for users who exist and for those who do not. */
+struct policy_presence {
+	bool may_talk;      /* either may have anything to do with the other */
+	bool may_watch;     /* and the contact may see her presence */
+	bool may_note;      /* and her status note */
+	const char *reason; /* of the first "no", or "known", "partner-type" */
+};
+struct policy_presence policy_judge_presence(struct policy *p, const char *user,
+    const char *contact, const char *contact_domain);
+
+/* May a contact without a tie turn to one more address?  Takes from his rate
+ * if so.  now_ms is monotonic. */
+bool policy_admit(struct policy *p, const char *contact,
+    const char *contact_domain, uint64_t now_ms);
 
 /* May user (of domain) write to a contact at contact_domain?  0, or
  * ERR_DENIED with the cause to refuse it with. */

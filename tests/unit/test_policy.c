@@ -157,10 +157,120 @@ the_pair_unused_longest_is_forgotten(void **state)
 	gateway_conf_free(conf);
 }
 
+/* --- presence ----------------------------------------------------------- */
+
+static const struct {
+	const char *user, *contact, *domain;
+	enum policy_tie tie;
+	bool written;
+	bool talk, watch, note;
+	enum policy_standing standing;
+	const char *reason;
+} rights[] = {
+	{ ANNA, "bo@partner.example", "partner.example", POLICY_TIE_NONE, false,
+	    true, true, true, POLICY_STRANGER, "partner-type" },
+	{ ANNA, "bo@partner.example", "partner.example", POLICY_TIE_WATCHES,
+	    false, true, true, true, POLICY_KNOWN, "known" },
+	{ ANNA, "bo@partner.example", "partner.example", POLICY_TIE_INVITED,
+	    false, true, true, true, POLICY_KNOWN, "known" },
+	{ ANNA, "v@verified.example", "verified.example", POLICY_TIE_NONE,
+	    false, true, true, false, POLICY_STRANGER, "partner-type" },
+	{ ANNA, "v@verified.example", "verified.example", POLICY_TIE_INVITED,
+	    false, true, true, false, POLICY_KNOWN, "known" },
+	/* The gate: nothing before she has invited him. */
+	{ ANNA, "p@public.example", "public.example", POLICY_TIE_NONE, false,
+	    true, false, false, POLICY_DENIED, "partner-type-may-not-start" },
+	{ ANNA, "p@public.example", "public.example", POLICY_TIE_INVITED, false,
+	    true, true, false, POLICY_KNOWN, "known" },
+	{ ANNA, "p@public.example", "public.example", POLICY_TIE_NONE, true,
+	    true, true, false, POLICY_KNOWN, "known" },
+	/* He watches her from the time when his partner was federated. */
+	{ ANNA, "p@public.example", "public.example", POLICY_TIE_WATCHES, false,
+	    true, false, false, POLICY_DENIED, "partner-type-may-not-start" },
+	{ OLAF, "bo@partner.example", "partner.example", POLICY_TIE_INVITED,
+	    true, false, false, false, POLICY_DENIED, "user-not-permitted" },
+	{ ANNA, "e@stranger.example", "stranger.example", POLICY_TIE_INVITED,
+	    true, false, false, false, POLICY_DENIED, "domain-not-a-partner" },
+};
+
+static enum policy_tie
+tie_of_row(const char *user, const char *contact, void *arg)
+{
+	const size_t *row = arg;
+
+	return strcmp(user, rights[*row].user) == 0 &&
+		       strcmp(contact, rights[*row].contact) == 0
+		   ? rights[*row].tie
+		   : POLICY_TIE_NONE;
+}
+
+static void
+presence_rights_follow_the_partner_type(void **state)
+{
+	struct gateway_conf *conf = gateway_sample(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+		struct policy_presence v;
+		struct policy_inward in;
+		struct policy *p;
+
+		assert_int_equal(policy_new(&p, conf, 0), 0);
+		policy_set_ties(p, tie_of_row, &i);
+		if (rights[i].written)
+			policy_remember(p, rights[i].user, rights[i].contact);
+		v = policy_judge_presence(
+		    p, rights[i].user, rights[i].contact, rights[i].domain);
+		if (v.may_talk != rights[i].talk ||
+		    v.may_watch != rights[i].watch ||
+		    v.may_note != rights[i].note)
+			fail_msg("row %zu: talk=%d watch=%d note=%d", i,
+			    v.may_talk, v.may_watch, v.may_note);
+		assert_string_equal(v.reason, rights[i].reason);
+		in = policy_judge_inward(
+		    p, rights[i].user, rights[i].contact, rights[i].domain);
+		assert_int_equal(in.standing, rights[i].standing);
+		/* Nobody else profits. */
+		v = policy_judge_presence(
+		    p, ANNA, "x@public.example", "public.example");
+		assert_false(v.may_watch);
+		policy_free(p);
+	}
+	gateway_conf_free(conf);
+}
+
+/* What a stranger of an unverified partner learns about a user who exists, one
+ * who is not permitted and one who does not exist is the same. */
+static void
+whom_strangers_may_not_see_look_alike(void **state)
+{
+	static const char *const users[] = { ANNA, OLAF,
+		"nobody@contoso.example" };
+	struct gateway_conf *conf = gateway_sample(NULL);
+	struct policy *p;
+
+	(void)state;
+	assert_int_equal(policy_new(&p, conf, 0), 0);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		struct policy_presence v = policy_judge_presence(
+		    p, users[i], "p@public.example", "public.example");
+
+		assert_false(v.may_watch);
+		assert_false(v.may_note);
+		assert_true(policy_conceals(policy_judge_inward(
+		    p, users[i], "p@public.example", "public.example")
+						.standing));
+	}
+	policy_free(p);
+	gateway_conf_free(conf);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(presence_rights_follow_the_partner_type),
+		cmocka_unit_test(whom_strangers_may_not_see_look_alike),
 		cmocka_unit_test(inward_rights_follow_the_partner_type),
 		cmocka_unit_test(outward_needs_a_permitted_user_and_a_partner),
 		cmocka_unit_test(only_the_known_are_told_why),
