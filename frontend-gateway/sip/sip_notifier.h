@@ -139,8 +139,9 @@ const char *sip_notifier_call_id(const struct sip_notifier *n);
 int sip_notifier_save(struct buf *out, const struct sip_notifier *n);
 /* A dialog of a process before, confirmed: takes refreshes and may be
  * notified in at once.  One that expired meanwhile ends as usual, 32 s from
- * now, unless a refresh comes.  No request number of the former process is
- * used again.  ERR_MALFORMED, ERR_UNSUPPORTED (version), ERR_EXISTS,
+ * now, unless a refresh comes.  New
+ * request numbers are reserved: save it again soon; on_changed says so at the
+ * next occasion.  ERR_MALFORMED, ERR_UNSUPPORTED (version), ERR_EXISTS,
  * ERR_FULL. */
 int sip_notifier_restore(struct sip_notifier **out, struct sip_ua *ua,
     const struct sip_notifier_opts *opts, const void *image, size_t len);

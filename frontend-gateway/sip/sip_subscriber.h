@@ -18,8 +18,7 @@
  * Errors   0 or a negative code.  A failed call has no effect and causes no
  *          callback.  No callback comes from within a call made here.
  *
- * All calls are allowed from within the callbacks, drop and end included;
- * in on_over only save-free questions (label, user) make sense.
+ * All calls are allowed from within the callbacks, drop and end included.
  */
 #ifndef FRONTEND_GATEWAY_SIP_SIP_SUBSCRIBER_H
 #define FRONTEND_GATEWAY_SIP_SIP_SUBSCRIBER_H
@@ -126,8 +125,8 @@ struct sip_subscriber_opts {
  * ERR_FULL at a limit of ua, ERR_MALFORMED for an address that is none. */
 int sip_subscriber_open(struct sip_subscriber **out, struct sip_ua *ua,
     const struct sip_subscriber_opts *opts);
-/* Ends it: SUBSCRIBE with Expires 0, then on_over (ENDED), 64 T1 later at
- * most.  Harmless when ending already. */
+/* Ends it: SUBSCRIBE with Expires 0, then, with its answer, on_over (ENDED),
+ * 64 T1 later at most (twice that when the first answer is still out).  Harmless when ending already. */
 void sip_subscriber_end(struct sip_subscriber *s);
 /* Forgets it without a word; s is gone at once. */
 void sip_subscriber_drop(struct sip_subscriber *s);
@@ -146,7 +145,8 @@ const char *sip_subscriber_call_id(const struct sip_subscriber *s);
  * the first on_changed and while ending: there is nothing to keep. */
 int sip_subscriber_save(struct buf *out, const struct sip_subscriber *s);
 /* A subscription of a process before: takes NOTIFYs at once and refreshes
- * when due.  No request number of the former process is used again.
+ * when due.  New request numbers are reserved: save it again soon; on_changed says so
+ * at the next occasion.
  * ERR_MALFORMED for an image that is none, ERR_UNSUPPORTED for one of another
  * version, ERR_TIMEOUT for one that has expired, ERR_EXISTS for a dialog that
  * is there already, ERR_FULL at a limit of ua. */

@@ -1,0 +1,840 @@
+/*
+ * The normal path: ASKING until the 2xx, AWAITING the first NOTIFY, LIVE; from
+ * time to time REFRESHING.  A NOTIFY may come first and make the dialog; the
+ * 2xx then leads straight to LIVE.  Asked to end: ENDING until the SUBSCRIBE
+ * with Expires 0 is answered; the owner is told and gone then, but the last
+ * NOTIFY still deserves its answer, LINGERING.
+ *
+ *   ASKING -> AWAITING -> LIVE <-> REFRESHING
+ *      \_________\__________\_________/
+ *                 \                \
+ *                  ENDING           OVER
+ *                     \-> LINGERING -/
+ *
+ * Each stimulus (answer, NOTIFY, timer, end of ua) is one function between
+ * enter() and leave(); whatever a callback did to s is looked at after it
+ * (s->gone), and memory goes in leave().
+ *
+ * Failures: the first SUBSCRIBE refused, unanswered or lost is the end, unless
+ * a NOTIFY has shown that the subscription exists.  A refresh ends it with the
+ * statuses of RFC 6665 4.1.2.2 and some that front ends use in their place;
+ * after any other failure it is tried again, ever less often, until the time
+ * granted is over.
+ */
+#include "frontend-gateway/sip/sip_subscriber.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/random.h"
+#include "frontend-gateway/sip/sip_image.h"
+#include "frontend-gateway/sip/sip_ua.h"
+
+#define BIT(s) (1u << (s))
+
+enum {
+	EXPIRES_DEFAULT_S = 28800,
+	EXPIRES_MAX_S = 86400, /* a longer grant is refreshed as if it were
+				* this long: a lost one must be noticed */
+	REFRESH_LEAD_MAX_S = 900,
+	SPREAD_DEFAULT_S = 60,
+	TIMER_N_MS = 32000, /* 64 T1, RFC 6665 4.1.2.4 */
+	RETRY_MS = 60000,   /* after a refresh that failed; doubled ... */
+	RETRY_DOUBLINGS = 3,
+	/* Expires in NOTIFYs counts whole seconds at the peer's clock. */
+	EXPIRES_SLACK_MS = 10000
+};
+
+enum state { ASKING, AWAITING, LIVE, REFRESHING, ENDING, LINGERING, OVER };
+
+static const struct {
+	const char *name;
+	unsigned next;
+} states[] = {
+	[ASKING] = { "asking",
+	    BIT(AWAITING) | BIT(LIVE) | BIT(ENDING) | BIT(OVER) },
+	[AWAITING] = { "awaiting", BIT(LIVE) | BIT(ENDING) | BIT(OVER) },
+	[LIVE] = { "live", BIT(REFRESHING) | BIT(ENDING) | BIT(OVER) },
+	[REFRESHING] = { "refreshing", BIT(LIVE) | BIT(ENDING) | BIT(OVER) },
+	[ENDING] = { "ending", BIT(LINGERING) | BIT(OVER) },
+	[LINGERING] = { "lingering", BIT(OVER) },
+	[OVER] = { "over", 0 },
+};
+
+struct sip_subscriber {
+	struct sip_ua *ua;
+	struct sip_dialog *d;     /* NULL once ua has taken it away */
+	struct sip_ua_call *call; /* the SUBSCRIBE under way */
+	const struct sip_subscriber_events *events;
+	void *arg;
+	const char *event, *accept;
+	struct clock *clock;
+	struct clock_timer timer;
+	uint64_t expires_at; /* on the clock, once something is granted */
+	uint32_t granted_s;
+	uint32_t asked_s;
+	uint32_t label;
+	unsigned changes; /* of the dialog, as the owner knows it */
+	enum state state;
+	uint8_t entered; /* depth of stimuli at work */
+	uint8_t retries; /* of a refresh */
+	bool gone;       /* to be freed, no callback any more */
+	bool granted;
+	bool adjusted; /* 423 was obeyed */
+	bool notified; /* a NOTIFY came, or a document */
+	bool finished; /* a terminated one, while ending */
+	bool leaving;  /* the SUBSCRIBE with Expires 0 is out */
+	bool dirty;    /* the image has changed */
+};
+
+static const struct log logger = { .component = "sip_subscriber" };
+
+static const struct sip_dialog_owner owner;
+static sip_ua_result_fn on_result;
+
+const char *
+sip_subscriber_cause_str(enum sip_subscriber_cause cause)
+{
+	static const char *const texts[] = {
+#define X(name, text) [name] = (text),
+		SIP_SUBSCRIBER_CAUSES(X)
+#undef X
+	};
+
+	return texts[cause];
+}
+
+static void
+set_state(struct sip_subscriber *s, enum state to)
+{
+	assert((states[s->state].next & BIT(to)) != 0);
+	log_debug(&logger, "state", "call_id=%s from=%s to=%s",
+	    sip_subscriber_call_id(s), states[s->state].name, states[to].name);
+	s->state = to;
+}
+
+/* --- stimuli ------------------------------------------------------------ */
+
+static void
+destroy(struct sip_subscriber *s)
+{
+	clock_timer_stop(&s->timer);
+	if (s->call != NULL)
+		sip_ua_drop(s->ua, s->call);
+	if (s->d != NULL)
+		sip_ua_forget(s->ua, s->d);
+	free(s);
+}
+
+static void
+enter(struct sip_subscriber *s)
+{
+	s->entered++;
+}
+
+/* Whether there is something that may outlive the process. */
+static bool
+is_lasting(const struct sip_subscriber *s)
+{
+	return s->d != NULL && sip_dialog_state(s->d) == SIP_DIALOG_CONFIRMED &&
+	       s->granted && s->state < ENDING;
+}
+
+static void
+leave(struct sip_subscriber *s)
+{
+	if (!s->gone && s->entered == 1 && is_lasting(s)) {
+		if (sip_dialog_reserve(s->d) || s->d->changes != s->changes)
+			s->dirty = true;
+		s->changes = s->d->changes;
+		if (s->dirty && s->events->on_changed != NULL) {
+			s->dirty = false;
+			s->events->on_changed(s, s->arg);
+		}
+	}
+	if (--s->entered == 0 && s->gone)
+		destroy(s);
+}
+
+/* Tells the owner, for the last time. */
+static void
+tell_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
+    uint32_t retry_after_s)
+{
+	const struct sip_subscriber_over over = { cause, status,
+		retry_after_s };
+
+	log_info(&logger, "over", "call_id=%s cause=%s status=%d",
+	    sip_subscriber_call_id(s), sip_subscriber_cause_str(cause), status);
+	s->events->on_over(s, &over, s->arg);
+	s->events = NULL;
+}
+
+static void
+end_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
+    uint32_t retry_after_s)
+{
+	set_state(s, OVER);
+	tell_over(s, cause, status, retry_after_s);
+	s->gone = true;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+static int
+send_subscribe(struct sip_subscriber *s, uint32_t expires_s)
+{
+	char expires[16];
+	struct sip_header headers[] = { { "Event", s->event },
+		{ "Accept", s->accept }, { "Expires", expires } };
+	const struct sip_question q = { .method = SIP_SUBSCRIBE,
+		.headers = headers,
+		.header_count = sizeof(headers) / sizeof(*headers),
+		.on_result = on_result,
+		.arg = s };
+	struct buf text;
+
+	buf_init(&text, 0);
+	buf_addf(&text, "%u", (unsigned)expires_s);
+	if (buf_cstr(&text) == NULL)
+		return ERR_NOMEM;
+	memcpy(expires, text.data, text.len + 1);
+	buf_finish(&text);
+	return sip_ua_ask_in(&s->call, s->ua, s->d, &q);
+}
+
+/* --- time --------------------------------------------------------------- */
+
+static uint64_t
+remaining_ms(const struct sip_subscriber *s)
+{
+	uint64_t now = clock_now_ms(s->clock);
+
+	return s->expires_at > now ? s->expires_at - now : 0;
+}
+
+/* Until the refresh is due: 0 when it is overdue. */
+static uint64_t
+refresh_in_ms(const struct sip_subscriber *s)
+{
+	uint64_t lead = (uint64_t)s->granted_s * 100; /* 10 % */
+	uint64_t left = remaining_ms(s);
+
+	if (lead > REFRESH_LEAD_MAX_S * UINT64_C(1000))
+		lead = REFRESH_LEAD_MAX_S * UINT64_C(1000);
+	return left > lead ? left - lead : 0;
+}
+
+static void
+set_expiry(struct sip_subscriber *s, uint32_t granted_s)
+{
+	if (granted_s > EXPIRES_MAX_S)
+		granted_s = EXPIRES_MAX_S;
+	s->granted_s = granted_s;
+	s->granted = true;
+	s->expires_at = clock_now_ms(s->clock) + (uint64_t)granted_s * 1000;
+	s->dirty = true;
+}
+
+static void
+go_live(struct sip_subscriber *s)
+{
+	if (s->state != LIVE)
+		set_state(s, LIVE);
+	clock_timer_start(&s->timer, refresh_in_ms(s));
+}
+
+/* A refresh came to nothing, but the subscription lives. */
+static void
+retry_later(struct sip_subscriber *s, uint32_t retry_after_s)
+{
+	uint64_t wait = (uint64_t)RETRY_MS << s->retries;
+	uint64_t left = remaining_ms(s);
+
+	if (s->retries < RETRY_DOUBLINGS)
+		s->retries++;
+	wait += random_below((uint32_t)wait / 4);
+	if (wait < (uint64_t)retry_after_s * 1000)
+		wait = (uint64_t)retry_after_s * 1000;
+	if (s->state != LIVE)
+		set_state(s, LIVE);
+	clock_timer_start(&s->timer, wait < left ? wait : left);
+}
+
+static int
+start_refresh(struct sip_subscriber *s)
+{
+	int rc = send_subscribe(s, s->asked_s);
+
+	if (rc < 0)
+		return rc;
+	set_state(s, REFRESHING);
+	clock_timer_start(&s->timer, remaining_ms(s));
+	return 0;
+}
+
+/* --- notifications ------------------------------------------------------ */
+
+static void
+follow_expiry(struct sip_subscriber *s, const struct sip_sub_info *info)
+{
+	uint64_t new_ms = (uint64_t)info->expires_s * 1000;
+	uint64_t left = remaining_ms(s);
+
+	if (!info->expires_known || info->expires_s == 0 ||
+	    info->state == SIP_SUB_TERMINATED)
+		return;
+	if (s->granted && new_ms < left + EXPIRES_SLACK_MS &&
+	    left < new_ms + EXPIRES_SLACK_MS)
+		return;
+	if (s->granted_s == EXPIRES_MAX_S && info->expires_s > EXPIRES_MAX_S)
+		return;
+	set_expiry(s, info->expires_s);
+	if (s->state == LIVE)
+		clock_timer_start(&s->timer, refresh_in_ms(s));
+	else if (s->state == REFRESHING)
+		clock_timer_start(&s->timer, remaining_ms(s));
+}
+
+/* The owner has left: only the end matters. */
+static void
+take_last(struct sip_subscriber *s, const struct sip_sub_info *info)
+{
+	if (info->state != SIP_SUB_TERMINATED)
+		return;
+	s->finished = true;
+	if (s->state == LINGERING) {
+		set_state(s, OVER);
+		s->gone = true;
+	}
+}
+
+/* A NOTIFY, BENOTIFY, or a 2xx with a document. */
+static void
+take_notice(struct sip_subscriber *s, const struct sip_msg *m)
+{
+	struct sip_sub_info info;
+	struct sip_notice notice;
+
+	sip_event_read_state(&info, m);
+	if (s->state >= ENDING) {
+		take_last(s, &info);
+		return;
+	}
+	s->notified = true;
+	follow_expiry(s, &info);
+	if (s->state == AWAITING && remaining_ms(s) > 0 &&
+	    info.state != SIP_SUB_TERMINATED)
+		go_live(s);
+	notice = (struct sip_notice){ .state = info.state,
+		.reason = info.reason,
+		.retry_after_s = info.retry_after_s,
+		.content_type = sip_msg_content_type(m),
+		.body = sip_msg_body(m),
+		.body_len = sip_msg_body_len(m) };
+	s->events->on_notice(s, &notice, s->arg);
+	if (s->gone || info.state != SIP_SUB_TERMINATED)
+		return;
+	if (s->state == ENDING) {
+		s->finished = true;
+		return;
+	}
+	end_over(s, SIP_SUBSCRIBER_TERMINATED, 0, info.retry_after_s);
+}
+
+static void
+refuse(struct sip_subscriber *s, struct sip_server_txn *st, int status,
+    const char *reason)
+{
+	const struct sip_header allow = { "Allow-Events", s->event };
+	const struct sip_answer a = { .status = status,
+		.headers = &allow,
+		.header_count = status == 489 ? 1 : 0 };
+	int rc = sip_ua_respond(s->ua, st, &a);
+
+	log_info(&logger, "refused", "call_id=%s status=%d reason=%s sent=%s",
+	    sip_subscriber_call_id(s), status, reason,
+	    rc < 0 ? err_str(rc) : "yes");
+}
+
+/* Whether it was taken; a NOTIFY has its answer then. */
+static bool
+answer_notify(struct sip_subscriber *s, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	static const struct sip_answer ok = { .status = 200 };
+	char id[SIP_EVENT_ID_MAX + 1];
+	int rc;
+
+	if (sip_event_read(id, req, s->event) < 0 || *id != '\0') {
+		if (st != NULL)
+			refuse(s, st, 489, "Event not subscribed to");
+		return false;
+	}
+	if (st == NULL)
+		return true;
+	rc = sip_ua_respond(s->ua, st, &ok);
+	if (rc < 0) {
+		refuse(s, st, rc == ERR_NOMEM ? 500 : 400, err_str(rc));
+		return false;
+	}
+	return true;
+}
+
+static void
+on_request(struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d)
+{
+	struct sip_subscriber *s = sip_dialog_user(d);
+
+	(void)ua;
+	enter(s);
+	if (sip_msg_method(req) == SIP_SUBSCRIBE)
+		refuse(s, st, 481, "No subscription of the peer's");
+	else if (answer_notify(s, st, req))
+		take_notice(s, req);
+	leave(s);
+}
+
+/* NOTIFYs are answered at once: none is open. */
+static void
+on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, struct sip_dialog *d)
+{
+	(void)ua;
+	(void)st;
+	(void)d;
+}
+
+static void
+on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
+{
+	struct sip_subscriber *s = sip_dialog_user(d);
+
+	(void)ua;
+	enter(s);
+	if (s->state == LINGERING) {
+		set_state(s, OVER);
+		s->gone = true;
+	} else {
+		end_over(s, SIP_SUBSCRIBER_CLOSED, 0, 0);
+	}
+	s->d = NULL;
+	leave(s);
+}
+
+static const struct sip_dialog_owner owner = {
+	.on_request = on_request,
+	.on_withdrawn = on_withdrawn,
+	.on_end = on_dialog_end,
+};
+
+/* --- answers ------------------------------------------------------------ */
+
+/* RFC 6665 4.1.2.2; 403 and 603 as RFC 8048 5 reads them; 430 ([MS-SIPRE])
+ * and 504 from a front end that has lost the route of the dialog. */
+static bool
+ends_subscription(int status)
+{
+	switch (status) {
+	case 403:
+	case 404:
+	case 405:
+	case 410:
+	case 416:
+	case 430:
+	case 489:
+	case 501:
+	case 504:
+	case 603:
+	case 604:
+		return true;
+	default:
+		return status >= 480 && status <= 485;
+	}
+}
+
+static uint32_t
+retry_after(const struct sip_result *r)
+{
+	uint32_t seconds;
+
+	if (r->response == NULL ||
+	    sip_event_seconds(&seconds, r->response, "Retry-After") < 0)
+		return 0;
+	return seconds;
+}
+
+/* The 2xx to the first SUBSCRIBE or a refresh.  One that grants nothing is
+ * followed by a NOTIFY that ends it. */
+static void
+take_grant(struct sip_subscriber *s, const struct sip_msg *m)
+{
+	uint32_t granted;
+
+	if (sip_event_seconds(&granted, m, "Expires") < 0)
+		granted = s->asked_s;
+	set_expiry(s, granted);
+	s->retries = 0;
+	s->adjusted = false;
+	if (s->state == REFRESHING || (granted > 0 && s->notified)) {
+		go_live(s);
+	} else {
+		set_state(s, AWAITING);
+		clock_timer_start(&s->timer, TIMER_N_MS);
+	}
+	if (s->events->on_granted != NULL)
+		s->events->on_granted(s, granted, s->arg);
+	if (!s->gone && sip_msg_body_len(m) > 0)
+		take_notice(s, m);
+}
+
+/* 423: asks again, once, for as long as the peer wants it. */
+static bool
+ask_longer(struct sip_subscriber *s, const struct sip_result *r)
+{
+	uint32_t least;
+
+	if (r->status != 423 || s->adjusted ||
+	    sip_event_seconds(&least, r->response, "Min-Expires") < 0 ||
+	    least <= s->asked_s)
+		return false;
+	s->adjusted = true;
+	s->asked_s = least;
+	return send_subscribe(s, least) == 0;
+}
+
+static void
+take_first(struct sip_subscriber *s, const struct sip_result *r)
+{
+	if (r->status < 300) {
+		take_grant(s, r->response);
+	} else if (ask_longer(s, r)) {
+		return;
+	} else if (r->outcome == SIP_OUTCOME_RESPONSE) {
+		end_over(s, SIP_SUBSCRIBER_REFUSED, r->status, retry_after(r));
+	} else if (s->notified) {
+		/* The answer was lost; the NOTIFY proves that it was a 2xx. */
+		if (!s->granted)
+			set_expiry(s, s->asked_s);
+		go_live(s);
+	} else {
+		end_over(s,
+		    r->outcome == SIP_OUTCOME_TIMEOUT
+			? SIP_SUBSCRIBER_UNANSWERED
+			: SIP_SUBSCRIBER_TRANSPORT,
+		    r->status, 0);
+	}
+}
+
+static void
+take_refreshed(struct sip_subscriber *s, const struct sip_result *r)
+{
+	if (r->status < 300) {
+		take_grant(s, r->response);
+	} else if (ask_longer(s, r)) {
+		return;
+	} else if (r->outcome == SIP_OUTCOME_RESPONSE &&
+		   ends_subscription(r->status)) {
+		end_over(s, SIP_SUBSCRIBER_LOST, r->status, retry_after(r));
+	} else {
+		log_info(&logger, "refresh-failed", "call_id=%s status=%d",
+		    sip_subscriber_call_id(s), r->status);
+		retry_later(s, retry_after(r));
+	}
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+/* Sends the SUBSCRIBE with Expires 0.  Whatever hinders it, the end comes with
+ * the next turn of the clock: never from within a call of the owner's. */
+static void
+send_last(struct sip_subscriber *s)
+{
+	uint64_t wait = 0;
+	int rc = ERR_BAD_STATE;
+
+	if (sip_dialog_state(s->d) == SIP_DIALOG_CONFIRMED)
+		rc = send_subscribe(s, 0);
+	if (rc == 0) {
+		s->leaving = true;
+		wait = TIMER_N_MS;
+	} else {
+		log_info(&logger, "end-not-sent", "call_id=%s error=%s",
+		    sip_subscriber_call_id(s), err_str(rc));
+	}
+	clock_timer_start(&s->timer, wait);
+}
+
+/* The answer to the last SUBSCRIBE, or to the first when the end was wished
+ * for before it came. */
+static void
+take_ending(struct sip_subscriber *s, const struct sip_result *r)
+{
+	if (!s->leaving && !s->finished && r->status < 300) {
+		send_last(s);
+		return;
+	}
+	if (r->status >= 300 || s->finished) {
+		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
+		return;
+	}
+	set_state(s, LINGERING);
+	clock_timer_start(&s->timer, TIMER_N_MS);
+	tell_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
+}
+
+static void
+on_result(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *r, void *arg)
+{
+	struct sip_subscriber *s = arg;
+
+	(void)ua;
+	(void)call;
+	if (!r->final)
+		return;
+	enter(s);
+	s->call = NULL;
+	if (s->state == ASKING)
+		take_first(s, r);
+	else if (s->state == REFRESHING)
+		take_refreshed(s, r);
+	else if (s->state == ENDING)
+		take_ending(s, r);
+	leave(s);
+}
+
+static void
+on_timer(struct clock_timer *timer, void *arg)
+{
+	struct sip_subscriber *s = arg;
+
+	(void)timer;
+	enter(s);
+	switch (s->state) {
+	case AWAITING:
+		end_over(s, SIP_SUBSCRIBER_SILENT, 0, 0);
+		break;
+	case LIVE:
+		if (remaining_ms(s) == 0)
+			end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
+		else if (start_refresh(s) < 0)
+			retry_later(s, 0);
+		break;
+	case REFRESHING:
+		end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
+		break;
+	case ENDING:
+		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
+		break;
+	case LINGERING:
+		set_state(s, OVER);
+		s->gone = true;
+		break;
+	case ASKING: /* its transaction has a limit of its own */
+	case OVER:
+		break;
+	}
+	leave(s);
+}
+
+/* --- for the owner ------------------------------------------------------ */
+
+static struct sip_subscriber *
+new_subscriber(struct sip_ua *ua, const struct sip_subscriber_opts *o)
+{
+	struct sip_subscriber *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->ua = ua;
+	s->events = o->events;
+	s->arg = o->arg;
+	s->event = o->event != NULL ? o->event : "presence";
+	s->accept = o->accept;
+	s->clock = o->clock;
+	s->asked_s = o->expires_s != 0 ? o->expires_s : EXPIRES_DEFAULT_S;
+	s->label = o->label;
+	clock_timer_init(&s->timer, o->clock, on_timer, s);
+	return s;
+}
+
+int
+sip_subscriber_open(struct sip_subscriber **out, struct sip_ua *ua,
+    const struct sip_subscriber_opts *opts)
+{
+	const struct sip_question who = { .uri = opts->uri,
+		.from_uri = opts->from_uri,
+		.from_display = opts->from_display,
+		.from_epid = opts->from_epid };
+	struct sip_subscriber *s = new_subscriber(ua, opts);
+	int rc;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	rc = sip_ua_dialog_prepare(&s->d, ua, &who, &owner, s);
+	if (rc == 0)
+		rc = send_subscribe(s, s->asked_s);
+	if (rc < 0) {
+		destroy(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+sip_subscriber_end(struct sip_subscriber *s)
+{
+	bool first = s->state == ASKING && s->call != NULL &&
+		     sip_dialog_state(s->d) != SIP_DIALOG_CONFIRMED;
+
+	if (s->gone || s->state >= ENDING)
+		return;
+	set_state(s, ENDING);
+	clock_timer_stop(&s->timer);
+	/* As long as there is no dialog to end, its answer decides. */
+	if (first)
+		return;
+	if (s->call != NULL)
+		sip_ua_drop(s->ua, s->call);
+	s->call = NULL;
+	send_last(s);
+}
+
+void
+sip_subscriber_drop(struct sip_subscriber *s)
+{
+	s->gone = true;
+	if (s->entered == 0)
+		destroy(s);
+}
+
+int
+sip_subscriber_refresh(struct sip_subscriber *s)
+{
+	return !s->gone && s->state == LIVE ? start_refresh(s) : ERR_BAD_STATE;
+}
+
+void *
+sip_subscriber_arg(const struct sip_subscriber *s)
+{
+	return s->arg;
+}
+
+uint32_t
+sip_subscriber_label(const struct sip_subscriber *s)
+{
+	return s->label;
+}
+
+int64_t
+sip_subscriber_expires_ms(const struct sip_subscriber *s)
+{
+	if (!s->granted)
+		return 0;
+	return clock_wall_ms(s->clock) + (int64_t)s->expires_at -
+	       (int64_t)clock_now_ms(s->clock);
+}
+
+const char *
+sip_subscriber_call_id(const struct sip_subscriber *s)
+{
+	return s->d != NULL ? sip_dialog_call_id(s->d) : "";
+}
+
+/* --- beyond the process ------------------------------------------------- */
+
+int
+sip_subscriber_save(struct buf *out, const struct sip_subscriber *s)
+{
+	int rc;
+
+	if (!is_lasting(s) || s->d->reserved_cseq == 0)
+		return ERR_BAD_STATE;
+	sip_image_begin(out, SIP_IMAGE_SUBSCRIBER);
+	sip_image_put(out, (uint64_t)sip_subscriber_expires_ms(s), 8);
+	sip_image_put(out, s->granted_s, 4);
+	sip_image_put(out, s->label, 4);
+	rc = sip_dialog_save(out, s->d);
+	if (rc == 0 && buf_failed(out))
+		rc = ERR_NOMEM;
+	return rc;
+}
+
+/* What stands before the dialog. */
+static int
+read_image(struct sip_subscriber *s, struct sip_image *im, const void *data,
+    size_t len)
+{
+	int rc = sip_image_open(im, data, len, SIP_IMAGE_SUBSCRIBER);
+	int64_t left;
+	uint64_t expires_ms;
+
+	if (rc < 0)
+		return rc;
+	expires_ms = sip_image_get(im, 8);
+	s->granted_s = (uint32_t)sip_image_get(im, 4);
+	s->label = (uint32_t)sip_image_get(im, 4);
+	if (im->failed || expires_ms > INT64_MAX ||
+	    s->granted_s > EXPIRES_MAX_S)
+		return ERR_MALFORMED;
+	left = (int64_t)expires_ms - clock_wall_ms(s->clock);
+	if (left <= 0)
+		return ERR_TIMEOUT;
+	/* More than was granted: the wall clock was set back. */
+	if (left > (int64_t)s->granted_s * 1000)
+		left = (int64_t)s->granted_s * 1000;
+	s->expires_at = clock_now_ms(s->clock) + (uint64_t)left;
+	s->granted = true;
+	return 0;
+}
+
+/* An overdue refresh waits for a random moment, so that not all go out at
+ * once; but not until half of the rest is gone. */
+static uint64_t
+restored_refresh_ms(const struct sip_subscriber *s, uint32_t spread_s)
+{
+	uint64_t due = refresh_in_ms(s), half = remaining_ms(s) / 2;
+	uint64_t spread = spread_s != 0 ? spread_s : SPREAD_DEFAULT_S;
+
+	spread *= 1000;
+	if (due >= spread)
+		return due;
+	if (spread > half)
+		spread = half;
+	return spread > 0 ? random_below((uint32_t)spread) : 0;
+}
+
+int
+sip_subscriber_restore(struct sip_subscriber **out, struct sip_ua *ua,
+    const struct sip_subscriber_opts *opts, const void *image, size_t len)
+{
+	struct sip_subscriber *s = new_subscriber(ua, opts);
+	struct sip_image im;
+	int rc;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	rc = read_image(s, &im, image, len);
+	if (rc == 0)
+		rc = sip_ua_dialog_restore(&s->d, ua, &im, &owner, s);
+	if (rc == 0 && (!sip_image_is_whole(&im) || !sip_dialog_is_uac(s->d)))
+		rc = ERR_MALFORMED;
+	if (rc < 0) {
+		destroy(s);
+		return rc;
+	}
+	s->notified = true;
+	s->changes = s->d->changes;
+	s->dirty = sip_dialog_reserve(s->d);
+	set_state(s, LIVE);
+	clock_timer_start(&s->timer, restored_refresh_ms(s, opts->spread_s));
+	*out = s;
+	return 0;
+}
