@@ -39,6 +39,7 @@ enum command_exit command_misused(const char *name);
 
 command_fn cmd_status_run;
 command_fn cmd_streams_run;
+command_fn cmd_contacts_run;
 command_fn cmd_log_level_run;
 command_fn cmd_reload_run;
 command_fn cmd_drain_run;

@@ -42,8 +42,8 @@ _sallyport() {
 	case $command in
 	"")
 		mapfile -t COMPREPLY < <(compgen -W "--socket --json --help
-		    --version status streams log-level reload drain ports
-		    firewall dns certs doctor pool" -- "$cur")
+		    --version status streams contacts log-level reload drain
+		    ports firewall dns certs doctor pool" -- "$cur")
 		return
 		;;
 	log-level)
@@ -55,7 +55,7 @@ _sallyport() {
 	certs) verbs="plan request check" ;;
 	pool) verbs="script" ;;
 	firewall) verbs="plan verify" ;;
-	ports | doctor) ;;
+	ports | doctor | contacts) ;;
 	*) return ;;
 	esac
 	if [[ -n $verbs && -z $verb ]]; then

@@ -19,6 +19,8 @@ static const struct {
 	    cmd_status_run, false },
 	{ "streams", "", "one line for each stream with a partner's server",
 	    cmd_streams_run, false },
+	{ "contacts", "[OPTION]...", "who watches whom, and what each is shown",
+	    cmd_contacts_run, true },
 	{ "log-level", "[COMPONENT] LEVEL",
 	    "log more or less until the next reload", cmd_log_level_run,
 	    false },

@@ -71,7 +71,7 @@ class PresencePool(FrontEnd):
         # A body in the 200 belongs to those who ask for it ([MS-SIP] 3.4);
         # "after" is what everybody else gets, "before" happens when 200 and
         # NOTIFY take two connections.
-        self.order = "after"        # or "before", "piggyback"
+        self.order = "after"        # or "before", "piggyback", "none"
         self.benotify = False       # [MS-SIP] 3.5
         self.lower = True           # header names in lower case (observed)
 
@@ -158,7 +158,8 @@ class PresencePool(FrontEnd):
             conn.send(self._taken(message, sub, document=True))
         else:
             conn.send(self._taken(message, sub))
-            await self._notify(sub, sub.cseq + 1)
+            if self.order != "none":
+                await self._notify(sub, sub.cseq + 1)
 
     def _refuse(self, message, conn, status, reason, headers=()):
         conn.send(message.answer(status, reason, sip.token(5), headers))

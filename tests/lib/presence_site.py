@@ -5,6 +5,9 @@ People are handed out in pairs that nobody else uses, so tests share a site
 without sharing contacts: a pair that once subscribed is stored.
 """
 
+import sqlite3
+
+from . import control
 from .daemons import partner
 from .ejabberd import Ejabberd
 from .presence_pool import PresencePool
@@ -14,7 +17,8 @@ from .xmpp_user import XmppUser
 PEOPLE = 60
 
 # Seconds where life has minutes.  What a test wants otherwise it says.
-QUICK = {}
+QUICK = {"damp_ms": 300, "first_per_user_seconds": 1, "retry_seconds": 1,
+         "retry_max_seconds": 2, "new_per_minute": 100000}
 
 
 class Couple:
@@ -38,6 +42,28 @@ class Couple:
         endpoint = self.site.pool.endpoint(self.anna, "Anna")
         self.endpoints.append(endpoint)
         return endpoint
+
+    # --- what most tests begin with ---------------------------------------
+
+    def bo_sees_anna(self, bo):
+        """Bo has added Anna, and she shows as available."""
+        bo.subscribe(self.anna)
+        bo.presence_of(self.anna, type="subscribed")
+        bo.presence_of(self.anna, type="available")
+
+    def anna_sees_bo(self, bo, endpoint):
+        """Anna has added Bo, who allowed it; returns her Watch."""
+        watch = endpoint.add(self.bo)
+        assert watch.response.status == 200
+        bo.accept(self.anna)
+        endpoint.notice(watch=watch, show="online")
+        return watch
+
+    def friends(self):
+        """Both at once: (bo, endpoint, watch)."""
+        bo, endpoint = self.login(), self.endpoint()
+        self.bo_sees_anna(bo)
+        return bo, endpoint, self.anna_sees_bo(bo, endpoint)
 
     def leave(self):
         for user in self.users:
@@ -116,6 +142,26 @@ class PresenceSite(Site):
         self.gateway.start()
         self.edge.await_open()
         return self
+
+    def store(self, statement, *values):
+        """Asks or changes what the gateway has stored; it must not run when
+        something is changed."""
+        with sqlite3.connect(self.gateway.config["store"]) as db:
+            return db.execute(statement, values).fetchall()
+
+    def days_pass(self, days):
+        """The gateway was down for so long, as far as pairs are concerned;
+        the dialogs are as they were."""
+        self.gateway.stop()
+        for column in ("asked_ms", "refused_ms", "remove_ms", "used_ms"):
+            self.store(f"UPDATE pair SET {column} = {column} - ? "
+                       f"WHERE {column} > 0", days * 86400000)
+        self.gateway.start()
+
+    def reload(self):
+        """The gateway reads its file again."""
+        self.gateway.write()
+        control.ask(self.gateway.control, "reload")
 
     @property
     def partner(self):
