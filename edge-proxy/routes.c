@@ -175,7 +175,7 @@ routes_recheck(struct routes *r)
 
 		if (!is_permitted(r, t->local, t->remote))
 			route_shut(t, &f, "no longer permitted");
-		else if (t->stream != NULL && !s2s_out_permitted(t->stream))
+		else if (t->stream != NULL && !s2s_out_permits(t->stream, t->local, t->remote))
 			/* What waits goes with a better one. */
 			s2s_out_close(t->stream, STREAM_ERR_NONE,
 			    "no longer permitted so");

@@ -18,14 +18,13 @@
 static void
 take_error(struct s2s_in *s, const struct xml_elem *e)
 {
-	const struct xml_elem *c = xml_child(e, XML_NS_STREAM_ERRORS, NULL);
+	enum stream_error error = stream_error_read(e);
 	char text[120];
 
-	snprintf(text, sizeof(text), "partner sent %s",
-	    c != NULL ? stream_error_str(stream_error_parse(c->name))
-		      : "an error without condition");
+	snprintf(
+	    text, sizeof(text), "partner sent %s", stream_error_str(error));
 	log_limited_warn(&s->log, s2s_in_peer_ip(s), "stream-error-received",
-	    "condition=%s", c != NULL ? c->name : "");
+	    "condition=%s", stream_error_str(error));
 	s2s_in_finish(s, STREAM_ERR_NONE, text);
 }
 

@@ -10,6 +10,8 @@
  * over TLS, nothing goes on with a certificate that does not prove the wanted
  * domain.
  *
+ * An open stream may be asked to carry further pairs, by dialback.
+ *
  * A stream may also be opened to ask the partner whether keys are its own,
  * and for nothing else.
  *
@@ -31,12 +33,13 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "common/clock.h"
 #include "edge-proxy/dialback_ask.h"
+#include "edge-proxy/dialback_out.h"
 #include "edge-proxy/stream_error.h"
 #include "edge-proxy/stream_info.h"
 
 struct s2s_out;
-struct clock;
 struct hosting;
 struct identities;
 
@@ -57,6 +60,7 @@ struct s2s_out_end {
 	enum stream_error error; /* with S2S_OUT_ERROR: what the partner sent */
 	enum condition condition; /* with S2S_OUT_DIALBACK: for senders */
 	bool was_up;
+	bool joining; /* a further pair was asking to be let in */
 };
 
 struct s2s_out_events {
@@ -103,7 +107,7 @@ int s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts);
  * any state and from any callback; the first reason counts. */
 void s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text);
 
-/* One whole stanza of the pair.  ERR_BAD_STATE when not up; other codes mean
+/* One whole stanza of a pair of the stream.  ERR_BAD_STATE when not up; other codes mean
  * that the stream is ending. */
 int s2s_out_write(struct s2s_out *s, const void *xml, size_t len);
 bool s2s_out_is_up(const struct s2s_out *s);
@@ -122,8 +126,40 @@ uint64_t s2s_out_bytes_acknowledged(const struct s2s_out *s);
  * whatever it was opened for.  ERR_BAD_STATE, ERR_FULL. */
 int s2s_out_ask(struct s2s_out *s, struct dialback_ask *a);
 
-/* Whether the partner's row still permits how the stream authenticated. */
-bool s2s_out_permitted(const struct s2s_out *s);
+/* --- further pairs (XEP-0220 2.6) --- */
+
+/* A pair that asks to be let in on a stream that is up; zeroed when idle. */
+struct s2s_out_join {
+	struct dialback_pair request;
+	struct s2s_out *stream;
+	struct clock_timer limit;
+	/* Not from within s2s_out_join().  reason: for an admin, when the pair
+	 * is not in. */
+	void (*on_joined)(
+	    struct s2s_out_join *j, bool joined, const char *reason);
+};
+
+/* Whether the stream may be asked to carry that pair too.  It takes a partner
+ * that does dialback, a row that permits it on a connection like this one and
+ * nothing better than what is had here, and, for another domain of the
+ * partner's, that it does dialback errors.  That both domains are found at the
+ * address of this stream is for the caller to know. */
+bool s2s_out_may_join(
+    const struct s2s_out *s, const char *local, const char *remote);
+/* Asks for it; j's on_joined is set, local and remote are borrowed.  0: on_joined
+ * will tell, in bounded time.  Any error: it stays silent. */
+int s2s_out_join(struct s2s_out *s, struct s2s_out_join *j, const char *local,
+    const char *remote);
+/* on_joined will not fire.  Harmless when nothing is asked. */
+void s2s_out_join_cancel(struct s2s_out_join *j);
+/* The stream carries the pair no more; others are left. */
+void s2s_out_leave(struct s2s_out *s, const char *local, const char *remote);
+/* Whether the partner's row still permits how the pair was let in. */
+bool
+s2s_out_permits(const struct s2s_out *s, const char *local, const char *remote);
+/* Whether the partner tells of a pair that it does not let in by a dialback
+ * error; others close the stream. */
+bool s2s_out_tells_errors(const struct s2s_out *s);
 
 /* Notes a proof that the partner has been seen to give (enum proof). */
 void s2s_out_add_proof(struct s2s_out *s, unsigned proof);

@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/xml.h"
+#include "edge-proxy/xml_stream.h"
+
 static const char *const names[STREAM_ERR_COUNT] = { [STREAM_ERR_NONE] = "",
 #define X(name, text) [name] = (text),
 	STREAM_ERRORS(X)
@@ -26,4 +29,13 @@ stream_error_parse(const char *name)
 	if (strcmp(name, "xml-not-well-formed") == 0)
 		return STREAM_ERR_NOT_WELL_FORMED;
 	return STREAM_ERR_UNDEFINED_CONDITION;
+}
+
+enum stream_error
+stream_error_read(const struct xml_elem *e)
+{
+	const struct xml_elem *c = xml_child(e, XML_NS_STREAM_ERRORS, NULL);
+
+	return c != NULL ? stream_error_parse(c->name)
+			 : STREAM_ERR_UNDEFINED_CONDITION;
 }

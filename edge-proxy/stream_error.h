@@ -31,6 +31,8 @@
 	X(STREAM_ERR_UNSUPPORTED_STANZA_TYPE, "unsupported-stanza-type")       \
 	X(STREAM_ERR_UNSUPPORTED_VERSION, "unsupported-version")
 
+struct xml_elem;
+
 enum stream_error {
 	STREAM_ERR_NONE, /* no error: an orderly end */
 #define X(name, text) name,
@@ -44,5 +46,7 @@ const char *stream_error_str(enum stream_error e);
 /* STREAM_ERR_UNDEFINED_CONDITION when the name is unknown; knows RFC 3920's
  * xml-not-well-formed. */
 enum stream_error stream_error_parse(const char *name);
+/* The condition in an error element that a partner sent. */
+enum stream_error stream_error_read(const struct xml_elem *e);
 
 #endif

@@ -1,0 +1,394 @@
+/*
+ * From our first header to the open stream.
+ *
+ * What a partner says before TLS decides nothing, unless the row permits to do
+ * without.  The certificate is judged the moment the handshake is done; one
+ * that does not prove the wanted domain ends the stream before the new header
+ * is sent, unless the row permits dialback, which does not ask for it.
+ *
+ * With the features after TLS, or, where the row permits it and the partner has
+ * no TLS, with those before, the way is chosen: EXTERNAL, dialback, or (asking)
+ * nothing at all.  EXTERNAL that fails gives way to dialback.
+ */
+#include "edge-proxy/s2s_out_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/conn.h"
+#include "common/err.h"
+#include "common/xml.h"
+#include "edge-proxy/hosting.h"
+#include "edge-proxy/identities.h"
+#include "edge-proxy/sasl_external.h"
+#include "edge-proxy/sm_xml.h"
+#include "edge-proxy/stream_wire.h"
+#include "edge-proxy/stream_xml.h"
+
+/* What the partner's row permits on this stream. */
+static unsigned
+methods(const struct s2s_out *s)
+{
+	unsigned m = hosting_methods(s->hosting, s->local, s->remote);
+
+	return s->plain && (m & AUTH_DIALBACK_TCP) ? AUTH_DIALBACK_TCP : m;
+}
+
+void
+s2s_out_send_header(struct s2s_out *s)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	stream_xml_header(&out,
+	    &(struct stream_xml_header){ .from = s->local, .to = s->remote },
+	    (methods(s) & S2S_OUT_DIALBACK_ANY) != 0);
+	stream_wire_flush(s->conn, &out);
+}
+
+void
+s2s_out_on_header(
+    struct xml_stream *xs, const struct stream_header *h, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)xs;
+	if (h->version == NULL || strncmp(h->version, "1.", 2) != 0) {
+		/* no features, no STARTTLS, no SASL */
+		s2s_out_finish(s, S2S_OUT_PROTOCOL,
+		    STREAM_ERR_UNSUPPORTED_VERSION,
+		    "partner does not speak XMPP 1.0");
+		return;
+	}
+	dialback_out_header(&s->dialback, h);
+	if (s->state == OUT_HEADER)
+		s2s_out_set_state(s, OUT_FEATURES);
+	else if (s->state == OUT_TLS_HEADER)
+		s2s_out_set_state(s, OUT_TLS_FEATURES);
+	else if (s->state == OUT_AUTH_HEADER)
+		s2s_out_set_state(s, OUT_AUTH_FEATURES);
+}
+
+static bool
+offers_external(const struct xml_elem *features)
+{
+	const struct xml_elem *list =
+	    xml_child(features, XML_NS_SASL, "mechanisms");
+	const struct xml_elem *m;
+	bool found = false;
+
+	if (list == NULL)
+		return false;
+	for (m = xml_child(list, XML_NS_SASL, "mechanism"); m != NULL && !found;
+	     m = xml_next(list, m, XML_NS_SASL, "mechanism")) {
+		struct buf text;
+		const char *name;
+
+		buf_init(&text, 64);
+		xml_text(m, &text);
+		name = buf_cstr(&text);
+		found = name != NULL && strcmp(name, "EXTERNAL") == 0;
+		buf_finish(&text);
+	}
+	return found;
+}
+
+static void
+send_auth(struct s2s_out *s, bool response)
+{
+	struct buf out, initial;
+	const char *base64 = NULL;
+
+	buf_init(&initial, 0);
+	buf_init(&out, 0);
+	if (sasl_external_initial(&initial, s->local) == 0)
+		base64 = buf_cstr(&initial);
+	if (base64 == NULL)
+		s2s_out_finish(s, S2S_OUT_LOST,
+		    STREAM_ERR_INTERNAL_SERVER_ERROR, "out of memory");
+	else if (response)
+		stream_xml_response(&out, base64);
+	else
+		stream_xml_auth(&out, "EXTERNAL", base64);
+	stream_wire_flush(s->conn, &out);
+	buf_finish(&initial);
+}
+
+/* Stanzas are numbered from here on: before the owner writes the first. */
+static void
+enable_sm(struct s2s_out *s)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	sm_out_enable(&s->sm, &out);
+	stream_wire_flush(s->conn, &out);
+}
+
+static void
+open_stream(struct s2s_out *s, const char *auth)
+{
+	s->auth = auth;
+	if (!s->secured)
+		s->tls = "-";
+	s2s_out_set_state(s, OUT_OPEN);
+	s->was_up = true;
+	s2s_out_touch(s);
+	log_info(&s->log, "stream-up",
+	    "local=%s remote=%s auth=%s tls=%s "
+	    "cipher=%s",
+	    s->local, s->remote, s->auth, s->tls, s->cipher);
+	if (s->sm_offered)
+		enable_sm(s);
+	s->events->on_up(s, s->arg);
+}
+
+/* Nothing is to be proven. */
+static void
+open_asking(struct s2s_out *s)
+{
+	s2s_out_set_state(s, OUT_ASKING);
+	s->events->on_up(s, s->arg);
+}
+
+/* The partner has judged our key. */
+static void
+on_verdict(struct dialback_pair *p, enum dialback_type verdict,
+    enum condition condition, const char *reason)
+{
+	struct s2s_out *s = list_entry(p, struct s2s_out, request);
+
+	if (s->state != OUT_DIALBACK)
+		return; /* the stream has ended for another reason */
+	if (verdict == DIALBACK_VALID) {
+		s->pairs.v[0].method =
+		    s->secured ? AUTH_DIALBACK_TLS : AUTH_DIALBACK_TCP;
+		open_stream(s, "dialback");
+		return;
+	}
+	s->end.condition = condition;
+	s2s_out_finish(s, S2S_OUT_DIALBACK, STREAM_ERR_NONE, reason);
+}
+
+static void
+request_pair(struct s2s_out *s)
+{
+	struct buf out;
+	int rc;
+
+	s->request = (struct dialback_pair){
+		.local = s->local,
+		.remote = s->remote,
+		.on_verdict = on_verdict,
+	};
+	buf_init(&out, 0);
+	rc = dialback_out_request(&s->dialback, &s->request, &out);
+	if (rc < 0) {
+		buf_finish(&out);
+		s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    rc == ERR_NOT_FOUND ? "no dialback: the stream has no id, "
+					  "or the gateway gave no secret"
+					: err_str(rc));
+		return;
+	}
+	s2s_out_set_state(s, OUT_DIALBACK);
+	stream_wire_flush(s->conn, &out);
+}
+
+/* STARTTLS, if it is there or must be; else dialback as it is. */
+static void
+choose_before_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	bool offered = xml_child(e, XML_NS_TLS, "starttls") != NULL;
+	unsigned m = methods(s);
+	bool can_do_without =
+	    (m & AUTH_DIALBACK_TCP) && (s->asks || s->dialback.offered);
+
+	if ((m & S2S_OUT_OVER_TLS) && (offered || !can_do_without)) {
+		if (!offered)
+			log_warn(&s->log, "starttls-not-offered", "remote=%s",
+			    s->remote);
+		stream_wire_send(s->conn, stream_xml_starttls);
+		s2s_out_set_state(s, OUT_PROCEED);
+	} else if (!can_do_without) {
+		s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    m == 0 ? "no longer permitted"
+			   : "partner does not offer dialback without TLS");
+	} else if (s->asks) {
+		open_asking(s);
+	} else {
+		request_pair(s);
+	}
+}
+
+static bool
+may_use_dialback(const struct s2s_out *s)
+{
+	return (methods(s) & AUTH_DIALBACK_TLS) && s->dialback.offered;
+}
+
+static void
+choose_after_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	if (s->asks) {
+		open_asking(s);
+	} else if ((methods(s) & AUTH_SASL_TLS) && s->unproven == NULL &&
+		   offers_external(e)) {
+		send_auth(s, false);
+		s2s_out_set_state(s, OUT_SASL);
+	} else if (may_use_dialback(s)) {
+		request_pair(s);
+	} else {
+		s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    s->unproven != NULL
+			? s->unproven
+			: "partner did not accept our certificate: it does "
+			  "not offer EXTERNAL");
+	}
+}
+
+void
+s2s_out_take_features(struct s2s_out *s, const struct xml_elem *e)
+{
+	dialback_out_features(&s->dialback, e);
+	s->sm_offered = xml_child(e, XML_NS_SM, "sm") != NULL;
+	if (s->state == OUT_FEATURES)
+		choose_before_tls(s, e);
+	else if (s->state == OUT_TLS_FEATURES)
+		choose_after_tls(s, e);
+	else if (s->state == OUT_AUTH_FEATURES)
+		open_stream(s, "external");
+}
+
+void
+s2s_out_take_tls(struct s2s_out *s, const struct xml_elem *e)
+{
+	if (s->state != OUT_PROCEED) {
+		s2s_out_finish(s, S2S_OUT_PROTOCOL,
+		    STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
+		    "unexpected TLS element");
+	} else if (strcmp(e->name, "proceed") == 0) {
+		s2s_out_set_state(s, OUT_TLS);
+		s->tls_wanted = true;
+		xml_stream_stop(s->xml);
+	} else {
+		s2s_out_finish(s, S2S_OUT_TLS, STREAM_ERR_NONE,
+		    "partner refused STARTTLS");
+	}
+}
+
+static void
+fail_auth(struct s2s_out *s, const struct xml_elem *e)
+{
+	const struct xml_elem *c = NULL,
+			      *next = xml_child(e, XML_NS_SASL, NULL);
+	char text[120];
+
+	while (next != NULL && strcmp(next->name, "text") == 0)
+		next = xml_next(e, next, XML_NS_SASL, NULL);
+	c = next;
+	snprintf(text, sizeof(text), "authentication failed: %.60s",
+	    c != NULL ? c->name : "not-authorized");
+	if (may_use_dialback(s)) {
+		log_info(&s->log, "external-failed", "reason=%s", text);
+		request_pair(s);
+		return;
+	}
+	s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE, text);
+}
+
+void
+s2s_out_take_sasl(struct s2s_out *s, const struct xml_elem *e)
+{
+	struct xml_stream_limits limits = xml_stream_limits_open(
+	    hosting_settings(s->hosting, s->local)->stanza_max);
+
+	if (s->state != OUT_SASL) {
+		s2s_out_finish(s, S2S_OUT_PROTOCOL,
+		    STREAM_ERR_UNSUPPORTED_STANZA_TYPE,
+		    "unexpected SASL element");
+	} else if (strcmp(e->name, "success") == 0) {
+		s->pairs.v[0].method = AUTH_SASL_TLS;
+		s2s_out_set_state(s, OUT_AUTH_HEADER);
+		xml_stream_restart(s->xml, &limits);
+		s2s_out_send_header(s);
+	} else if (strcmp(e->name, "challenge") == 0 && !s->challenged) {
+		s->challenged = true;
+		send_auth(s, true);
+	} else {
+		fail_auth(s, e);
+	}
+}
+
+/* --- TLS ----------------------------------------------------------------- */
+
+/* The partner's certificate is not the one we want: TLS ends, and with it all;
+ * nothing is said to a stranger. */
+static void
+reject_certificate(struct s2s_out *s, const char *why)
+{
+	s2s_out_remember_end(s, S2S_OUT_TLS, why);
+	s2s_out_set_state(s, OUT_CLOSED);
+	conn_close(s->conn, CONN_END_LOCAL);
+}
+
+void
+s2s_out_begin_tls(struct s2s_out *s, size_t leftover)
+{
+	bool named;
+	const struct tls_identity *id =
+	    identities_pick(s->identities, s->local, &named);
+	bool literal = s->remote[0] == '[' ||
+		       strspn(s->remote, "0123456789.") == strlen(s->remote);
+
+	s->tls_wanted = false;
+	if (id == NULL) {
+		s2s_out_finish(
+		    s, S2S_OUT_AUTH, STREAM_ERR_NONE, "no certificate");
+		return;
+	}
+	if (leftover > 0)
+		s2s_out_remember_end(
+		    s, S2S_OUT_TLS, "plaintext behind STARTTLS");
+	if (conn_start_tls_client(s->conn, id->client, leftover,
+		literal ? NULL : s->remote, NULL, 0) < 0)
+		s2s_out_finish(
+		    s, S2S_OUT_TLS, STREAM_ERR_NONE, "TLS not started");
+}
+
+void
+s2s_out_judge(struct s2s_out *s)
+{
+	struct xml_stream_limits limits = xml_stream_limits_strict();
+	SSL *ssl = conn_ssl(s->conn);
+	const char *why;
+	char text[256];
+	int64_t now = clock_wall_ms(s->clock);
+
+	s->tls = SSL_get_version(ssl);
+	s->cipher = SSL_get_cipher_name(ssl);
+	if (peer_identity_read(&s->identity, ssl) < 0) {
+		reject_certificate(s, "certificate could not be read");
+		return;
+	}
+	s->secured = true;
+	why = peer_identity_why_not(&s->identity, s->remote);
+	if (why != NULL && !(methods(s) & AUTH_DIALBACK_TLS)) {
+		(void)peer_identity_explain(
+		    &s->identity, s->remote, text, sizeof(text));
+		reject_certificate(s, text);
+	} else {
+		s->unproven = why;
+		if (why != NULL)
+			log_info(
+			    &s->log, "certificate-unproven", "reason=%s", why);
+		else if (s->identity.until_ms > now &&
+			 s->identity.until_ms != INT64_MAX)
+			clock_timer_start(
+			    &s->expiry, (uint64_t)(s->identity.until_ms - now));
+		s2s_out_set_state(s, OUT_TLS_HEADER);
+		xml_stream_restart(s->xml, &limits);
+		s2s_out_send_header(s);
+	}
+}
