@@ -1,6 +1,7 @@
 /* candidates - see the header. */
 #include "edge-proxy/candidates.h"
 
+#include <string.h>
 #include <netinet/in.h>
 
 static void
@@ -77,4 +78,21 @@ candidates_give_back(struct candidate *c)
 		return;
 	c->again = true;
 	c->taken = false;
+}
+
+bool
+candidates_same_address(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET6)
+		return a6->sin6_port == b6->sin6_port &&
+		       memcmp(&a6->sin6_addr, &b6->sin6_addr,
+			   sizeof(a6->sin6_addr)) == 0;
+	return a->ss_family == AF_INET && a4->sin_port == b4->sin_port &&
+	       a4->sin_addr.s_addr == b4->sin_addr.s_addr;
 }

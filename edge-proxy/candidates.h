@@ -40,5 +40,8 @@ void candidates_add(struct candidates *c, const struct sockaddr_storage *addr,
 struct candidate *candidates_take(struct candidates *c);
 /* It was taken and let go without having been tried to the end. */
 void candidates_give_back(struct candidate *c);
+/* The same address and port. */
+bool candidates_same_address(
+    const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 
 #endif

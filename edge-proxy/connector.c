@@ -372,6 +372,9 @@ launch(struct connector *c)
 		if (next == NULL && (c->a != NULL || c->aaaa != NULL))
 			return;
 	}
+	if (next != NULL && c->opts.events->on_candidate != NULL &&
+	    c->opts.events->on_candidate(&next->addr, c->opts.arg))
+		return;
 	if ((next == NULL || !start(c, next, false)) && c->live == 0)
 		fail(c);
 }
@@ -649,4 +652,17 @@ connector_cancel(struct connector *c)
 		close_all(c, STREAM_ERR_NONE, "not wanted");
 	else
 		clock_timer_start(&c->step, 0);
+}
+
+bool
+connector_tries(const struct connector *c, const struct sockaddr_storage *addr)
+{
+	for (size_t i = 0; i < LIVE_MAX; i++) {
+		const struct attempt *a = &c->attempts[i];
+
+		if (a->stream != NULL && !a->dropped && !c->cancelled &&
+		    candidates_same_address(&a->candidate->addr, addr))
+			return true;
+	}
+	return false;
 }

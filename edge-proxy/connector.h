@@ -33,6 +33,9 @@ struct resolver_client;
 struct s2s_out;
 
 struct connector_events {
+	/* An address is about to be tried.  True: it shall not, and the receiver
+	 * has cancelled the connector.  May be NULL. */
+	bool (*on_candidate)(const struct sockaddr_storage *addr, void *arg);
 	/* The stream is open and the receiver's from now on (it sets its own
 	 * events with s2s_out_set_owner). */
 	void (*on_stream)(struct s2s_out *s, void *arg);
@@ -62,5 +65,8 @@ struct connector_opts {
 
 int connector_open(struct connector **out, const struct connector_opts *opts);
 void connector_cancel(struct connector *c);
+/* Whether it is in the middle of an attempt there. */
+bool
+connector_tries(const struct connector *c, const struct sockaddr_storage *addr);
 
 #endif

@@ -19,7 +19,8 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "edge-proxy/connector.h"
-#include "edge-proxy/route.h"
+#include "edge-proxy/route_shared.h"
+#include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_out.h"
 
 struct verification {

@@ -26,22 +26,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/err.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/random.h"
-#include "edge-proxy/connector.h"
 #include "edge-proxy/hosting.h"
-#include "edge-proxy/s2s_out.h"
-#include "edge-proxy/stream_xml.h"
 #include "proto/channel.h"
 
 enum {
 	BACKOFF_MIN_MS = 1000,
 	BACKOFF_FIRST_MS = 10000, /* span of the first draw; doubles */
 	BACKOFF_SPAN_MS = 300000, /* and never gets longer */
-	STALL_MS = 30000,         /* a partner that does not read */
 	UNPROVEN_MAX = 16384
 };
 
@@ -128,7 +123,7 @@ release(struct item *i)
 	leave_queue(i);
 	list_remove(&i->barrier.link);
 	if (i->barrier.number != 0)
-		i->route->unproven--;
+		i->route->rider.unproven--;
 	map_remove(&i->route->shared->by_cookie, &i->by_cookie);
 	free(i->payload);
 	free(i);
@@ -167,23 +162,6 @@ settle_unproven(struct route *t, const struct route_failure *f)
 
 /* --- streams ------------------------------------------------------------- */
 
-static void
-report(struct route *t, enum stream_event ev)
-{
-	struct stream_info info;
-
-	s2s_out_info(t->stream, &info);
-	t->shared->opts->on_event(ev, &info, t->shared->opts->arg);
-}
-
-void
-route_shared_drop(struct route_shared *r)
-{
-	assert(r->live > 0);
-	if (--r->live == 0 && r->closing)
-		clock_timer_start(&r->closed, 0);
-}
-
 /* The pair is left alone for a random time that grows with each failure. */
 static void
 back_off(struct route *t, const struct route_failure *f)
@@ -213,173 +191,107 @@ on_backoff_over(struct clock_timer *timer, void *arg)
 }
 
 static void
-on_stall(struct clock_timer *timer, void *arg)
+on_aboard(void *arg)
 {
 	struct route *t = arg;
 
-	(void)timer;
-	if (t->stream != NULL)
-		s2s_out_close(t->stream, STREAM_ERR_CONNECTION_TIMEOUT,
-		    "partner does not read");
+	t->failures = 0;
+	set_state(t, ROUTE_UP);
+	drain(t);
 }
 
 static void
-on_stream_up(struct s2s_out *s, void *arg)
-{
-	(void)s; /* was told to the connector */
-	(void)arg;
-}
-
-static void
-on_stream_drained(struct s2s_out *s, void *arg)
+on_failed(const struct route_failure *f, void *arg)
 {
 	struct route *t = arg;
 
-	if (t->stream == s)
-		drain(t);
+	if (!t->shared->closing) {
+		back_off(t, f);
+		return;
+	}
+	set_state(t, ROUTE_IDLE);
+	fail_queue(t, f);
 }
 
 static void
-on_stream_managed(struct s2s_out *s, void *arg)
+on_room(void *arg)
+{
+	drain(arg);
+}
+
+static void
+on_managed(void *arg)
 {
 	struct route *t = arg;
 
-	(void)s;
 	barrier_stream_promised(&t->barrier);
 }
 
 static void
-on_stream_acknowledged(struct s2s_out *s, uint64_t count, void *arg)
+on_acknowledged(uint64_t count, void *arg)
 {
 	struct route *t = arg;
 
-	(void)s;
 	barrier_stream_acknowledged(&t->barrier, count);
 }
 
-/* The stream takes no more. */
+/* The stream takes no more, or no more of this pair. */
 static void
-on_stream_down(struct s2s_out *s, const struct s2s_out_end *end, void *arg)
+on_down(const struct route_failure *f, bool again, void *arg)
 {
 	struct route *t = arg;
-	struct stream_info info;
-	struct route_failure f;
 
-	s2s_out_info(s, &info);
-	route_failure_of_end(&f, end, info.reason);
-	report(t, STREAM_DOWN);
-	t->stream = NULL;
-	clock_timer_stop(&t->stall);
-	if (route_failure_retry_at_once(end) || t->shared->closing) {
+	if (again || t->shared->closing)
 		set_state(t, ROUTE_IDLE);
-		settle_unproven(t, &f);
-	} else {
-		back_off(t, &f);
-		settle_unproven(t, &f);
-	}
+	else
+		back_off(t, f);
+	settle_unproven(t, f);
 	barrier_stream_reset(&t->barrier);
 	if (!list_empty(&t->queue) && t->state == ROUTE_IDLE &&
 	    !t->shared->closing)
 		connect_route(t);
 }
 
-static void
-on_stream_end(struct s2s_out *s, const struct s2s_out_end *end,
-    const struct stream_info *info, void *arg)
-{
-	struct route *t = arg;
-
-	(void)s;
-	(void)end;
-	(void)info;
-	route_shared_drop(t->shared);
-}
-
-static const struct s2s_out_events stream_events = {
-	.on_up = on_stream_up,
-	.on_drained = on_stream_drained,
-	.on_managed = on_stream_managed,
-	.on_acknowledged = on_stream_acknowledged,
-	.on_down = on_stream_down,
-	.on_end = on_stream_end,
-};
-
-static void
-on_connector_stream(struct s2s_out *s, void *arg)
-{
-	struct route *t = arg;
-
-	t->connector = NULL;
-	t->stream = s;
-	t->failures = 0;
-	t->up_ms = clock_now_ms(t->shared->opts->clock);
-	t->written = 0;
-	s2s_out_set_owner(s, &stream_events, t);
-	set_state(t, ROUTE_UP);
-	report(t, STREAM_UP);
-	drain(t);
-}
-
-static void
-on_connector_failed(
-    const struct route_failure *f, const struct stream_info *info, void *arg)
-{
-	struct route *t = arg;
-
-	t->connector = NULL;
-	t->shared->opts->on_event(STREAM_FAILED, info, t->shared->opts->arg);
-	back_off(t, f);
-	route_shared_drop(t->shared);
-}
-
-static void
-on_connector_cancelled(void *arg)
-{
-	struct route *t = arg;
-
-	t->connector = NULL;
-	set_state(t, ROUTE_IDLE);
-	if (!list_empty(&t->queue) && !t->shared->closing)
-		connect_route(t);
-	route_shared_drop(t->shared);
-}
-
-static const struct connector_events connector_events = {
-	.on_stream = on_connector_stream,
-	.on_failed = on_connector_failed,
-	.on_cancelled = on_connector_cancelled,
+static const struct rider_events rider_events = {
+	.on_aboard = on_aboard,
+	.on_failed = on_failed,
+	.on_room = on_room,
+	.on_managed = on_managed,
+	.on_acknowledged = on_acknowledged,
+	.on_down = on_down,
 };
 
 static void
 connect_route(struct route *t)
 {
-	const struct routes_opts *o = t->shared->opts;
 	struct route_failure f;
 	int rc;
 
 	set_state(t, ROUTE_CONNECTING);
-	rc = connector_open(&t->connector, &(struct connector_opts){
-					       .loop = o->loop,
-					       .clock = o->clock,
-					       .resolver = o->resolver,
-					       .hosting = o->hosting,
-					       .identities = o->identities,
-					       .local = t->local,
-					       .remote = t->remote,
-					       .outgoing4 = &o->outgoing4,
-					       .outgoing6 = &o->outgoing6,
-					       .make_id = o->make_id,
-					       .id_arg = o->arg,
-					       .events = &connector_events,
-					       .arg = t,
-					   });
-	if (rc < 0) {
-		route_failure_set(
-		    &f, COND_RESOURCE_CONSTRAINT, NULL, err_str(rc));
-		back_off(t, &f);
+	rc = carrier_board(&t->rider);
+	if (rc == 0)
 		return;
+	route_failure_set(&f, COND_RESOURCE_CONSTRAINT, NULL, err_str(rc));
+	back_off(t, &f);
+}
+
+/* Off the stream, or out of the attempt, of its own accord. */
+static void
+leave(struct route *t, enum stream_error e, const char *why)
+{
+	const struct s2s_out_end end = { .why = S2S_OUT_LOCAL };
+	enum route_state was = t->state;
+	struct route_failure f;
+
+	carrier_leave(&t->rider, e, why);
+	if (was == ROUTE_UP) {
+		route_failure_of_end(&f, &end, why);
+		on_down(&f, true, t);
+	} else if (was == ROUTE_CONNECTING) {
+		set_state(t, ROUTE_IDLE);
+		if (!list_empty(&t->queue) && !t->shared->closing)
+			connect_route(t);
 	}
-	t->shared->live++;
 }
 
 /* --- proof --------------------------------------------------------------- */
@@ -388,16 +300,9 @@ static void
 on_ping(const char *id, void *arg)
 {
 	struct route *t = arg;
-	struct buf out;
 
-	if (t->stream == NULL)
-		return;
-	buf_init(&out, 0);
-	stream_xml_ping(&out, t->local, t->remote, id);
-	/* A stream that cannot take it is ending; that settles the rest. */
-	if (!buf_failed(&out))
-		s2s_out_write(t->stream, out.data, out.len);
-	buf_finish(&out);
+	if (t->state == ROUTE_UP)
+		carrier_ping(&t->rider, id);
 }
 
 static void
@@ -414,10 +319,8 @@ on_ability(enum proof by, void *arg)
 {
 	struct route *t = arg;
 
-	if (t->stream == NULL)
-		return;
-	s2s_out_add_proof(t->stream, by);
-	report(t, STREAM_UPDATE);
+	if (t->state == ROUTE_UP)
+		carrier_add_proof(&t->rider, by);
 }
 
 static void
@@ -425,9 +328,12 @@ on_dead(void *arg)
 {
 	struct route *t = arg;
 
-	if (t->stream != NULL)
-		s2s_out_close(t->stream, STREAM_ERR_CONNECTION_TIMEOUT,
-		    "partner proves nothing any more");
+	if (t->state != ROUTE_UP)
+		return;
+	/* For this pair; what becomes of others they will find out. */
+	carrier_keep_apart(&t->rider);
+	leave(t, STREAM_ERR_CONNECTION_TIMEOUT,
+	    "partner proves nothing any more");
 }
 
 static uint64_t
@@ -435,7 +341,7 @@ bytes_acknowledged(void *arg)
 {
 	const struct route *t = arg;
 
-	return t->stream != NULL ? s2s_out_bytes_acknowledged(t->stream) : 0;
+	return t->state == ROUTE_UP ? carrier_bytes_acknowledged(&t->rider) : 0;
 }
 
 static const struct barrier_events barrier_events = {
@@ -453,27 +359,22 @@ static const struct barrier_events barrier_events = {
 static void
 after_write(struct route *t, struct item *i)
 {
-	const struct barrier_place place = {
-		.stanza = s2s_out_stanzas(t->stream),
-		.bytes = s2s_out_bytes(t->stream),
-	};
+	const struct barrier_place place = carrier_place(&t->rider);
 
-	t->written += i->len > 0 ? 1 : 0;
 	if (i->barrier_id == NULL) {
 		tell_delivered(t->shared, release(i), PROOF_TCP);
 		return;
 	}
-	t->unproven++;
+	t->rider.unproven++;
 	barrier_stream_written(&t->barrier, &i->barrier, i->barrier_id, place);
-	if (t->stream != NULL)
-		s2s_out_request_ack(t->stream);
+	if (t->state == ROUTE_UP)
+		carrier_request_ack(&t->rider);
 }
 
 static bool
 can_write(const struct route *t)
 {
-	return t->state == ROUTE_UP && t->stream != NULL &&
-	       s2s_out_is_up(t->stream) && !s2s_out_backlogged(t->stream);
+	return t->state == ROUTE_UP && carrier_can_write(&t->rider);
 }
 
 /* Writes the queue, in order, as far as the connection takes it. */
@@ -482,14 +383,13 @@ drain(struct route *t)
 {
 	struct list *n;
 
-	clock_timer_stop(&t->stall);
 	while ((n = list_first(&t->queue)) != NULL && can_write(t)) {
 		struct item *i = list_entry(n, struct item, link);
 		char *payload = i->payload;
 
 		/* Not written means that the stream is ending: the item
 		 * stays first in the queue and goes with the next one. */
-		if (i->len > 0 && s2s_out_write(t->stream, payload, i->len) < 0)
+		if (i->len > 0 && carrier_write(&t->rider, payload, i->len) < 0)
 			return;
 		leave_queue(i);
 		i->payload = NULL;
@@ -497,7 +397,7 @@ drain(struct route *t)
 		free(payload);
 	}
 	if (!list_empty(&t->queue) && t->state == ROUTE_UP)
-		clock_timer_start(&t->stall, STALL_MS);
+		carrier_await_room(&t->rider);
 }
 
 /* --- taking stanzas ------------------------------------------------------ */
@@ -537,7 +437,7 @@ queue_has_room(const struct route *t, size_t len)
 
 	return t->queue_frames < hs->queue_frames &&
 	       t->queue_bytes + len <= hs->queue_bytes &&
-	       t->unproven < UNPROVEN_MAX;
+	       t->rider.unproven < UNPROVEN_MAX;
 }
 
 int
@@ -567,7 +467,7 @@ route_take(struct route *t, const struct route_stanza *s)
 	t->queue_bytes += i->len;
 	if (t->state == ROUTE_IDLE)
 		connect_route(t);
-	else if (t->state == ROUTE_UP && !clock_timer_running(&t->stall))
+	else if (t->state == ROUTE_UP)
 		drain(t);
 	return 0;
 }
@@ -600,10 +500,14 @@ void
 route_shut(struct route *t, const struct route_failure *f, const char *reason)
 {
 	fail_queue(t, f);
-	if (t->stream != NULL)
-		s2s_out_close(t->stream, STREAM_ERR_NONE, reason);
-	else if (t->connector != NULL)
-		connector_cancel(t->connector);
+	leave(t, STREAM_ERR_NONE, reason);
+}
+
+void
+route_recheck(struct route *t)
+{
+	if (!carrier_permits(&t->rider))
+		leave(t, STREAM_ERR_NONE, "no longer permitted so");
 }
 
 struct route *
@@ -632,7 +536,7 @@ route_new(struct route_shared *shared, const char *local, const char *remote)
 	barrier_stream_init(
 	    &t->barrier, shared->opts->clock, &barrier_events, t);
 	clock_timer_init(&t->backoff, shared->opts->clock, on_backoff_over, t);
-	clock_timer_init(&t->stall, shared->opts->clock, on_stall, t);
+	rider_init(&t->rider, shared, t->local, t->remote, &rider_events, t);
 	return t;
 }
 
@@ -640,7 +544,6 @@ void
 route_free(struct route *t)
 {
 	clock_timer_stop(&t->backoff);
-	clock_timer_stop(&t->stall);
 	barrier_stream_finish(&t->barrier);
 	free(t->key);
 	free(t);

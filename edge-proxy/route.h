@@ -2,7 +2,7 @@
  * route - the way out for one pair (hosted domain, partner domain); the rows of
  * the table in routes.h, and of no use without it.
  *
- * Owns     the pair's queue, its stream or attempt, its timers.
+ * Owns     the pair's queue, its place on a carrier, its timers.
  * Borrows  the shared part, which outlives it.
  * Ends     route_free(), when neither stream nor attempt is left
  *          (route_shared.live is 0).
@@ -18,23 +18,14 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "edge-proxy/barrier_stream.h"
+#include "edge-proxy/carrier.h"
 #include "edge-proxy/route_failure.h"
+#include "edge-proxy/route_shared.h"
 #include "edge-proxy/routes.h"
-
-/* What all routes of a table have in common. */
-struct route_shared {
-	const struct routes_opts *opts;
-	struct map by_cookie; /* every stanza that is not settled */
-	size_t live;          /* attempts and streams that have not ended */
-	struct list verifications; /* of dialback_verify */
-	size_t verification_count;
-	bool closing;
-	struct clock_timer closed; /* started when closing and live is 0 */
-};
 
 enum route_state {
 	ROUTE_IDLE,
-	ROUTE_CONNECTING,
+	ROUTE_CONNECTING, /* or asking to be let in on a stream that is up */
 	ROUTE_UP,
 	ROUTE_BACKOFF,
 	ROUTE_COUNT
@@ -50,17 +41,12 @@ struct route {
 	struct route_shared *shared;
 	struct log log;
 	enum route_state state;
-	struct connector *connector; /* while connecting */
-	struct s2s_out *stream;      /* while up */
+	struct rider rider;
 	struct list queue;
 	size_t queue_frames, queue_bytes;
 	struct barrier_stream barrier;
-	size_t unproven;
 	struct clock_timer backoff;
-	struct clock_timer stall;
 	unsigned failures; /* in a row */
-	uint64_t up_ms;    /* of the stream */
-	uint64_t written;  /* stanzas, on it */
 	struct route_failure last_failure;
 };
 
@@ -72,12 +58,12 @@ void route_free(struct route *t);
 /* Queues a stanza, or writes it at once; may settle it (full, in back-off).
  * The cookie is not in use.  ERR_NOMEM: not taken. */
 int route_take(struct route *t, const struct route_stanza *s);
-/* Fails the queue and lets stream or attempt go. */
+/* Fails the queue and leaves the stream or the attempt. */
 void
 route_shut(struct route *t, const struct route_failure *f, const char *reason);
-
-/* One of what counts as live has ended. */
-void route_shared_drop(struct route_shared *r);
+/* The configuration changed, and still permits the pair: if not on this stream,
+ * what waits goes with another one. */
+void route_recheck(struct route *t);
 
 /* Settles a stanza that no route has taken. */
 void route_bounce(

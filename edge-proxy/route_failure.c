@@ -9,6 +9,7 @@ route_failure_set(struct route_failure *f, enum condition c, const char *type,
 {
 	f->condition = c;
 	f->type = type;
+	f->unreached = false;
 	snprintf(f->reason, sizeof(f->reason), "%s", reason);
 }
 
@@ -34,6 +35,7 @@ route_failure_of_dns(
 	}
 	f->condition = COND_REMOTE_SERVER_NOT_FOUND;
 	f->type = NULL;
+	f->unreached = true;
 	snprintf(f->reason, sizeof(f->reason), "%s: %s", what, why);
 }
 
@@ -68,11 +70,15 @@ route_failure_of_end(
 		break;
 	}
 	route_failure_set(f, c, type, reason != NULL ? reason : "");
+	f->unreached = end->why == S2S_OUT_CONNECT;
 }
 
 bool
 route_failure_retry_at_once(const struct s2s_out_end *end)
 {
+	/* Whatever the partner said, it was about another pair. */
+	if (end->joining)
+		return true;
 	if (end->why == S2S_OUT_ERROR)
 		return end->error == STREAM_ERR_RESET ||
 		       end->error == STREAM_ERR_CONNECTION_TIMEOUT;

@@ -14,6 +14,7 @@
 struct route_failure {
 	enum condition condition;
 	const char *type; /* error type; static, NULL = the condition's own */
+	bool unreached;   /* nobody was there to talk to */
 	char reason[200]; /* for an admin, and the text of the error */
 };
 

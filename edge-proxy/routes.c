@@ -154,7 +154,8 @@ routes_verify(struct routes *r, struct dialback_ask *a)
 {
 	struct route *t = find(r, a->local, a->remote);
 
-	return dialback_verify(&r->shared, t != NULL ? t->stream : NULL, a);
+	return dialback_verify(
+	    &r->shared, t != NULL ? carrier_stream(&t->rider) : NULL, a);
 }
 
 bool
@@ -175,28 +176,15 @@ routes_recheck(struct routes *r)
 
 		if (!is_permitted(r, t->local, t->remote))
 			route_shut(t, &f, "no longer permitted");
-		else if (t->stream != NULL && !s2s_out_permits(t->stream, t->local, t->remote))
-			/* What waits goes with a better one. */
-			s2s_out_close(t->stream, STREAM_ERR_NONE,
-			    "no longer permitted so");
+		else
+			route_recheck(t);
 	}
 }
 
 void
 routes_each_stream(struct routes *r, routes_each_fn *fn, void *arg)
 {
-	LIST_FOREACH (it, &r->all) {
-		struct route *t = list_entry(it, struct route, link);
-		struct stream_info info;
-
-		if (t->stream == NULL)
-			continue;
-		s2s_out_info(t->stream, &info);
-		info.up_ms = t->up_ms;
-		info.stanzas_out = t->written;
-		info.unanswered = t->unproven;
-		fn(&info, arg);
-	}
+	carrier_each(&r->shared, fn, arg);
 }
 
 void
@@ -253,6 +241,7 @@ routes_open(struct routes **out, const struct routes_opts *opts)
 	r->shared.opts = &r->opts;
 	log_init(&r->log, "routes");
 	list_init(&r->all);
+	list_init(&r->shared.carriers);
 	list_init(&r->shared.verifications);
 	clock_timer_init(&r->shared.closed, opts->clock, on_all_closed, r);
 	if (map_init(&r->by_pair) < 0)

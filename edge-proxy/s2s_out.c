@@ -17,6 +17,7 @@
 #include "edge-proxy/s2s_out_impl.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,6 +386,9 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	clock_timer_init(&s->keep_alive, s->clock, on_keep_alive, s);
 	clock_timer_init(&s->expiry, s->clock, on_expiry, s);
 	sm_out_init(&s->sm, s->clock, on_silent, s);
+	memcpy(&s->addr, opts->addr,
+	    opts->addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					      : sizeof(struct sockaddr_in));
 	rc = pair_set_add(&s->pairs, s->local, s->remote, 0);
 	if (rc < 0)
 		goto fail;
@@ -460,6 +464,12 @@ bool
 s2s_out_is_up(const struct s2s_out *s)
 {
 	return s->state == OUT_OPEN;
+}
+
+const struct sockaddr_storage *
+s2s_out_addr(const struct s2s_out *s)
+{
+	return &s->addr;
 }
 
 bool

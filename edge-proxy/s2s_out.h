@@ -111,6 +111,8 @@ void s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text);
  * that the stream is ending. */
 int s2s_out_write(struct s2s_out *s, const void *xml, size_t len);
 bool s2s_out_is_up(const struct s2s_out *s);
+/* The address it was opened to. */
+const struct sockaddr_storage *s2s_out_addr(const struct s2s_out *s);
 /* More should wait for on_drained. */
 bool s2s_out_backlogged(const struct s2s_out *s);
 /* Asks the partner to acknowledge what was written so far, if he counts; many

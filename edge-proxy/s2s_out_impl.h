@@ -79,6 +79,7 @@ struct s2s_out {
 	/* What it carries; while it comes up, what it was opened for.  It is
 	 * never empty: the end tells whose stream it was. */
 	struct pair_set pairs;
+	struct sockaddr_storage addr;
 	char peer[STREAM_PEER_SIZE];
 	const char *tls, *cipher, *auth;
 	unsigned proofs;
