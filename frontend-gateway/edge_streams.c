@@ -200,6 +200,33 @@ copy_domain(char out[static 256], const json_t *pair, size_t i)
 	return true;
 }
 
+static bool
+had_pair(const struct guard_stream *g, const struct guard_pair *p)
+{
+	for (size_t i = 0; i < g->pair_count; i++)
+		if (strcmp(g->pairs[i].local, p->local) == 0 &&
+		    strcmp(g->pairs[i].remote, p->remote) == 0)
+			return true;
+	return false;
+}
+
+/* Those that were reported before come first; says how many they are. */
+static size_t
+sort_known(const struct stream *st, struct guard_pair *pairs, size_t n)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct guard_pair p = pairs[i];
+
+		if (!had_pair(&st->public.guard, &p))
+			continue;
+		pairs[i] = pairs[known];
+		pairs[known++] = p;
+	}
+	return known;
+}
+
 static int
 set_pairs(struct stream *st, const json_t *array)
 {
@@ -221,6 +248,7 @@ set_pairs(struct stream *st, const json_t *array)
 			return ERR_MALFORMED;
 		}
 	}
+	st->public.fresh = sort_known(st, pairs, n);
 	drop_pairs(st);
 	st->public.guard.pairs = pairs;
 	st->public.guard.pair_count = n;
@@ -288,6 +316,8 @@ take_live(struct edge_streams *s, struct stream **out, bool *fresh,
 	int rc;
 
 	*fresh = st == NULL;
+	if (st != NULL)
+		st->public.fresh = st->public.guard.pair_count;
 	if (st == NULL) {
 		forget_ended(s, now_ms);
 		if (s->map.count >= EDGES_STREAMS_MAX)
@@ -361,6 +391,7 @@ edge_streams_report(struct edge_streams *s, struct edge_streams_report *out,
 	st = find(s, id, strlen(id));
 	if (st == NULL)
 		return 0;
+	st->public.fresh = st->public.guard.pair_count;
 	if (st->live)
 		out->stream = &st->public;
 	end(s, st, now_ms);

@@ -330,8 +330,9 @@ log_report(struct edge *d, const struct edge_streams_report *r)
 		break;
 	case EDGE_STREAMS_UPDATE:
 		log_limited(OF_STREAM(d, LOG_INFO, "stream-update"),
-		    "stream=%s local=%s remote=%s proofs=%s", r->id, r->local,
-		    r->remote, r->proofs);
+		    "stream=%s local=%s remote=%s pairs=%zu proofs=%s", r->id,
+		    r->local, r->remote, r->stream->guard.pair_count,
+		    r->proofs);
 		break;
 	case EDGE_STREAMS_DOWN:
 		log_limited(OF_STREAM(d, LOG_INFO, "stream-down"),
@@ -357,9 +358,12 @@ keep_failure(struct edges *e, const struct edge_streams_report *r)
 		.peer = r->peer,
 		.reason = r->reason };
 
-	if (r->event == EDGE_STREAMS_UP)
-		failures_clear(e->failures, direction, r->local, r->remote);
-	else if (r->event == EDGE_STREAMS_FAILED)
+	for (size_t i = r->stream != NULL ? r->stream->fresh : 0;
+	     r->stream != NULL && i < r->stream->guard.pair_count; i++)
+		failures_clear(e->failures, direction,
+		    r->stream->guard.pairs[i].local,
+		    r->stream->guard.pairs[i].remote);
+	if (r->event == EDGE_STREAMS_FAILED)
 		failures_note(e->failures, &what, clock_now_ms(e->opts.clock));
 }
 
@@ -399,7 +403,7 @@ on_stream(struct edge *d, const struct frame *f)
 	}
 	log_report(d, &r);
 	keep_failure(e, &r);
-	if (r.event == EDGE_STREAMS_UP)
+	if (r.stream != NULL && r.stream->fresh < r.stream->guard.pair_count)
 		e->opts.events->on_stream(e, d->index, r.stream, e->opts.arg);
 	else if (r.event == EDGE_STREAMS_FAILED)
 		tell_partner(d, r.local, r.remote, true);

@@ -62,6 +62,7 @@ struct edges_ticket {
 struct edges_stream {
 	const char *id;
 	struct guard_stream guard;
+	size_t fresh; /* of its pairs: from here on new with the last report */
 	const char *auth; /* "external" ... */
 	const char *peer; /* "192.0.2.1:5269" */
 };
@@ -72,7 +73,8 @@ struct edges_events {
 	void (*on_stanza)(struct edges *e, struct edges_ticket ticket,
 	    const struct frame *f, const struct edges_stream *stream,
 	    void *arg);
-	/* A stream came up; not said again when a channel is resumed. */
+	/* A stream came up, or carries more pairs; not said again when a
+	 * channel is resumed. */
 	void (*on_stream)(struct edges *e, unsigned edge,
 	    const struct edges_stream *s, void *arg);
 	/* A stream ended, or an attempt to reach a partner brought none

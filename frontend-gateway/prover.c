@@ -81,9 +81,13 @@ send_ping(struct prover *p, unsigned edge, const struct guard_pair *pair)
 void
 prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s)
 {
+	size_t end = s->guard.pair_count;
+
 	if (s->guard.inbound)
 		return;
-	for (size_t i = 0; i < s->guard.pair_count && i < PAIRS_MAX; i++) {
+	if (end > s->fresh + PAIRS_MAX)
+		end = s->fresh + PAIRS_MAX;
+	for (size_t i = s->fresh; i < end; i++) {
 		int rc = send_ping(p, edge, &s->guard.pairs[i]);
 
 		if (rc < 0)

@@ -17,7 +17,8 @@ int
 prover_new(struct prover **out, struct edges *edges, struct barrier *barrier);
 void prover_free(struct prover *p);
 
-/* An outbound stream came up: a ping is sent on it for each of its pairs. */
+/* An outbound stream came up, or carries more: a ping is sent on it for each
+ * pair that is new. */
 void
 prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s);
 /* The answer to a ping of ours that the guard let pass.  Answered here. */

@@ -47,6 +47,7 @@ a_stream_comes_changes_and_goes(void **state)
 	assert_non_null(st);
 	assert_true(st->guard.inbound);
 	assert_int_equal(st->guard.pair_count, 1);
+	assert_int_equal(st->fresh, 0);
 	assert_string_equal(st->auth, "external");
 	assert_true(edge_streams_live(s, "e.1"));
 
@@ -61,6 +62,19 @@ a_stream_comes_changes_and_goes(void **state)
 	assert_int_equal(r.event, EDGE_STREAMS_UPDATE);
 	assert_string_equal(r.proofs, "ping,tcp");
 	assert_int_equal(find(s, "e.1")->guard.pair_count, 2);
+	/* one that was known, and then one that is new, in whatever order */
+	assert_int_equal(find(s, "e.1")->fresh, 1);
+	assert_int_equal(report(s, &r,
+			     "{\"id\":\"e.1\",\"event\":\"update\",\"pairs\":[["
+			     "\"fabrikam.example\",\"partner.example\"],["
+			     "\"contoso.example\",\"more.example\"]]}",
+			     1),
+	    0);
+	assert_int_equal(st->guard.pair_count, 2);
+	assert_int_equal(st->fresh, 1);
+	assert_string_equal(st->guard.pairs[1].local, "fabrikam.example");
+	assert_int_equal(report(s, &r, EVENT("e.1", "update"), 1), 0);
+	assert_int_equal(st->fresh, 2);
 	assert_true(find(s, "e.1")->guard.inbound);
 
 	assert_int_equal(report(s, &r, EVENT("e.1", "down"), 2), 0);
