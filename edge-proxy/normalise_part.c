@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "edge-proxy/xmpp_time.h"
+#include "common/xmpp_time.h"
 #include "proto/frame_info.h"
 
 void

@@ -4,7 +4,7 @@
 
 #include "common/buf.h"
 #include "common/xml.h"
-#include "edge-proxy/xmpp_time.h"
+#include "common/xmpp_time.h"
 
 static const char *
 bytes(const struct frame_field *field)

@@ -4,9 +4,8 @@
  *
  * Order: resources with a priority of at least 0 come before the others; then
  * none or chat before dnd, away, xa; then the higher priority; then the most
- * recent.  At most RESOURCES_MAX are kept and RESOURCES_TEXT_MAX bytes of their
- * texts: past it the least important loses its status, past the number it
- * goes.  An empty one is one pointer.  Pure.
+ * recent.  At most RESOURCES_MAX are kept, with RESOURCES_TEXT_MAX bytes of
+ * texts: beyond, the least important lose their status, then go.  An empty one is one pointer.  Pure.
  *
  * Owns     its entries; resources_clear() frees them.  Zeroed is valid and
  *          empty.
@@ -24,7 +23,7 @@ struct buf;
 
 enum {
 	RESOURCES_MAX = 16,
-	RESOURCES_TEXT_MAX = 4096 /* bytes of statuses, all together */
+	RESOURCES_TEXT_MAX = 4096 /* bytes of names and statuses together */
 };
 
 /* One resource, as told by a presence.  Texts given are copied; those handed

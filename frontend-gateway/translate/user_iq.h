@@ -3,13 +3,13 @@
  *
  * All endpoints of a user appear as one resource.  Its features (XEP-0030)
  * and the verification string in its presence (XEP-0115) come from one list.
+ * The time of day is not served: where the user is, nobody knows here.
  * Whether the asker may know anything at all is not decided here.  Pure.
  */
 #ifndef FRONTEND_GATEWAY_TRANSLATE_USER_IQ_H
 #define FRONTEND_GATEWAY_TRANSLATE_USER_IQ_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 struct buf;
 
@@ -25,7 +25,6 @@ struct user_iq {
 	const char *request; /* FIELD_REQUEST */
 	const char *node;    /* FIELD_DISCO_NODE, or NULL */
 	const char *name;    /* of the user, for vcard; NULL or "" = none */
-	uint64_t now;        /* ms since 1970, for time */
 };
 /* Appends the JSON for FIELD_ANSWER (nothing for ping: leave the field out).
  * ERR_NOT_FOUND: item-not-found (a node that does not exist, no name known);

@@ -10,7 +10,7 @@
 #include "common/err.h"
 #include "edge-proxy/render.h"
 #include "edge-proxy/xhtml.h"
-#include "edge-proxy/xmpp_time.h"
+#include "common/xmpp_time.h"
 #include "tests/unit/frame_build.h"
 
 #define A       "\"from\":\"anna@contoso.example\",\"to\":\"bo@partner.example\""

@@ -1,6 +1,6 @@
 /* xmpp_time - dates of XEP-0082, as milliseconds since 1970 UTC. */
-#ifndef EDGE_XMPP_TIME_H
-#define EDGE_XMPP_TIME_H
+#ifndef COMMON_XMPP_TIME_H
+#define COMMON_XMPP_TIME_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Days are counted by the proleptic Gregorian calendar with years that begin
  * in March, so that leap days come last. */
-#include "edge-proxy/xmpp_time.h"
+#include "common/xmpp_time.h"
 
 #include <stdio.h>
 #include <string.h>
