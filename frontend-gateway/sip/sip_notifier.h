@@ -99,7 +99,7 @@ bool sip_notifier_is_fetch(const struct sip_msg *req);
  * ERR_MALFORMED. */
 int sip_notifier_open(struct sip_notifier **out, struct sip_ua *ua,
     struct sip_server_txn *st, const struct sip_notifier_opts *opts);
-/* Answers 200; expires_s 0 = what sip_notifier_expires() says, else that is
+/* Answers 200 and starts the time; expires_s 0 = what sip_notifier_expires() says, else that is
  * granted (the image then changes with it).  Once. */
 int sip_notifier_confirm(struct sip_notifier *n, uint32_t expires_s);
 /* Answers with a refusal instead (300 ..); n is gone. */
@@ -139,10 +139,9 @@ const char *sip_notifier_call_id(const struct sip_notifier *n);
 int sip_notifier_save(struct buf *out, const struct sip_notifier *n);
 /* A dialog of a process before, confirmed: takes refreshes and may be
  * notified in at once.  One that expired meanwhile ends as usual, 32 s from
- * now, unless a refresh comes.  New
- * request numbers are reserved: save it again soon; on_changed says so at the
- * next occasion.  ERR_MALFORMED, ERR_UNSUPPORTED (version), ERR_EXISTS,
- * ERR_FULL. */
+ * now, unless a refresh comes.  New request numbers are reserved: save it
+ * again soon; on_changed says so at the next occasion.  ERR_MALFORMED,
+ * ERR_UNSUPPORTED (version), ERR_EXISTS, ERR_FULL. */
 int sip_notifier_restore(struct sip_notifier **out, struct sip_ua *ua,
     const struct sip_notifier_opts *opts, const void *image, size_t len);
 

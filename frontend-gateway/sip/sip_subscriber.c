@@ -168,11 +168,12 @@ tell_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
 {
 	const struct sip_subscriber_over over = { cause, status,
 		retry_after_s };
+	const struct sip_subscriber_events *events = s->events;
 
 	log_info(&logger, "over", "call_id=%s cause=%s status=%d",
 	    sip_subscriber_call_id(s), sip_subscriber_cause_str(cause), status);
-	s->events->on_over(s, &over, s->arg);
 	s->events = NULL;
+	events->on_over(s, &over, s->arg);
 }
 
 static void
@@ -710,6 +711,9 @@ sip_subscriber_end(struct sip_subscriber *s)
 void
 sip_subscriber_drop(struct sip_subscriber *s)
 {
+	/* From within on_over: it is over already. */
+	if (s->events == NULL)
+		return;
 	s->gone = true;
 	if (s->entered == 0)
 		destroy(s);

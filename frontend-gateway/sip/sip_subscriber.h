@@ -144,9 +144,9 @@ const char *sip_subscriber_call_id(const struct sip_subscriber *s);
 /* Appends the image that sip_subscriber_restore() reads.  ERR_BAD_STATE before
  * the first on_changed and while ending: there is nothing to keep. */
 int sip_subscriber_save(struct buf *out, const struct sip_subscriber *s);
-/* A subscription of a process before: takes NOTIFYs at once and refreshes
- * when due.  New request numbers are reserved: save it again soon; on_changed says so
- * at the next occasion.
+/* A subscription of a process before: takes NOTIFYs at once and refreshes when
+ * due.  New request numbers are reserved: save it again soon; on_changed says
+ * so at the next occasion.
  * ERR_MALFORMED for an image that is none, ERR_UNSUPPORTED for one of another
  * version, ERR_TIMEOUT for one that has expired, ERR_EXISTS for a dialog that
  * is there already, ERR_FULL at a limit of ua. */

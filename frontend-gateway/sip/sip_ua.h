@@ -243,7 +243,8 @@ void sip_ua_forget(struct sip_ua *ua, struct sip_dialog *d);
 struct sip_dialog_owner {
 	/* SUBSCRIBE or NOTIFY, in order (CSeq), or BENOTIFY, with st NULL.
 	 * The first NOTIFY may make the dialog whole before the 2xx does.
-	 * sip_ua_respond() with a 2xx takes its Contact over. */
+	 * sip_ua_respond() with a 2xx takes its Contact over.  req lives until
+	 * this returns, and longer while st is not answered. */
 	void (*on_request)(struct sip_ua *ua, struct sip_server_txn *st,
 	    const struct sip_msg *req, struct sip_dialog *d);
 	/* ua closes: st is not to be answered any more. */
