@@ -36,7 +36,7 @@ append(char *at, const char **field, const char *s)
 	size_t len = length(s);
 
 	*field = s != NULL ? at : NULL;
-	if (len > 0)
+	if (s != NULL && len > 0)
 		memcpy(at, s, len);
 	at[len] = '\0';
 	return at + len + 1;
