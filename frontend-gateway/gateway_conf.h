@@ -117,6 +117,7 @@ struct gateway_presence_conf {
 	uint32_t grace_s;           /* pool or partner out of reach */
 	uint32_t removal_days;      /* no endpoint subscribed: `unsubscribe` */
 	uint32_t pending_repeat_hours;
+	uint32_t added_repeat_s; /* added anew: `subscribe` again */
 	uint32_t retry_s, retry_max_s; /* a subscription the pool refused */
 	/* SUBSCRIBE requests to new addresses for one partner domain. */
 	uint32_t new_per_minute;

@@ -59,6 +59,7 @@ gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root)
 	p->removal_days = number(o, "removal_days", 7, 0, 366);
 	p->pending_repeat_hours =
 	    number(o, "pending_repeat_hours", 24, 1, 24 * 32);
+	p->added_repeat_s = number(o, "added_repeat_seconds", 60, 0, 86400);
 	p->retry_s = number(o, "retry_seconds", 60, 1, 3600);
 	p->retry_max_s = number(o, "retry_max_seconds", 1800, 1, DAY_S);
 	if (p->retry_max_s < p->retry_s)

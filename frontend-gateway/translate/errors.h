@@ -55,6 +55,9 @@ errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
 	    "XMPP server did not confirm the message in time")                 \
 	/* 503 speaks for the whole gateway, and that is what is meant. */     \
 	X(ERRORS_STOPPING, 503, 61053, "Gateway is stopping")                  \
+	X(ERRORS_NO_DISK, 500, 61054, "Gateway cannot store contacts now")     \
+	X(ERRORS_DOCUMENT_TYPE, 406, 61055,                                    \
+	    "No form of presence that the client takes")                       \
 	X(ERRORS_INTERNAL, 500, 61090, "Gateway failed")
 
 enum errors_cause {
