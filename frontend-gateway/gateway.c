@@ -27,8 +27,10 @@
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/guard.h"
 #include "frontend-gateway/policy/policy.h"
+#include "frontend-gateway/presence/presence.h"
 #include "frontend-gateway/prover.h"
 #include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/store/pair_store.h"
 #include "frontend-gateway/store/store.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
@@ -37,7 +39,10 @@ enum {
 	SETTLE_MS = 5000,
 	SETTLE_STEP_MS = 50,
 	HANG_UP_MS = 300,
-	BOOT_BYTES = 8
+	BOOT_BYTES = 8,
+	METHODS = SIP_METHOD_BIT(SIP_INVITE) | SIP_METHOD_BIT(SIP_MESSAGE) |
+		  SIP_METHOD_BIT(SIP_INFO) | SIP_METHOD_BIT(SIP_SUBSCRIBE) |
+		  SIP_METHOD_BIT(SIP_NOTIFY) | SIP_METHOD_BIT(SIP_BENOTIFY)
 };
 
 #define BIT(s) (1u << (unsigned)(s))
@@ -85,18 +90,26 @@ alarm_of(struct gateway *g, const char *rule, const char *edge,
 	    frame_type_str(f->type), stream != NULL ? stream->id : NULL);
 }
 
+/* Answers to our pings are the prover's. */
 static void
 on_iq(struct gateway *g, struct edges_ticket ticket, const struct frame *f,
     const struct guard_addresses *who)
 {
-	struct channel_result refused = { .condition =
-					      COND_SERVICE_UNAVAILABLE };
+	bool answer = frame_is(f, FIELD_KIND, "result") ||
+		      frame_is(f, FIELD_KIND, "error");
 
-	if (frame_is(f, FIELD_KIND, "result") ||
-	    frame_is(f, FIELD_KIND, "error"))
+	if (answer && frame_is(f, FIELD_REQUEST, "ping"))
 		prover_on_iq(g->prover, ticket, f, who);
 	else
-		edges_answer(g->edges, ticket, &refused);
+		presence_on_iq(g->presence, ticket, f, who);
+}
+
+static void
+on_presence(struct gateway *g, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who)
+{
+	conversations_on_presence(g->conversations, f, who);
+	presence_on_stanza(g->presence, ticket, f, who);
 }
 
 static void
@@ -115,6 +128,8 @@ on_stanza(struct edges *e, struct edges_ticket ticket, const struct frame *f,
 	    stream != NULL ? &stream->guard : NULL);
 	if (rc == 0 && f->type == FRAME_IQ)
 		on_iq(g, ticket, f, &who);
+	else if (rc == 0 && f->type == FRAME_PRESENCE)
+		on_presence(g, ticket, f, &who);
 	else if (rc == 0)
 		conversations_on_stanza(
 		    g->conversations, ticket, f, &who, stream);
@@ -141,6 +156,17 @@ on_stream(
 }
 
 static void
+on_partner(struct edges *e, unsigned edge, const char *local,
+    const char *remote, bool failed, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	if (g->presence != NULL)
+		presence_on_partner(g->presence, edge, local, remote, failed);
+}
+
+static void
 on_confirmed(struct edges *e, void *arg)
 {
 	(void)e;
@@ -155,6 +181,8 @@ on_lost(struct edges *e, unsigned edge, void *arg)
 	log_warn(&g->log, "edge-lost", "edge=%s", edges_name(e, edge));
 	if (g->conversations != NULL)
 		conversations_on_lost(g->conversations, edge);
+	if (g->presence != NULL)
+		presence_on_lost(g->presence, edge);
 }
 
 /* --- from the pool -------------------------------------------------------- */
@@ -166,7 +194,9 @@ on_request(struct sip_ua *ua, struct sip_server_txn *st,
 	struct gateway *g = arg;
 
 	(void)ua;
-	if (g->conversations != NULL)
+	if (sip_msg_method(req) == SIP_SUBSCRIBE && g->presence != NULL)
+		presence_on_request(g->presence, st, req);
+	else if (g->conversations != NULL)
 		conversations_on_request(g->conversations, st, req, d);
 }
 
@@ -201,6 +231,25 @@ on_reachable(struct sip_ua *ua, bool reachable, void *arg)
 	    "pool=%s", g->opts.conf->sip.pool);
 	if (reachable && g->conversations != NULL)
 		conversations_on_reachable(g->conversations);
+	if (g->presence != NULL)
+		presence_on_reachable(g->presence, reachable);
+}
+
+/* --- from the disk -------------------------------------------------------- */
+
+static void
+on_health(bool well, const char *why, void *arg)
+{
+	struct gateway *g = arg;
+
+	if (well)
+		log_info(&g->log, "store-works-again", "path=%s",
+		    g->opts.conf->store);
+	else
+		log_error(&g->log, "store-fails", "path=%s reason=%s",
+		    g->opts.conf->store, why);
+	if (g->presence != NULL)
+		presence_on_health(g->presence, well);
 }
 
 /* --- the end -------------------------------------------------------------- */
@@ -208,6 +257,7 @@ on_reachable(struct sip_ua *ua, bool reachable, void *arg)
 static void
 finish(struct gateway *g)
 {
+	presence_free(g->presence);
 	prover_free(g->prover);
 	policy_free(g->policy);
 	barrier_free(g->barrier);
@@ -229,12 +279,12 @@ on_handle_closed(uv_handle_t *h)
 	finish(g);
 }
 
-/* When the sockets of both sides are gone.  The rest goes a loop turn later,
+/* When the sockets of both sides are gone and the rows are on disk.  The rest goes a loop turn later,
  * after both have put away what they had from us. */
 static void
 finish_if_closed(struct gateway *g)
 {
-	if (g->edges == NULL && g->ua == NULL)
+	if (g->edges == NULL && g->ua == NULL && g->pairs == NULL)
 		uv_close((uv_handle_t *)&g->turn, on_handle_closed);
 }
 
@@ -259,16 +309,27 @@ on_ua_closed(struct sip_ua *ua, void *arg)
 }
 
 static void
+on_pairs_closed(void *arg)
+{
+	struct gateway *g = arg;
+
+	g->pairs = NULL;
+	finish_if_closed(g);
+}
+
+static void
 close_all(struct gateway *g)
 {
 	struct sip_ua *ua = g->ua;
 	struct edges *edges = g->edges;
+	struct pair_store *pairs = g->pairs;
 
 	set_state(g, GATEWAY_CLOSING);
 	gateway_control_close(g);
 	conversations_free(g->conversations);
 	g->conversations = NULL;
-	if (ua == NULL && edges == NULL) {
+	presence_stop(g->presence);
+	if (ua == NULL && edges == NULL && pairs == NULL) {
 		finish_if_closed(g);
 		return;
 	}
@@ -276,6 +337,8 @@ close_all(struct gateway *g)
 		sip_ua_close(ua);
 	if (edges != NULL)
 		edges_close(edges);
+	if (pairs != NULL)
+		pair_store_close(pairs, on_pairs_closed, g);
 }
 
 static void
@@ -362,6 +425,7 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.front_end_count = s->front_end_count,
 		.negotiate_reply = s->negotiate_reply,
 		.contact = s->contact,
+		.methods = METHODS,
 		.events = &events,
 		.arg = g,
 	};
@@ -379,6 +443,7 @@ open_edges(struct gateway *g)
 	static const struct edges_events events = {
 		.on_stanza = on_stanza,
 		.on_stream = on_stream,
+		.on_partner = on_partner,
 		.on_confirmed = on_confirmed,
 		.on_lost = on_lost,
 		.on_closed = on_edges_closed,
@@ -419,6 +484,32 @@ open_conversations(struct gateway *g)
 	return conversations_new(&g->conversations, &opts);
 }
 
+/* Contacts are there before the first connection is. */
+static int
+open_presence(struct gateway *g, char *why, size_t size)
+{
+	struct presence_opts opts = {
+		.conf = g->opts.conf,
+		.clock = g->clock,
+		.edges = g->edges,
+		.ua = g->ua,
+		.policy = g->policy,
+		.barrier = g->barrier,
+		.epoch = store_facts(g->store)->epoch,
+	};
+	static const struct pair_store_events events = { .on_health =
+							     on_health };
+	int rc;
+
+	rc = pair_store_open(&g->pairs, g->store, g->opts.loop, &events, g);
+	opts.store = g->pairs;
+	if (rc == 0)
+		rc = presence_new(&g->presence, &opts);
+	if (rc == 0)
+		rc = presence_load(g->presence, why, size);
+	return rc;
+}
+
 static int
 open_parts(struct gateway *g, char *why, size_t size)
 {
@@ -454,6 +545,8 @@ open_parts(struct gateway *g, char *why, size_t size)
 		rc = prover_new(&g->prover, g->edges, g->barrier);
 	if (rc == 0)
 		rc = open_conversations(g);
+	if (rc == 0)
+		rc = open_presence(g, why, size);
 	if (rc < 0)
 		return rc;
 	return gateway_control_open(g, why, size);

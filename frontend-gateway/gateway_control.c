@@ -17,6 +17,7 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/presence/presence.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/store/store.h"
 
@@ -61,7 +62,7 @@ status_json(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:o, s:I}",
+	    "s:o, s:o, s:I, s:I, s:o, s:o, s:I}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -71,7 +72,8 @@ status_json(const struct gateway *g)
 	    edges_status(g->edges), "pool", pool_json(g), "conversations",
 	    (json_int_t)conversations_count(g->conversations), "pending",
 	    (json_int_t)conversations_pending(g->conversations), "failures",
-	    edges_failures(g->edges), "heap_bytes", (json_int_t)heap_in_use());
+	    edges_failures(g->edges), "presence", presence_status(g->presence),
+	    "heap_bytes", (json_int_t)heap_in_use());
 }
 
 /* --- verbs -------------------------------------------------------------- */
@@ -109,6 +111,18 @@ on_log_level(
 }
 
 static void
+on_contacts(struct control_call *call, struct gateway *g, const json_t *request)
+{
+	const char *error = NULL;
+	json_t *all = presence_list(g->presence, request, &error);
+
+	if (all != NULL)
+		control_reply(call, all);
+	else
+		control_fail(call, error);
+}
+
+static void
 on_reload(struct control_call *call, struct gateway *g)
 {
 	char why[GATEWAY_CONF_ERROR_SIZE];
@@ -131,6 +145,8 @@ on_request(struct control_call *call, const char *verb, const json_t *request,
 	} else if (strcmp(verb, "streams") == 0) {
 		reply(call, json_pack("{s:s, s:o}", "daemon", "gateway",
 				"streams", edges_list_streams(g->edges)));
+	} else if (strcmp(verb, "contacts") == 0) {
+		on_contacts(call, g, request);
 	} else if (strcmp(verb, "log-level") == 0) {
 		on_log_level(call, g, request);
 	} else if (strcmp(verb, "reload") == 0) {

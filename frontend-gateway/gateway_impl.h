@@ -42,6 +42,8 @@ struct gateway {
 	struct sip_ua *ua;
 	struct prover *prover;
 	struct conversations *conversations;
+	struct pair_store *pairs;
+	struct presence *presence;
 	struct control *control;  /* NULL without a socket */
 	struct clock_timer pulse; /* watchdog, status line */
 	char told[160];           /* the service manager, last */

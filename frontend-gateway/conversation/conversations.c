@@ -362,24 +362,19 @@ on_message(struct conversations *cs, struct edges_ticket ticket,
 	buf_finish(&text);
 }
 
-/* Presence is not served: a wish to see somebody is refused as everybody's
- * is, the rest asks for nothing. */
-static void
-on_presence(struct conversations *cs, struct edges_ticket ticket,
-    const struct frame *f, const struct guard_addresses *who)
+/* News of a resource end the preference for it (RFC 6121 5.1). */
+void
+conversations_on_presence(struct conversations *cs, const struct frame *f,
+    const struct guard_addresses *who)
 {
 	struct entry *e;
 
-	if (frame_is(f, FIELD_KIND, "subscribe")) {
-		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
+	if (cs->stopping || (!frame_is(f, FIELD_KIND, "unavailable") &&
+				!frame_is(f, FIELD_KIND, "available")))
 		return;
-	}
-	if (frame_is(f, FIELD_KIND, "unavailable")) {
-		e = find_entry(cs, who->to.bare, who->from.bare);
-		if (e != NULL)
-			conversation_unlock(e->conversation, who->from.full);
-	}
-	taken(cs, ticket);
+	e = find_entry(cs, who->to.bare, who->from.bare);
+	if (e != NULL)
+		conversation_unlock(e->conversation, who->from.full);
 }
 
 void
@@ -390,9 +385,7 @@ conversations_on_stanza(struct conversations *cs, struct edges_ticket ticket,
 	/* What is not answered is given to the next start. */
 	if (cs->stopping && !frame_is(f, FIELD_KIND, "error"))
 		return;
-	if (f->type == FRAME_PRESENCE)
-		on_presence(cs, ticket, f, who);
-	else if (frame_is(f, FIELD_KIND, "error"))
+	if (frame_is(f, FIELD_KIND, "error"))
 		on_bounce(cs, ticket, f, who);
 	else
 		on_message(cs, ticket, f, who, stream);

@@ -39,11 +39,13 @@ int conversations_new(
 /* Nobody is told. */
 void conversations_free(struct conversations *cs);
 
-/* A message or presence frame that the guard let pass.  Answered here or
- * later. */
+/* A message frame that the guard let pass.  Answered here or later. */
 void conversations_on_stanza(struct conversations *cs,
     struct edges_ticket ticket, const struct frame *f,
     const struct guard_addresses *who, const struct edges_stream *stream);
+/* A presence frame: somebody may be gone.  It is answered elsewhere. */
+void conversations_on_presence(struct conversations *cs, const struct frame *f,
+    const struct guard_addresses *who);
 void conversations_on_lost(struct conversations *cs, unsigned edge);
 
 /* The events of struct sip_ua_events. */
