@@ -2,7 +2,7 @@
 #include "common/conf.h"
 #include "frontend-gateway/gateway_conf_impl.h"
 
-enum { DAY_S = 86400 };
+static const int64_t DAY_S = 86400, WEEK_S = 7 * 86400;
 
 static uint32_t
 number(
@@ -16,9 +16,8 @@ static void
 read_expires(struct gateway_presence_conf *p, struct conf_obj *o)
 {
 	p->expires_min_s = number(o, "expires_min", 1200, 1, DAY_S);
-	p->expires_max_s = number(o, "expires_max", 43200, 1, 7 * DAY_S);
-	p->expires_default_s =
-	    number(o, "expires_default", 28800, 1, 7 * DAY_S);
+	p->expires_max_s = number(o, "expires_max", 43200, 1, WEEK_S);
+	p->expires_default_s = number(o, "expires_default", 28800, 1, WEEK_S);
 	if (p->expires_min_s > p->expires_max_s)
 		conf_fail(o, "expires_min", "is above expires_max");
 	if (p->expires_default_s < p->expires_min_s ||
@@ -49,7 +48,7 @@ gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root)
 	struct conf_obj *o = conf_object(root, "presence", false);
 	struct gateway_presence_conf *p = &c->presence;
 
-	p->subscribe_s = number(o, "subscribe_seconds", 28800, 60, 7 * DAY_S);
+	p->subscribe_s = number(o, "subscribe_seconds", 28800, 60, WEEK_S);
 	read_expires(p, o);
 	p->damp_ms = number(o, "damp_ms", 5000, 0, 60000);
 	p->renew_per_second = number(o, "renew_per_second", 25, 1, 1000);
@@ -57,8 +56,7 @@ gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root)
 	p->probes_per_second = number(o, "probes_per_second", 50, 1, 10000);
 	p->grace_s = number(o, "grace_seconds", 120, 0, 3600);
 	p->removal_days = number(o, "removal_days", 7, 0, 366);
-	p->pending_repeat_hours =
-	    number(o, "pending_repeat_hours", 24, 1, 24 * 32);
+	p->pending_repeat_hours = number(o, "pending_repeat_hours", 24, 1, 768);
 	p->added_repeat_s = number(o, "added_repeat_seconds", 60, 0, 86400);
 	p->retry_s = number(o, "retry_seconds", 60, 1, 3600);
 	p->retry_max_s = number(o, "retry_max_seconds", 1800, 1, DAY_S);

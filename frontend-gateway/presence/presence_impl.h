@@ -9,7 +9,8 @@
  * outbox.c           stanzas to contacts
  * from_half.c        our subscriptions with the pool
  * from_queue.c       whose turn it is to subscribe
- * to_half.c          subscriptions of Lync's endpoints
+ * to_door.c          SUBSCRIBEs of Lync's endpoints
+ * to_half.c          their dialogs
  * to_notify.c        what the endpoints are shown
  * outage.c           pool and partners come and go
  * sweep.c            walks over many pairs
@@ -31,6 +32,7 @@
 #include "frontend-gateway/presence/pace.h"
 #include "frontend-gateway/presence/pair_machine.h"
 #include "frontend-gateway/presence/presence.h"
+#include "frontend-gateway/translate/errors.h"
 #include "frontend-gateway/translate/presence_build.h"
 #include "frontend-gateway/translate/resources.h"
 #include "frontend-gateway/translate/xmpp_presence.h"
@@ -316,6 +318,14 @@ void from_queue_resume(struct presence *pr);
 
 /* --- to_half.c ---------------------------------------------------------- */
 
+/* A dialog for a SUBSCRIBE, and the pair's event.  ERR_FULL, ERR_NOMEM,
+ * ERR_MALFORMED: st is still to be answered. */
+int to_half_open(
+    struct pair *p, struct sip_server_txn *st, uint8_t format, bool context);
+void to_half_refuse(
+    struct presence *pr, struct sip_server_txn *st, enum errors_cause cause);
+/* enum presence_format by Accept. */
+uint8_t to_half_format(const struct presence *pr, const struct sip_msg *req);
 void to_half_confirm(struct pair *p, struct happening *h);
 void to_half_decline(struct pair *p, struct happening *h, int status);
 void to_half_end_all(struct pair *p);

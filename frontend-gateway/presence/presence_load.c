@@ -123,12 +123,12 @@ on_pair(const struct pair_row *row, void *arg)
 		.used_ms = row->used_ms,
 	};
 	struct pair_state state;
-	struct pair *p;
+	struct pair *p = NULL;
 	int rc = pair_state_load(&state, &saved);
 
 	if (rc == 0)
 		rc = add(&p, l->presence, row);
-	if (rc < 0) {
+	if (rc < 0 || p == NULL) {
 		snprintf(l->why, l->size, "pair of %s and %s: %s", row->user,
 		    row->contact, err_str(rc));
 		return rc;

@@ -1,8 +1,7 @@
 /*
  * The user watches the contact: each of her endpoints has a dialog with us.
  *
- * A SUBSCRIBE is checked here (package, addresses, policy, room) and becomes an
- * event; the machine says whether it is confirmed.  The 200 goes out when the
+ * The machine says whether a SUBSCRIBE is confirmed.  The 200 goes out when the
  * dialog's row is on disk, the state right behind it.
  */
 #include "frontend-gateway/presence/presence_impl.h"
@@ -10,16 +9,12 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/buf.h"
 #include "common/err.h"
-#include "common/jid.h"
 #include "frontend-gateway/gateway_conf.h"
-#include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_notifier.h"
 #include "frontend-gateway/sip/sip_ua.h"
-#include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/errors.h"
 
 enum { ACCEPT_MAX = 2048 };
@@ -85,8 +80,9 @@ to_half_count(const struct pair *p)
 
 /* --- refusals ----------------------------------------------------------- */
 
-static void
-refuse(struct presence *pr, struct sip_server_txn *st, enum errors_cause cause)
+void
+to_half_refuse(
+    struct presence *pr, struct sip_server_txn *st, enum errors_cause cause)
 {
 	const struct sip_msg *req = sip_ua_request_of(st);
 	struct errors_sip e;
@@ -123,7 +119,7 @@ to_half_decline(struct pair *p, struct happening *h, int status)
 	cause = status == 403 ? ERRORS_USER_NOT_PERMITTED : ERRORS_NO_DISK;
 	errors_refusal(&e, cause);
 	if (h->st != NULL) {
-		refuse(p->presence, h->st, cause);
+		to_half_refuse(p->presence, h->st, cause);
 		h->st = NULL;
 		return;
 	}
@@ -149,8 +145,8 @@ ended(struct presence_watch *w, bool tell)
 		pair_run(p, &h);
 }
 
-static uint8_t
-format_of(const struct presence *pr, const struct sip_msg *req)
+uint8_t
+to_half_format(const struct presence *pr, const struct sip_msg *req)
 {
 	const char *value;
 	struct buf all;
@@ -172,7 +168,7 @@ on_refresh(struct sip_notifier *n, const struct sip_msg *req,
 {
 	struct presence_watch *w = arg;
 	struct happening h = { .e = { .kind = PAIR_ON_REFRESH }, .watch = w };
-	uint8_t format = format_of(w->pair->presence, req);
+	uint8_t format = to_half_format(w->pair->presence, req);
 
 	(void)n;
 	(void)expires_s;
@@ -274,13 +270,14 @@ on_stored(int rc, void *arg)
 	}
 	if (rc == 0)
 		rc = sip_notifier_confirm(w->notifier, 0);
-	if (rc == 0) {
-		w->confirmed = true;
-		if (w->due)
-			to_notify_watch(w);
-	} else {
+	if (rc < 0) {
+		w->holders--;
 		give_up(w);
+		return;
 	}
+	w->confirmed = true;
+	if (w->due)
+		to_notify_watch(w);
 	to_half_unhold(w);
 }
 
@@ -292,11 +289,10 @@ to_half_confirm(struct pair *p, struct happening *h)
 	(void)p;
 	if (w == NULL || w->notifier == NULL)
 		return;
-	to_half_hold(w);
-	if (pair_row_put_watch(w, on_stored, w) < 0) {
+	if (pair_row_put_watch(w, on_stored, w) < 0)
 		give_up(w);
-		to_half_unhold(w);
-	}
+	else
+		to_half_hold(w);
 }
 
 void
@@ -353,47 +349,8 @@ to_half_restore(struct pair *p, uint64_t row, const void *image, size_t len)
 	return 0;
 }
 
-/* --- the door ----------------------------------------------------------- */
-
-/* Lync marks a contact just added by an element in the list it sends. */
-static bool
-has_context(const struct sip_msg *req)
-{
-	static const char element[] = "<context";
-	const uint8_t *at = sip_msg_body(req);
-	size_t left = sip_msg_body_len(req), size = sizeof(element) - 1;
-
-	for (; left > size; at++, left--)
-		if (memcmp(at, element, size) == 0 &&
-		    (at[size] == '/' || at[size] == '>' || at[size] == ' '))
-			return true;
-	return false;
-}
-
-/* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
-static int
-judge(struct presence *pr, enum errors_cause *cause, struct jid *user,
-    struct jid *contact, const struct sip_msg *req)
-{
-	const char *from = sip_msg_from_uri(req), *to = sip_msg_uri(req);
-	int status = address_from_sip(contact, to, strlen(to));
-
-	if (status == 0)
-		status = address_from_sip(user, from, strlen(from));
-	if (status != 0) {
-		*cause = errors_address_cause(status);
-		return ERR_DENIED;
-	}
-	if (contact->local == NULL || user->local == NULL) {
-		*cause = ERRORS_ADDRESS_UNKNOWN;
-		return ERR_DENIED;
-	}
-	return policy_judge_outward(
-	    pr->opts.policy, cause, user->bare, user->ascii, contact->ascii);
-}
-
-static int
-open_watch(
+int
+to_half_open(
     struct pair *p, struct sip_server_txn *st, uint8_t format, bool context)
 {
 	struct happening h = { .e = { .kind = PAIR_ON_WATCH,
@@ -417,70 +374,4 @@ open_watch(
 	h.watch = w;
 	pair_run(p, &h);
 	return 0;
-}
-
-static int
-fetch(struct pair *p, struct sip_server_txn *st)
-{
-	struct happening h = { .e = { .kind = PAIR_ON_FETCH }, .st = st };
-
-	pair_run(p, &h);
-	return 0;
-}
-
-static int
-find_or_add(struct pair **out, struct presence *pr, const struct jid *user,
-    const struct jid *contact)
-{
-	struct pair_names names = { user->bare, contact->bare, user->ascii,
-		contact->ascii };
-
-	*out = pairs_find(pr, user->bare, contact->bare);
-	return *out != NULL ? 0 : pairs_add(out, pr, &names);
-}
-
-void
-presence_on_request(
-    struct presence *pr, struct sip_server_txn *st, const struct sip_msg *req)
-{
-	struct jid user = { 0 }, contact = { 0 };
-	bool context = has_context(req);
-	enum errors_cause cause;
-	struct pair *p = NULL;
-	uint8_t format;
-	int rc;
-
-	if (pr->stopping) {
-		refuse(pr, st, ERRORS_STOPPING);
-		return;
-	}
-	if (!sip_notifier_admit(pr->opts.ua, st, package))
-		return;
-	format = format_of(pr, req);
-	rc = judge(pr, &cause, &user, &contact, req);
-	if (rc == 0 && format == PRESENCE_FORMAT_NONE) {
-		cause = ERRORS_DOCUMENT_TYPE;
-		rc = ERR_DENIED;
-	}
-	if (rc == 0) {
-		cause = ERRORS_OVERLOAD;
-		rc = find_or_add(&p, pr, &user, &contact);
-	}
-	if (rc < 0) {
-		refuse(pr, st, cause);
-		goto done;
-	}
-	names_of_user(p, sip_msg_from_display(req));
-	if (sip_notifier_is_fetch(req))
-		rc = fetch(p, st);
-	else
-		rc = open_watch(p, st, format, context);
-	if (rc < 0) {
-		refuse(
-		    pr, st, rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
-		pairs_release(p);
-	}
-done:
-	jid_finish(&user);
-	jid_finish(&contact);
 }
