@@ -96,24 +96,35 @@ name_peer(struct conn *c, const struct sockaddr *addr)
 	    c->peer_ip, is_v4 ? "" : "]", port);
 }
 
+/* Asked when it has been silent for half of the time, and then again so often
+ * that the end of it is not missed by much. */
+static int
+set_dead(struct conn *c)
+{
+	unsigned dead_ms = (unsigned)c->opts.dead_ms;
+	int first_s = (int)(dead_ms / 2 + 999) / 1000;
+	int again_s = (int)(dead_ms / 8 + 999) / 1000;
+	uv_os_fd_t fd;
+	int rc;
+
+	rc = uv_tcp_keepalive(&c->tcp, 1, (unsigned)first_s);
+	if (rc == 0)
+		rc = uv_fileno((const uv_handle_t *)&c->tcp, &fd);
+	if (rc == 0 && (setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again_s,
+			    sizeof(again_s)) != 0 ||
+			   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+			       &dead_ms, sizeof(dead_ms)) != 0))
+		rc = uv_translate_sys_error(errno);
+	return rc;
+}
+
 /* What every connection of ours has, once it exists. */
 static int
 set_options(struct conn *c)
 {
-	unsigned dead_ms = (unsigned)c->opts.dead_ms;
-	uv_os_fd_t fd;
-	int rc;
+	int rc = uv_tcp_nodelay(&c->tcp, 1);
 
-	rc = uv_tcp_nodelay(&c->tcp, 1);
-	if (rc < 0 || dead_ms == 0)
-		return rc;
-	rc = uv_tcp_keepalive(&c->tcp, 1, (dead_ms + 999) / 1000);
-	if (rc == 0)
-		rc = uv_fileno((const uv_handle_t *)&c->tcp, &fd);
-	if (rc == 0 && setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms,
-			   sizeof(dead_ms)) != 0)
-		rc = uv_translate_sys_error(errno);
-	return rc;
+	return rc < 0 || c->opts.dead_ms == 0 ? rc : set_dead(c);
 }
 
 int

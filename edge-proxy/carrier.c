@@ -378,8 +378,7 @@ static bool
 may_carry(const struct carrier *c, const struct rider *r)
 {
 	return c->stream != NULL && may_share(r) &&
-	       s2s_out_may_join(c->stream, r->local, r->remote) &&
-	       (s2s_out_tells_errors(c->stream) || unproven(c) == 0);
+	       s2s_out_may_join(c->stream, r->local, r->remote);
 }
 
 static bool
@@ -476,7 +475,6 @@ on_connector_stream(struct s2s_out *s, void *arg)
 	c->up_ms = now_ms(c->shared);
 	s2s_out_set_owner(s, &stream_events, c);
 	report(c, STREAM_UP);
-	/* Before there is anything at stake. */
 	LIST_FOREACH_SAFE (it, &c->riders)
 		if (rider_of(it)->state == RIDER_WAITING)
 			join_or_go_solo(c, rider_of(it));

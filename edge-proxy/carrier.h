@@ -5,14 +5,11 @@
  * A rider stands for one pair (hosted domain, partner domain).  It boards a
  * carrier that is up where that may carry the pair too, waits for one that is
  * being connected to the same server, or gets one of its own.  What may share a
- * connection: another domain of ours with the same domain of the partner's; and
- * another domain of the partner's, when it is found at the same address and port
- * and the partner does dialback errors (XEP-0220 2.6; s2s_out_may_join).  A pair
- * that is refused there gets a connection of its own, and keeps to that for an
- * hour; the others are not touched.
- *
- * A partner that does no dialback errors may answer a refusal by closing the
- * stream; it is asked only while nothing that was written awaits its proof.
+ * connection, where the partner does dialback errors (s2s_out_may_join): another
+ * domain of ours with the same domain of the partner's; and another domain of
+ * the partner's that is found at the same address and port (XEP-0220 2.6).  A
+ * pair that is refused there gets a connection of its own, and keeps to that for
+ * an hour; the others are not touched.
  *
  * Proof of delivery is each rider's own: the answer to a ping takes the way of
  * its pair.  What is counted (stanzas, bytes) is the stream's.

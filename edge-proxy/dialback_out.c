@@ -25,7 +25,7 @@ void
 dialback_out_header(struct dialback_out *d, const struct stream_header *h)
 {
 	d->offered = h->dialback;
-	d->feature = d->errors = false;
+	d->errors = false;
 	d->id[0] = '\0';
 	if (h->id != NULL && strlen(h->id) < sizeof(d->id))
 		snprintf(d->id, sizeof(d->id), "%s", h->id);
@@ -39,7 +39,7 @@ dialback_out_features(struct dialback_out *d, const struct xml_elem *features)
 
 	if (f == NULL)
 		return;
-	d->offered = d->feature = true;
+	d->offered = true;
 	d->errors = xml_child(f, XML_NS_DIALBACK_FEATURE, "errors") != NULL;
 }
 

@@ -48,7 +48,6 @@ struct dialback_out {
 	unsigned unasked;          /* answers; the first is news */
 	char id[DIALBACK_ID_SIZE]; /* that the partner gave the stream */
 	bool offered;              /* the partner does dialback */
-	bool feature;              /* and says so after all it demands first */
 	bool errors;               /* and its errors: more pairs are welcome */
 };
 

@@ -46,6 +46,7 @@ struct partner {
 struct hosting_settings {
 	uint64_t stream_establishment_ms;
 	uint64_t stream_inactivity_ms;
+	uint64_t stream_silence_ms;   /* of a partner's TCP, outward */
 	uint64_t inward_deadline_ms;  /* result of an inward stanza */
 	uint64_t outward_deadline_ms; /* proof of an outward stanza */
 	uint32_t inward_window;       /* stanzas a stream may run ahead */

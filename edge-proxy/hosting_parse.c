@@ -30,6 +30,7 @@ hosting_default_settings(struct hosting_settings *out)
 	*out = (struct hosting_settings){
 		.stream_establishment_ms = 60000,
 		.stream_inactivity_ms = 600000,
+		.stream_silence_ms = 60000,
 		.inward_deadline_ms = 65000,
 		.outward_deadline_ms = 30000,
 		.inward_window = 500,
@@ -228,6 +229,8 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 		(int64_t)s->stream_establishment_ms, 1000, 3600000);
 	s->stream_inactivity_ms = (uint64_t)conf_int(o, "stream_inactivity_ms",
 	    (int64_t)s->stream_inactivity_ms, 10000, 86400000);
+	s->stream_silence_ms = (uint64_t)conf_int(o, "stream_silence_ms",
+	    (int64_t)s->stream_silence_ms, 1000, 3600000);
 	s->inward_deadline_ms = (uint64_t)conf_int(o, "inward_deadline_ms",
 	    (int64_t)s->inward_deadline_ms, 1000, 600000);
 	s->outward_deadline_ms = (uint64_t)conf_int(o, "outward_deadline_ms",

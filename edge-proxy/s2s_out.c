@@ -35,8 +35,7 @@ enum {
 	STEP_MS = 10000,
 	DIALBACK_MS = 30000, /* the partner has somebody to ask */
 	GOODBYE_MS = 5000,
-	KEEP_ALIVE_MS = 300000,
-	DEAD_MS = 60000 /* a partner's TCP that gives no sign of life */
+	KEEP_ALIVE_MS = 300000
 };
 
 #define BIT(n) (1u << (n))
@@ -402,7 +401,8 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 		.events = &conn_events,
 		.arg = s,
 		.connect_ms = CONNECT_MS,
-		.dead_ms = DEAD_MS,
+		.dead_ms =
+		    hosting_settings(s->hosting, s->local)->stream_silence_ms,
 		.bind = opts->bind,
 	    });
 	if (rc < 0)

@@ -142,10 +142,9 @@ struct s2s_out_join {
 };
 
 /* Whether the stream may be asked to carry that pair too.  It takes a partner
- * that does dialback, a row that permits it on a connection like this one and
- * nothing better than what is had here, and, for another domain of the
- * partner's, that it does dialback errors.  That both domains are found at the
- * address of this stream is for the caller to know. */
+ * that does dialback errors, and a row that permits dialback on a connection
+ * like this one and nothing better than what is had here.  That the pair's
+ * domains lead here is for the caller to know. */
 bool s2s_out_may_join(
     const struct s2s_out *s, const char *local, const char *remote);
 /* Asks for it; j's on_joined is set, local and remote are borrowed.  0: on_joined
@@ -159,9 +158,6 @@ void s2s_out_leave(struct s2s_out *s, const char *local, const char *remote);
 /* Whether the partner's row still permits how the pair was let in. */
 bool
 s2s_out_permits(const struct s2s_out *s, const char *local, const char *remote);
-/* Whether the partner tells of a pair that it does not let in by a dialback
- * error; others close the stream. */
-bool s2s_out_tells_errors(const struct s2s_out *s);
 
 /* Notes a proof that the partner has been seen to give (enum proof). */
 void s2s_out_add_proof(struct s2s_out *s, unsigned proof);

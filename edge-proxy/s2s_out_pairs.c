@@ -2,9 +2,11 @@
  * Further pairs on an open stream (XEP-0220 2.6).
  *
  * Dialback is the only way in for a second pair, also where the first came by
- * EXTERNAL.  Another domain of ours may ask wherever the partner does dialback.
- * Another domain of the partner's may only where it does dialback errors: who
- * does not answers for a domain that it does not serve by closing the stream.
+ * EXTERNAL, and a partner is asked only if it does dialback errors.  XEP-0220
+ * demands these for another domain of the partner's alone.  But servers without
+ * them close the stream where they refuse, and one that is widely used sends
+ * all its answers on the stream, bounces too, to the domain that came first:
+ * what another one of ours had sent would be lost without a word.
  *
  * A pair is not let in on a connection that is worse than what its row could
  * have got it elsewhere: not in the clear if TLS is permitted, and not under a
@@ -41,11 +43,8 @@ good_enough(const struct s2s_out *s, unsigned methods, const char *remote)
 bool
 s2s_out_may_join(const struct s2s_out *s, const char *local, const char *remote)
 {
-	const struct dialback_out *d = &s->dialback;
-
 	return s->state == OUT_OPEN && s->pairs.count < PAIR_SET_MAX &&
-	       d->feature &&
-	       (d->errors || pair_set_has_remote(&s->pairs, remote)) &&
+	       s->dialback.errors &&
 	       good_enough(
 		   s, hosting_methods(s->hosting, local, remote), remote);
 }
@@ -154,10 +153,4 @@ s2s_out_permits(const struct s2s_out *s, const char *local, const char *remote)
 			return p->method == 0 ? m != 0 : (m & p->method) != 0;
 	}
 	return false;
-}
-
-bool
-s2s_out_tells_errors(const struct s2s_out *s)
-{
-	return s->dialback.errors;
 }

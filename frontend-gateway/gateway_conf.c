@@ -239,6 +239,8 @@ read_timers(struct gateway_conf *c, struct conf_obj *root)
 	t->stream_inactivity_ms =
 	    1000 *
 	    (uint64_t)conf_int(o, "StreamInactivityTimeout", 600, 10, 86400);
+	t->stream_silence_ms =
+	    1000 * (uint64_t)conf_int(o, "silence_seconds", 60, 3, 3600);
 	conf_end_object(o);
 }
 

@@ -101,6 +101,7 @@ struct gateway_timers {
 	uint64_t inward_ms;  /* XMPP's message without an answer */
 	uint64_t stream_establishment_ms;
 	uint64_t stream_inactivity_ms;
+	uint64_t stream_silence_ms; /* of a partner's TCP */
 };
 
 /* "presence" */

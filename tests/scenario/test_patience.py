@@ -4,7 +4,9 @@ However long they would take, a sender is told in time, the right one, and
 once; nobody else waits for it.
 """
 
+import os
 import re
+import subprocess
 import threading
 import time
 
@@ -12,6 +14,7 @@ import pytest
 
 from lib.daemons import BIN, partner
 from lib.lync_client import Refused
+from lib.netns import tool
 from lib.raw_partner import RawPartner, attribute, error, pong
 from lib.site import Site
 
@@ -274,3 +277,109 @@ def test_silent_servers_are_let_go_and_named(place, bo, anna):
         raw.stop()
     honest_words(bo, anna)
     place.edge.await_handles(place.before, 10)
+
+
+# --- servers that vanish ----------------------------------------------------------
+
+SILENCE = 3             # seconds that a partner's TCP may give no sign of life
+GONE = {"gone.example": 80, "idle.example": 81, "full.example": 82}
+
+
+@pytest.fixture(scope="module")
+def vanishing():
+    """Patient enough with a message to see the connection given up first."""
+    from conftest import Started
+    site = Site("vanishing", wide=False)
+    for domain, host in GONE.items():
+        RawPartner.zones(site, domain, host)
+        site.gateway.config["partners"].append(partner(domain))
+    site.gateway.config["timers"] = {"outward_ms": 25000,
+                                     "silence_seconds": SILENCE}
+    with Started(site) as site:
+        site.raws = {d: RawPartner(site, d, h) for d, h in GONE.items()}
+        site.raws["full.example"].server.deaf = True
+        for raw in site.raws.values():
+            raw.start()
+        yield site
+
+
+@pytest.fixture
+def dora(vanishing):
+    from conftest import employee
+    yield from employee(vanishing, "dora")
+
+
+@pytest.fixture
+def vanish(vanishing):
+    """Takes a host off the net: no packet comes or goes, and nobody says so."""
+    table = f"sallyport-{os.getpid()}"
+
+    def nft(*words):
+        subprocess.run([tool("nft"), *words], check=True)
+
+    nft("add", "table", "ip", table)
+    nft("add", "chain", "ip", table, "out",
+        "{ type filter hook output priority 0; }")
+
+    def off(domain):
+        address = vanishing.run.address(GONE[domain])
+        for direction in ("saddr", "daddr"):
+            nft("add", "rule", "ip", table, "out", "ip", direction, address,
+                "drop")
+
+    yield off
+    nft("delete", "table", "ip", table)
+
+
+def known(site, raw, user):
+    """A stream is up, and its server answers pings."""
+    honest(raw)
+    assert user.send(f"eva@{raw.domain}", "are you there?").status == 200
+    site.gateway.log.wait(f"stream-update .*remote={raw.domain} .*"
+                          "proofs=ping", 15)
+
+
+def given_up(site, domain, mark, within):
+    """The stream's end; what the log says of it."""
+    begin = time.monotonic()
+    line = site.edge.log.wait(f"stream-end .*remote={domain} was_up=1",
+                              within + 5, mark)
+    assert time.monotonic() - begin < within
+    return line
+
+
+def test_a_server_that_vanishes_is_noticed_and_the_sender_told(
+        vanishing, dora, vanish):
+    """By its TCP, long before the message's own time is up."""
+    raw = vanishing.raws["gone.example"]
+    known(vanishing, raw, dora)
+    mark = vanishing.edge.log.mark()
+    vanish("gone.example")
+    begin = time.monotonic()
+    assert dora.refused("eva@gone.example", "anybody?").status == 504
+    assert time.monotonic() - begin < 3 * SILENCE
+    assert "timed out" in given_up(vanishing, "gone.example", mark, SILENCE)
+
+
+def test_a_server_that_vanishes_from_an_idle_stream_is_noticed(
+        vanishing, dora, vanish):
+    """It was asked, and did not answer: nobody's message had to find out."""
+    raw = vanishing.raws["idle.example"]
+    known(vanishing, raw, dora)
+    mark = vanishing.edge.log.mark()
+    vanish("idle.example")
+    assert "timed out" in given_up(vanishing, "idle.example", mark,
+                                   3 * SILENCE)
+
+
+def test_a_server_whose_window_is_full_is_given_up(vanishing, dora):
+    """It is there, but reads nothing, counts nothing, answers nothing."""
+    mark = vanishing.edge.log.mark()
+    begin = time.monotonic()
+    writers = Writers(dora, [(f"eva{i}@full.example", "x" * 60000)
+                             for i in range(40)])
+    told = writers.join()
+    assert time.monotonic() - begin < 20
+    assert 504 in {status for status, _ in told.values()}
+    assert all(status in (200, 504) for status, _ in told.values()), told
+    given_up(vanishing, "full.example", mark, 3 * SILENCE)

@@ -410,14 +410,12 @@ test_at_the_same_time(void **state)
 		const char *local, *remote, *features;
 		bool shared;
 	} rows[] = {
-		{ L2, R1, BARE, true },
 		{ L2, R1, ERRORS, true },
-		/* the namespace alone is no offer to carry more */
-		{ L2, R1, "", false },
 		{ L1, R2, ERRORS, true },
 		{ L2, R2, ERRORS, true },
-		/* it would close the stream on a domain that it does not
-		 * serve */
+		/* dialback alone is no offer to carry more */
+		{ L2, R1, BARE, false },
+		{ L2, R1, "", false },
 		{ L1, R2, BARE, false },
 	};
 
@@ -489,27 +487,6 @@ test_not_for_worse(void **state)
 	greet(&f, 1, L1, R2, ERRORS);
 	let_in(&f, 1, L1, R2);
 	expect_message(&f, 1, 1);
-	finish(&f);
-}
-
-/* Who closes streams on a refusal is asked while nothing is at stake only. */
-static void
-test_not_while_something_is_at_stake(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	go_up(&f, BARE);
-	send_one(&f, 1, L1, R1, "sp1-gw-0-a");
-	send_one(&f, 2, L2, R1, NULL);
-	greet(&f, 1, L2, R1, BARE);
-	let_in(&f, 1, L2, R1);
-	expect_message(&f, 1, 2);
-	routes_proof(f.routes, "sp1-gw-0-a");
-	assert_delivered(&f, 1, PROOF_PING);
-	send_one(&f, 3, L3, R1, NULL);
-	let_in(&f, 0, L3, R1);
-	expect_message(&f, 0, 3);
 	finish(&f);
 }
 
@@ -593,18 +570,18 @@ test_closed_for_asking(void **state)
 	struct fixture f;
 
 	(void)state;
-	go_up(&f, BARE);
+	go_up(&f, ERRORS);
 	send_one(&f, 1, L2, R1, NULL);
 	expect_key(&f, 0, L2, R1);
 	script_send(&f.p[0],
 	    "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-"
 	    "streams'/></stream:error></stream:stream>");
-	greet(&f, 1, L2, R1, BARE);
+	greet(&f, 1, L2, R1, ERRORS);
 	expect_key(&f, 1, L2, R1);
 	send_one(&f, 2, L1, R1, NULL);
 	verdict(&f, 1, L2, R1, "invalid");
 	assert_failed(&f, 1, COND_INTERNAL_SERVER_ERROR);
-	greet(&f, 2, L1, R1, BARE);
+	greet(&f, 2, L1, R1, ERRORS);
 	let_in(&f, 2, L1, R1);
 	expect_message(&f, 2, 2);
 	finish(&f);
@@ -916,7 +893,6 @@ main(void)
 		cmocka_unit_test(test_at_the_same_time),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_not_for_worse),
-		cmocka_unit_test(test_not_while_something_is_at_stake),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_twice),
 		cmocka_unit_test(test_closed_for_asking),
