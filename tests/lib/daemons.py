@@ -10,7 +10,7 @@ import re
 import time
 
 from .authority import TREE
-from .run import StartFailed
+from .run import StartFailed, endpoint
 
 BIN = os.environ.get("SALLYPORT_BIN", os.path.join(TREE, "build", "bin"))
 
@@ -120,13 +120,13 @@ class Edge(Daemon):
             "node": self.node,
             "control": self.control,
             "external": {
-                "listen": [f"{self.address}:{self.port}"],
+                "listen": [endpoint(self.address, self.port)],
                 "outgoing": [self.address],
                 "certificates": certificates,
                 "trust": public.certificate,
             },
             "internal": {
-                "listen": [f"{self.inner_address}:{self.inner_port}"],
+                "listen": [endpoint(self.inner_address, self.inner_port)],
                 "certificate": inner[0], "key": inner[1],
                 "trust": internal.certificate,
                 "gateways": [f"{g}.{company}" for g in gateways],
@@ -161,19 +161,19 @@ class Gateway(Daemon):
         self.config = {
             "node": self.node,
             "edges": [{"name": e.node,
-                       "address": f"{e.inner_address}:{e.inner_port}"}
+                       "address": endpoint(e.inner_address, e.inner_port)}
                       for e in edges],
             "channel": {"certificate": channel[0], "key": channel[1],
                         "trust": internal.certificate},
             "sip": {
-                "listen": [f"{self.address}:{self.port}"],
+                "listen": [endpoint(self.address, self.port)],
                 "fqdn": self.node,
                 "certificate": sip[0], "key": sip[1],
                 "trust": internal.certificate,
                 "pool": {
                     "name": pool,
                     "front_ends": [
-                        {"name": f.name, "address": f"{f.address}:{f.port}"}
+                        {"name": f.name, "address": endpoint(f.address, f.port)}
                         for f in front_ends],
                 },
             },

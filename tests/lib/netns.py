@@ -10,6 +10,10 @@ with a router between them that has a firewall.  Needs root.
   10.1.0.5 .10 .77
             internal
 
+The same hosts have IPv6 addresses, which nobody translates: 2001:db8:f::/64
+in the internet, 2001:db8:a::/64 and 2001:db8:b::/64 in the perimeter,
+2001:db8:c::/64 inside.
+
 A run's processes are started in the namespace that its table names; actors of
 the test itself enter one for as long as it takes to connect.
 """
@@ -29,21 +33,38 @@ CLONE_NEWNET = 0x40000000
 
 ROUTER, INTERNET, PERIMETER, INTERNAL = "router", "net", "dmz", "lan"
 
-# Link, namespace at its end, address of the router, addresses at its end.
-LINKS = [
-    ("net", INTERNET, "203.0.113.1/24",
-     ["203.0.113.20/24", "203.0.113.53/24", "203.0.113.99/24"]),
-    ("out", PERIMETER, "172.16.1.1/24", ["172.16.1.10/24"]),
-    ("in", PERIMETER, "172.16.2.1/24", ["172.16.2.10/24"]),
-    ("lan", INTERNAL, "10.1.0.1/16",
-     ["10.1.0.5/16", "10.1.0.10/16", "10.1.0.77/16"]),
-]
-ROUTES = {
-    INTERNET: [["default", "via", "203.0.113.1"]],
-    PERIMETER: [["default", "via", "172.16.1.1"],
-                ["10.1.0.0/16", "via", "172.16.2.1"]],
-    INTERNAL: [["default", "via", "10.1.0.1"]],
-}
+
+class Layout:
+    """Which networks there are; others than these are subclasses."""
+
+    spaces = (ROUTER, INTERNET, PERIMETER, INTERNAL)
+    # Link, namespace at its end, addresses of the router, addresses at its
+    # end.
+    links = [
+        ("net", INTERNET, ["203.0.113.1/24", "2001:db8:f::1/64"],
+         ["203.0.113.20/24", "203.0.113.53/24", "203.0.113.99/24",
+          "2001:db8:f::20/64", "2001:db8:f::53/64", "2001:db8:f::99/64"]),
+        ("out", PERIMETER, ["172.16.1.1/24", "2001:db8:a::1/64"],
+         ["172.16.1.10/24", "2001:db8:a::10/64"]),
+        ("in", PERIMETER, ["172.16.2.1/24", "2001:db8:b::1/64"],
+         ["172.16.2.10/24", "2001:db8:b::10/64"]),
+        ("lan", INTERNAL, ["10.1.0.1/16", "2001:db8:c::1/64"],
+         ["10.1.0.5/16", "10.1.0.10/16", "10.1.0.77/16",
+          "2001:db8:c::5/64", "2001:db8:c::10/64", "2001:db8:c::77/64"]),
+    ]
+    # Links of the router that are one network, and its addresses there.
+    bridges = {}
+    routes = {
+        ROUTER: [["198.51.100.0/24", "dev", "lo"]],
+        INTERNET: [["default", "via", "203.0.113.1"],
+                   ["default", "via", "2001:db8:f::1"]],
+        PERIMETER: [["default", "via", "172.16.1.1"],
+                    ["10.1.0.0/16", "via", "172.16.2.1"],
+                    ["default", "via", "2001:db8:a::1"],
+                    ["2001:db8:c::/64", "via", "2001:db8:b::1"]],
+        INTERNAL: [["default", "via", "10.1.0.1"],
+                   ["default", "via", "2001:db8:c::1"]],
+    }
 
 TOOLS = ("ip", "nft", "iptables-restore", "ip6tables-restore", "nsenter")
 
@@ -66,7 +87,7 @@ out, waiting = ["filtered"] * len(probes), {}
 poll = select.poll()
 WORDS = {0: "open", errno.ECONNREFUSED: "closed"}
 for i, (source, address, port) in enumerate(probes):
-    s = socket.socket()
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     s.setblocking(False)
     if source:
         s.bind((source, 0))
@@ -88,25 +109,155 @@ while waiting and time.monotonic() < end:
 json.dump(out, sys.stdout)
 """
 
-# Listens on ports, at every address, until it is ended.
+# The same with datagrams that are to be echoed.
+SEND = """
+import json, select, socket, sys, time
+probes, patience = json.load(sys.stdin), float(sys.argv[1])
+out, waiting = ["filtered"] * len(probes), {}
+poll = select.poll()
+for i, (source, address, port) in enumerate(probes):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                      socket.SOCK_DGRAM)
+    s.setblocking(False)
+    if source:
+        s.bind((source, 0))
+    s.connect((address, port))
+    try:
+        s.send(b"probe %d" % i)
+    except OSError:
+        s.close()
+        continue
+    waiting[s.fileno()] = (i, s)
+    poll.register(s, select.POLLIN)
+end = time.monotonic() + patience
+while waiting and time.monotonic() < end:
+    for fd, _ in poll.poll(max(1, (end - time.monotonic()) * 1000)):
+        i, s = waiting.pop(fd)
+        try:
+            out[i] = "open" if s.recv(64) == b"probe %d" % i else "wrong"
+        except ConnectionRefusedError:
+            out[i] = "closed"
+        poll.unregister(fd)
+        s.close()
+json.dump(out, sys.stdout)
+"""
+
+# Listens on ports, at each address, until it is ended; echoes datagrams and
+# prints where each came from and went to.
 LISTEN = """
-import signal, socket, sys
-held = []
-for port in map(int, sys.argv[1:]):
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind(("0.0.0.0", port))
-    s.listen(500)
-    held.append(s)
+import json, select, socket, sys
+addresses, ports = json.loads(sys.argv[1])
+held, poll = {}, select.poll()
+for address in addresses:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for port in ports:
+        s = socket.socket(family)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, port))
+        s.listen(500)
+        held[s.fileno()] = s, None
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.bind((address, port))
+        held[s.fileno()] = s, (address, port)
+        poll.register(s, select.POLLIN)
 print("ready", flush=True)
-signal.pause()
+while True:
+    for fd, _ in poll.poll():
+        s, (address, port) = held[fd]
+        data, peer = s.recvfrom(64)
+        print("udp", peer[0], address, port, flush=True)
+        s.sendto(data, peer)
+"""
+
+# One packet to each port, by TCP and by UDP, and one of each protocol that
+# has no ports; nobody waits for an answer.
+SWEEP = """
+import json, socket, sys
+source, address, ports, protocols = json.load(sys.stdin)
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+AT_ONCE = b"\\1\\0\\0\\0\\0\\0\\0\\0"
+
+def datagram(s, port):
+    while True:
+        try:
+            return s.sendto(b"sweep", (address, port))
+        except (BlockingIOError, ConnectionRefusedError):
+            pass        # no room, or how the last one was answered
+
+def attempt(port):
+    with socket.socket(family) as s:
+        s.setblocking(False)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        s.bind((source, 0))
+        s.connect_ex((address, port))
+
+def raw(protocol):
+    # An echo request, where it is one of the ICMPs.
+    body = bytes([128 if family == socket.AF_INET6 else 8]) + bytes(7)
+    body = body[:2] + (0xffff - (body[0] << 8)).to_bytes(2, "big") + body[4:]
+    with socket.socket(family, socket.SOCK_RAW, protocol) as s:
+        s.bind((source, 0))
+        s.sendto(body, (address, 0))
+
+with socket.socket(family, socket.SOCK_DGRAM) as udp:
+    udp.bind((source, 0))
+    udp.setblocking(False)
+    for port in ports:
+        datagram(udp, port)
+        attempt(port)
+for protocol in protocols:
+    raw(protocol)
+"""
+
+# Sees every packet that comes in on a link and counts those of a source by
+# protocol, and by port where there are ports; tells when its input ends.
+WATCH = """
+import json, select, socket, sys
+link, sources = sys.argv[1], json.loads(sys.argv[2])
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+s.bind((link, 0))
+SO_RCVBUFFORCE = 33
+s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 256 << 20)
+s.setblocking(False)
+seen = {}
+wanted = set()
+for text in sources:
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    wanted.add(socket.inet_pton(family, text))
+print("ready", flush=True)
+def take():
+    while True:
+        try:
+            data, (_, _, kind, *_) = s.recvfrom(128)
+        except BlockingIOError:
+            return
+        if kind == socket.PACKET_OUTGOING:
+            continue
+        if data[0] >> 4 == 4:
+            source, protocol, at = data[12:16], data[9], (data[0] & 15) * 4
+        elif data[0] >> 4 == 6:
+            source, protocol, at = data[8:24], data[6], 40
+        else:
+            continue
+        if source in wanted:
+            port = int.from_bytes(data[at + 2:at + 4], "big")
+            if protocol not in (6, 17):
+                port = 0
+            seen.setdefault(protocol, set()).add(port)
+while True:
+    ready, _, _ = select.select([s, sys.stdin], [], [])
+    take()
+    if sys.stdin in ready:
+        break
+json.dump({k: sorted(v) for k, v in seen.items()}, sys.stdout)
 """
 
 
 class Networks:
     """The namespaces, from their making to their end."""
 
-    def __init__(self, number):
+    def __init__(self, number, layout=Layout):
+        self.layout = layout
         self.prefix = f"sallyport-{number}-"
         self.clear()
         try:
@@ -131,25 +282,43 @@ class Networks:
         self.run(space, [tool("ip"), *args])
 
     def _make(self):
-        for space in (ROUTER, INTERNET, PERIMETER, INTERNAL):
+        layout = self.layout
+        for space in layout.spaces:
             subprocess.run([tool("ip"), "netns", "add", self.name(space)],
                            check=True)
             self._ip(space, "link", "set", "lo", "up")
             # Our peers run as users of their own, on real ports.
             self._sysctl(space, "net.ipv4.ip_unprivileged_port_start=0")
-        for link, space, gateway, addresses in LINKS:
+            self._sysctl(space, "net.ipv6.conf.all.disable_ipv6=0")
+            # Nobody here has the same address: use them at once.
+            self._sysctl(space, "net.ipv6.conf.default.accept_dad=0")
+        for link, space, gateways, addresses in layout.links:
             self._ip(ROUTER, "link", "add", link, "type", "veth", "peer",
                      "name", link, "netns", self.name(space))
-            self._ip(ROUTER, "addr", "add", gateway, "dev", link)
-            self._ip(ROUTER, "link", "set", link, "up")
-            for address in addresses:
-                self._ip(space, "addr", "add", address, "dev", link)
-            self._ip(space, "link", "set", link, "up")
-        for space, routes in ROUTES.items():
+            self._address(ROUTER, link, gateways)
+            self._address(space, link, addresses)
+        for bridge, (ends, addresses) in layout.bridges.items():
+            self._ip(ROUTER, "link", "add", bridge, "type", "bridge")
+            for link in ends:
+                self._ip(ROUTER, "link", "set", link, "master", bridge)
+            self._address(ROUTER, bridge, addresses)
+        for space, routes in layout.routes.items():
             for route in routes:
-                self._ip(space, "route", "add", *route)
-        self._ip(ROUTER, "route", "add", "198.51.100.0/24", "dev", "lo")
+                self._ip(space, *(["-6"] if ":" in " ".join(route) else []),
+                         "route", "add", *route)
         self._sysctl(ROUTER, "net.ipv4.ip_forward=1")
+        self._sysctl(ROUTER, "net.ipv6.conf.all.forwarding=1")
+
+    def _address(self, space, link, addresses):
+        life = "forever"
+        for address in addresses:
+            more = []
+            if ":" in address:
+                # The first is whence one calls, as it is with IPv4.
+                more = ["nodad", "preferred_lft", life]
+                life = "0"
+            self._ip(space, "addr", "add", address, "dev", link, *more)
+        self._ip(space, "link", "set", link, "up")
 
     def _sysctl(self, space, setting):
         key, value = setting.split("=")
@@ -166,11 +335,36 @@ class Networks:
                               f"{done.stdout}{done.stderr}")
         return done.stdout
 
-    def connect(self, space, probes, patience=1.0):
+    def connect(self, space, probes, patience=1.5, how=CONNECT):
         """What each of [(source, address, port)] meets, tried at once."""
-        out = self.run(space, [sys.executable, "-c", CONNECT, str(patience)],
+        out = self.run(space, [sys.executable, "-c", how, str(patience)],
                        input=json.dumps(probes))
         return json.loads(out)
+
+    def addresses(self, space):
+        return [a.split("/")[0] for _, at, _, there in self.layout.links
+                if at == space for a in there]
+
+    def sweep(self, space, source, address, ports, protocols):
+        """A packet to each of these ports and of each protocol."""
+        self.run(space, [sys.executable, "-c", SWEEP],
+                 input=json.dumps([source, address, ports, protocols]))
+
+    def watch(self, space, link, sources):
+        """Sees what comes in there from these sources; what it is ended
+        with, the returned function, tells {protocol: ports}."""
+        proc = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", tool("nsenter"),
+             f"--net={self.path(space)}", "--", sys.executable, "-c", WATCH,
+             link, json.dumps(sources)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        if proc.stdout.readline() != "ready\n":
+            raise StartFailed(f"nobody watches {link}")
+
+        def end():
+            out, _ = proc.communicate("", timeout=30)
+            return {int(k): v for k, v in json.loads(out).items()}
+        return end
 
     def load(self, rules):
         self.run(ROUTER, [tool("nft"), "-f", "-"], input=rules)
@@ -193,6 +387,7 @@ class NetRun(Run):
     """A run whose addresses and ports are the real ones, since namespaces
     keep them to themselves."""
 
+    layout = Layout
     HOSTS = {2: "203.0.113.53", 20: "203.0.113.20", 30: "172.16.1.10",
              31: "172.16.2.10", 40: "10.1.0.10", 50: "10.1.0.5"}
     PORTS = {20053: 53, 25269: 5269, 25222: 5222, 25061: 5061, 25060: 5060}
@@ -203,7 +398,7 @@ class NetRun(Run):
         self.networks = None
         super().__init__(name)
         try:
-            self.networks = Networks(self.number)
+            self.networks = Networks(self.number, self.layout)
         except BaseException:
             self.close()
             raise
@@ -223,9 +418,11 @@ class NetRun(Run):
         return proc
 
     def listen(self, space, ports):
-        """Somebody who answers on these ports, at every address there."""
-        proc = NetProcess(self, f"listen-{space}",
-                          [sys.executable, "-c", LISTEN, *map(str, ports)])
+        """Somebody who answers on these ports, at every address there, by
+        TCP and by UDP."""
+        where = [self.networks.addresses(space), list(ports)]
+        proc = NetProcess(self, f"listen-{space}", [
+            sys.executable, "-c", LISTEN, json.dumps(where)])
         proc.space = space
         self.processes.append(proc)
         mark = proc.log.mark()
@@ -248,3 +445,10 @@ class NetRun(Run):
         if self.networks is not None:
             self.networks.clear()
         return problems
+
+
+class NetRun6(NetRun):
+    """What crosses a firewall does so by IPv6."""
+
+    HOSTS = {**NetRun.HOSTS, 2: "2001:db8:f::53", 20: "2001:db8:f::20",
+             30: "2001:db8:a::10", 31: "2001:db8:b::10"}

@@ -47,6 +47,11 @@ def bindable(address, port, kind=socket.SOCK_STREAM):
     return True
 
 
+def endpoint(address, port):
+    """As our configurations write it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def listening(address, port, pid="self"):
     """True if somebody listens at exactly that address and port, in the
     network of that process.

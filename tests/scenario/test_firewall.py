@@ -7,16 +7,18 @@ down here once more, by hand: that is what passes, and nothing else does.
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
 from lib.authority import TREE
 from lib.daemons import binary
-from lib.netns import (INTERNAL, INTERNET, PERIMETER, ROUTER, TOOLS, NetRun,
-                       tool)
+from lib.netns import (CONNECT, INTERNAL, INTERNET, PERIMETER, ROUTER, SEND,
+                       TOOLS, NetRun, NetRun6, tool)
 from lib.run import root
 from lib.site import Site
+from lib.xmpp_user import XmppUser
 
 SITES = os.path.join(TREE, "deploy", "examples", "sites")
 TOPOLOGIES = ["single-nat", "single-public", "scaled-dns-nat",
@@ -30,25 +32,47 @@ OUTER, INNER = "172.16.1.10", "172.16.2.10"
 GATEWAY, FRONT_END, DESK = "10.1.0.5", "10.1.0.10", "10.1.0.77"
 PARTNER, RESOLVER, STRANGER = "203.0.113.20", "203.0.113.53", "203.0.113.99"
 
-PORTS = [22, 53, 80, 443, 5060, 5061, 5222, 5269, 8057, 23456, 50000]
+# The same hosts by IPv6, where nothing is translated.
+OUTER6, INNER6 = "2001:db8:a::10", "2001:db8:b::10"
+GATEWAY6, FRONT_END6 = "2001:db8:c::5", "2001:db8:c::10"
+DESK6 = "2001:db8:c::77"
+PARTNER6, RESOLVER6 = "2001:db8:f::20", "2001:db8:f::53"
+STRANGER6 = "2001:db8:f::99"
+
+PORTS = [22, 53, 80, 123, 443, 3478, 5060, 5061, 5222, 5269, 8057, 23456,
+         50000, 59999]
+TCP, UDP = "tcp", "udp"
+# Protocols without ports that could carry something inside: ICMP, GRE, ESP,
+# SCTP.
+OTHERS = {4: [1, 47, 50, 132], 6: [58, 47, 50, 132]}
 
 SPACE = {OUTER: PERIMETER, INNER: PERIMETER,
          GATEWAY: INTERNAL, FRONT_END: INTERNAL, DESK: INTERNAL,
          PARTNER: INTERNET, RESOLVER: INTERNET, STRANGER: INTERNET}
+SPACE6 = {OUTER6: PERIMETER, INNER6: PERIMETER,
+          GATEWAY6: INTERNAL, FRONT_END6: INTERNAL, DESK6: INTERNAL,
+          PARTNER6: INTERNET, RESOLVER6: INTERNET, STRANGER6: INTERNET}
 
 
-def listed(source, target, port):
+def listed(source, target, transport, port):
     """The table, as far as it crosses a firewall of this site."""
-    outside = SPACE.get(source) == INTERNET
-    if outside:
+    if transport == UDP:
+        return (source, target, port) in ((OUTER, RESOLVER, 53),
+                                          (OUTER6, RESOLVER6, 53))
+    if (source, target, port) in ((GATEWAY, INNER, 23456),
+                                  (GATEWAY6, INNER6, 23456)):
+        return True
+    space = {**SPACE, **SPACE6}
+    if space.get(source) == INTERNET:
         # The edge's own address is not routed outside, but rules that look
         # behind the translation cannot tell who used which.
-        return target in (PUBLIC, OUTER) and port == 5269
+        return target in (PUBLIC, OUTER, OUTER6) and port == 5269
     if (source, target, port) == (OUTER, PUBLIC, 5269):
         return True         # itself, by its address outside
-    if source == OUTER and SPACE.get(target) == INTERNET:
-        return port == 5269 or (port == 53 and target == RESOLVER)
-    return source == GATEWAY and target == INNER and port == 23456
+    if source in (OUTER, OUTER6) and space.get(target) == INTERNET:
+        return port == 5269 or (port == 53 and
+                                target in (RESOLVER, RESOLVER6))
+    return False
 
 
 def sallyport(*args):
@@ -87,6 +111,24 @@ def description(networks):
     return networks.write("site.json", json.dumps(site))
 
 
+@pytest.fixture(scope="module")
+def description6(networks):
+    """The sample of one edge with public addresses, all of IPv6, and no
+    partner pinned."""
+    with open(os.path.join(SITES, "single-public.json"),
+              encoding="utf-8") as f:
+        site = json.load(f)
+    del site["partners"]
+    site["networks"]["internal"] = ["10.1.0.0/16", "2001:db8:c::/64"]
+    site["edges"][0]["external"] = [OUTER6]
+    site["edges"][0]["internal"] = [INNER6]
+    site["gateways"][0]["addresses"] = [GATEWAY6]
+    site["front_ends"] = [{"name": "fe1.contoso.example",
+                           "addresses": [FRONT_END6]}]
+    site["resolvers"] = [RESOLVER6]
+    return networks.write("site6.json", json.dumps(site))
+
+
 @pytest.fixture
 def enforced(networks, description):
     networks.networks.load(plan(description, "--format", "nftables", "--nat"))
@@ -95,26 +137,70 @@ def enforced(networks, description):
 
 
 @pytest.fixture
-def listeners(networks):
-    procs = [networks.listen(space, PORTS)
-             for space in (INTERNET, PERIMETER, INTERNAL)]
+def enforced6(networks, description6):
+    networks.networks.load(plan(description6, "--format", "nftables"))
     yield
-    for proc in procs:
-        proc.stop()
+    networks.networks.unload()
 
 
-def crossings(targets=tuple(SPACE)):
+class Listeners:
+    """Somebody at each port of each host."""
+
+    def __init__(self, networks):
+        self.procs = [networks.listen(space, PORTS)
+                      for space in (INTERNET, PERIMETER, INTERNAL)]
+        self.marks = [proc.log.mark() for proc in self.procs]
+
+    def arrived(self):
+        """Datagrams that got here: an answer that is dropped on its way back
+        would hide them."""
+        return {(*line.split()[1:3], UDP, int(line.split()[3]))
+                for proc, mark in zip(self.procs, self.marks)
+                for line in proc.log.text()[mark:].splitlines()
+                if line.startswith("udp ")}
+
+    def stop(self):
+        for proc in self.procs:
+            proc.stop()
+
+
+@pytest.fixture
+def listeners(networks):
+    listeners = Listeners(networks)
+    yield listeners
+    listeners.stop()
+
+
+def crossings(targets=(), space=None):
     """Every flow between hosts of different networks, on every port."""
-    return [(source, target, port) for source in SPACE for target in targets
-            for port in PORTS if SPACE[source] != SPACE.get(target)]
+    space = space or SPACE
+    return [(source, target, transport, port)
+            for source in space for target in (*space, *targets)
+            for transport in (TCP, UDP) for port in PORTS
+            if space[source] != space.get(target)]
 
 
 def outcomes(run, flows):
     found = {}
-    for space in (INTERNET, PERIMETER, INTERNAL):
-        mine = [f for f in flows if SPACE[f[0]] == space]
-        found.update(zip(mine, run.networks.connect(space, mine)))
+    space = {**SPACE, **SPACE6}
+    for at in (INTERNET, PERIMETER, INTERNAL):
+        for transport, how in ((TCP, CONNECT), (UDP, SEND)):
+            mine = [f for f in flows
+                    if space[f[0]] == at and f[2] == transport]
+            found.update(zip(mine, run.networks.connect(
+                at, [(f[0], f[1], f[3]) for f in mine], how=how)))
     return found
+
+
+def as_listed(found, listeners):
+    wrong = {f: o for f, o in found.items()
+             if o != ("open" if listed(*f) else "filtered")}
+    # Where it went is seen behind the translation, so is whence it came.
+    leaked = {f for f in listeners.arrived() if not listed(*f) and
+              not (f[0] == PUBLIC and listed(OUTER, *f[1:]))}
+    assert (wrong, leaked) == ({}, set())
+    assert len([f for f in found if listed(*f)]) >= 9
+    assert len([f for f in found if not listed(*f)]) >= 1000
 
 
 # --- the checkers of the formats that have one ----------------------------
@@ -151,33 +237,95 @@ def test_rules_loaded_twice_are_there_once(networks, description):
 # --- packets ----------------------------------------------------------------
 
 
-def test_without_rules_everything_passes(networks, listeners):
+@pytest.mark.parametrize("space", [SPACE, SPACE6], ids=["ipv4", "ipv6"])
+def test_without_rules_everything_passes(networks, listeners, space):
     """So that what is blocked below is blocked by the rules."""
-    found = outcomes(networks, crossings())
+    found = outcomes(networks, crossings(space=space))
     assert {f: o for f, o in found.items() if o != "open"} == {}
+    assert listeners.arrived() == {f for f in found if f[2] == UDP}
 
 
 def test_what_the_table_does_not_list_is_blocked(networks, enforced,
                                                  listeners):
-    found = outcomes(networks, crossings((*SPACE, PUBLIC)))
-    wrong = {f: o for f, o in found.items()
-             if o != ("open" if listed(*f) else "filtered")}
-    assert wrong == {}
-    assert len([f for f in found if listed(*f)]) >= 10
-    assert len([f for f in found if not listed(*f)]) >= 400
+    as_listed(outcomes(networks, crossings([PUBLIC])), listeners)
 
 
-def test_the_iptables_rules_do_the_same(networks, description, listeners):
+def test_what_the_table_does_not_list_is_blocked_by_ipv6(
+        networks, enforced6, listeners):
+    as_listed(outcomes(networks, crossings(space=SPACE6)), listeners)
+
+
+# make trial says SALLYPORT_SWEEP=all.
+SWEPT = list(range(1, 65536)) if os.environ.get("SALLYPORT_SWEEP") == "all" \
+    else sorted({*range(1, 1024), *range(1, 65536, 31), *PORTS})
+
+
+def swept(networks, flows):
+    """What of a packet to each port, and of each protocol, comes through, as
+    [{protocol: ports}] of the internal and of the perimeter's links."""
     spaces = networks.networks
-    rules = plan(description, "--format", "iptables", "--nat")
+    links = [(INTERNAL, "lan"), (PERIMETER, "in"), (PERIMETER, "out")]
+    sources = [source for source, _ in flows]
+    ends = [spaces.watch(space, link, sources) for space, link in links]
+    place = {**SPACE, **SPACE6}
+    for source, target in flows:
+        spaces.sweep(place[source], source, target, SWEPT,
+                     OTHERS[6 if ":" in source else 4])
+    return [end() for end in ends]
+
+
+INWARD = {4: [(INNER, GATEWAY), (OUTER, FRONT_END)],
+          6: [(INNER6, GATEWAY6), (OUTER6, FRONT_END6)]}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_without_rules_a_sweep_gets_inside(networks, family):
+    inside, _, _ = swept(networks, INWARD[family])
+    assert inside[6] == inside[17] == SWEPT
+    assert set(inside) >= set(OTHERS[family])
+
+
+def test_nothing_from_the_perimeter_gets_inside_on_any_port(networks,
+                                                            enforced):
+    inside, _, _ = swept(networks, INWARD[4])
+    assert inside == {}
+
+
+def test_nothing_from_the_perimeter_gets_inside_by_ipv6(networks, enforced6):
+    inside, _, _ = swept(networks, INWARD[6])
+    assert inside == {}
+
+
+def test_only_5269_gets_in_from_the_internet(networks, enforced):
+    """So 23456 does not, on either side of the edge."""
+    inside, inner, outer = swept(networks, [
+        (STRANGER, PUBLIC), (STRANGER, INNER), (STRANGER, GATEWAY)])
+    assert (inside, inner) == ({}, {})
+    assert outer == {6: [5269]}
+
+
+def test_only_5269_gets_in_from_the_internet_by_ipv6(networks, enforced6):
+    inside, inner, outer = swept(networks, [
+        (STRANGER6, OUTER6), (STRANGER6, INNER6), (STRANGER6, GATEWAY6)])
+    assert (inside, inner) == ({}, {})
+    assert outer == {6: [5269]}
+
+
+def test_the_iptables_rules_do_the_same(networks, description, description6,
+                                        listeners):
+    spaces = networks.networks
+    four = plan(description, "--format", "iptables", "--nat")
+    six = plan(description6, "--format", "ip6tables")
     try:
         spaces.run(ROUTER, [tool("iptables-restore"), "--noflush"],
-                   input=rules)
-        found = outcomes(networks, crossings((*SPACE, PUBLIC)))
+                   input=four)
+        spaces.run(ROUTER, [tool("ip6tables-restore"), "--noflush"],
+                   input=six)
+        found = outcomes(networks, crossings([PUBLIC]) +
+                         crossings(space=SPACE6))
     finally:
         spaces.unload()
-    assert {f: o for f, o in found.items()
-            if o != ("open" if listed(*f) else "filtered")} == {}
+    as_listed(found, listeners)
 
 
 # --- verification -------------------------------------------------------------
@@ -274,3 +422,38 @@ def test_a_message_passes_each_way_through_the_firewalls(networks, federation):
     assert status == 0
     assert [p["outcome"] for p in answer["paths"]
             if p["rule"] == "sp-channel"] == ["open"]
+
+
+@pytest.fixture
+def federation6(networks, description6):
+    """The same with IPv6 across each firewall, in networks of its own."""
+    run = NetRun6("firewall6")
+    try:
+        run.networks.load(plan(description6, "--format", "nftables"))
+        site = Site("firewall6", wide=False, run=run)
+        site.dns.clients = "::/0"
+        # For the clients at home; slixmpp wants the address itself in the
+        # certificate when it is one of IPv6.
+        site.prosody.interfaces.append(PARTNER)
+        yield site.start()
+        assert not site.reports()
+    finally:
+        problems = run.close()
+    assert not problems, "\n".join(problems)
+
+
+def test_a_message_passes_each_way_by_ipv6(federation6):
+    run, edge = federation6.run, federation6.edge
+    run.enter(INTERNET)
+    bo = XmppUser(run, BO, PARTNER, federation6.prosody.c2s,
+                  federation6.public.certificate).login()
+    run.enter(INTERNAL)
+    anna = federation6.lync_user("anna")
+    bo.send(ANNA, "By the longer addresses.")
+    assert anna.message(body="By the longer addresses.").sender == BO
+    assert anna.send(BO, "And back.").status == 200
+    bo.message(body="And back.")
+    assert edge.log.lines(rf"peer=\"?\[{PARTNER6}\]:5269")
+    channel = run.networks.run(ROUTER, [tool("nft"), "list", "ruleset"])
+    assert re.search(rf"{GATEWAY6} ip6 daddr {INNER6} tcp dport 23456 .*"
+                     r"packets [1-9]", channel), channel
