@@ -158,7 +158,7 @@ PYTHON := /usr/bin/python3
 PYTEST := $(PYTHON) -B -m pytest -q -p no:cacheprovider
 JOBS := -j$(shell nproc)
 
-.PHONY: check scenario asan torture mutants bench
+.PHONY: check scenario asan torture trial mutants bench
 check:
 	@deploy/install-deps check
 	@$(MAKE) -s $(JOBS) all unit-build
@@ -185,6 +185,15 @@ TORTURE_ROUNDS ?= 20
 torture: all
 	@SALLYPORT_ROUNDS=$(TORTURE_ROUNDS) SALLYPORT_BIN=$(BUILD)/bin \
 		$(PYTEST) -rP tests/scenario -m torture $(TESTS)
+
+# The guides followed on booted Debian hosts, and each port of the firewalls
+# swept: root, a Debian mirror and some minutes.  TESTS picks.
+trial: deb
+	@deploy/install-deps trial
+	@tests/trial/make-base build/trial/base build/deb/*.deb
+	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) -x tests/trial $(TESTS)
+	@SALLYPORT_SWEEP=all SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) \
+		tests/scenario/test_firewall.py -k "gets_in"
 
 # Broken variants of our own code; the scenarios must find each of them.
 # MUTANTS="ping copy" picks some.
@@ -273,13 +282,15 @@ fuzz-run-short: fuzz-build
 PREFIX ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 DAEMONS := sallyport-edge sallyport-gateway
 .PHONY: install deb
 install: all
 	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
 		$(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
-		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(PREFIX)/share/man/man8 \
+		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+		$(DESTDIR)$(PREFIX)/share/man/man8 \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
 	@install -m 755 $(DAEMON_BINS) $(DESTDIR)$(PREFIX)/sbin
 	@install -m 755 $(COMMAND_BIN) $(DESTDIR)$(PREFIX)/bin
@@ -295,6 +306,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man8
 	@install -m 644 deploy/sysusers.d/sallyport.conf \
 		$(DESTDIR)$(SYSUSERSDIR)
+	@install -m 644 deploy/tmpfiles.d/sallyport-gateway.conf \
+		$(DESTDIR)$(TMPFILESDIR)
 	@install -m 644 deploy/examples/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
 	@install -d $(DESTDIR)$(PREFIX)/share/sallyport \

@@ -40,15 +40,15 @@ join_options(struct option out[OPTIONS_MAX], const struct option *own)
 	memcpy(out + n, common, sizeof(common));
 }
 
-int
-args_read(
-    struct args *a, const struct command_opts *opts, int argc, char **argv)
+/* -1 to go on, else the exit status. */
+static int
+read_options(struct args *a, const struct args_command *own, void *request,
+    int argc, char **argv)
 {
 	struct option all[OPTIONS_MAX];
 	int c;
 
-	join_options(all, a->options);
-	a->json = opts->json;
+	join_options(all, own->options);
 	optind = 0; /* begin again */
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", all, NULL)) != -1) {
@@ -57,22 +57,48 @@ args_read(
 			a->json = true;
 			break;
 		case OPTION_HELP:
-			fputs(a->help, stdout);
+			fputs(own->help, stdout);
 			return COMMAND_OK;
 		case ':':
 			return (int)args_misused(
-			    a->name, "%s needs a value", argv[optind - 1]);
+			    own->name, "%s needs a value", argv[optind - 1]);
 		case '?':
 			return (int)args_misused(
-			    a->name, "%s is not known", argv[optind - 1]);
+			    own->name, "%s is not known", argv[optind - 1]);
 		default:
-			if (!a->take(a->arg, c, optarg))
+			if (!own->take(request, c, optarg))
 				return COMMAND_USAGE;
 		}
 	}
 	a->rest = argv + optind;
 	a->rest_count = argc - optind;
-	return -1;
+	if (own->rest < 0 || a->rest_count <= own->rest)
+		return -1;
+	return (int)args_misused(
+	    own->name, "\"%s\" is one too many", a->rest[own->rest]);
+}
+
+enum command_exit
+args_run(const struct args_command *c, const struct command_opts *opts,
+    int argc, char **argv)
+{
+	struct args a = { .opts = opts, .json = opts->json };
+	void *request = calloc(1, c->size);
+	int status;
+
+	if (request == NULL) {
+		fputs("sallyport: out of memory\n", stderr);
+		return COMMAND_REFUSED;
+	}
+	if (c->begin != NULL)
+		c->begin(request);
+	status = read_options(&a, c, request, argc, argv);
+	if (status < 0)
+		status = (int)c->run(request, &a);
+	if (c->end != NULL)
+		c->end(request);
+	free(request);
+	return (enum command_exit)status;
 }
 
 bool

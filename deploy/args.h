@@ -1,8 +1,8 @@
 /*
  * args - the options of a sub-command that has its own.
  *
- * A sub-command has a table of options, and one function that is called for
- * each option met.  --help and --json are understood everywhere.  What is
+ * A sub-command has a table of options, one function that is called for each
+ * option met, and one that does what they ask.  --help and --json are understood everywhere.  What is
  * wrong is told to standard error, with the sub-command's full name.
  */
 #ifndef DEPLOY_ARGS_H
@@ -23,25 +23,38 @@ struct args_names {
 	size_t count;
 };
 
+/* What is known of the command line beside the sub-command's own options. */
 struct args {
-	const char *name; /* "dns plan" */
-	const char *help; /* the whole text of --help */
-	const struct option *options;
-	/* c is the option's val.  False after telling what is wrong. */
-	bool (*take)(void *arg, int c, const char *value);
-	void *arg;
-	/* Set by args_read(). */
-	bool json;
+	const struct command_opts *opts;
+	bool json;   /* said here, or before the sub-command */
 	char **rest; /* arguments that are no options */
 	int rest_count;
 };
 
-/* -1 to go on, else the exit status.  json starts as the program's. */
-int args_read(
-    struct args *a, const struct command_opts *opts, int argc, char **argv);
 /* "sallyport: dns plan: ..." with a hint to --help; COMMAND_USAGE. */
 enum command_exit args_misused(const char *name, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* A sub-command that is nothing but options and what is done with them.  Its
+ * request is memory of size bytes, zeroed. */
+struct args_command {
+	const char *name; /* "dns plan" */
+	const char *help; /* the whole text of --help */
+	const struct option *options;
+	size_t size;
+	/* Arguments that are no options: how many it takes, -1 = any number. */
+	int rest;
+	/* What stands there when nothing is said; NULL = zeroes. */
+	void (*begin)(void *request);
+	/* c is the option's val.  False after telling what is wrong. */
+	bool (*take)(void *request, int c, const char *value);
+	/* Once all options are taken. */
+	enum command_exit (*run)(void *request, const struct args *a);
+	/* Ends what was taken; NULL = nothing to end. */
+	void (*end)(void *request);
+};
+enum command_exit args_run(const struct args_command *c,
+    const struct command_opts *opts, int argc, char **argv);
 
 /* Adds the names of a list with commas.  False (told) when one is no domain
  * name or there are too many. */

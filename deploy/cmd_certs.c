@@ -109,19 +109,22 @@ take_plan(void *arg, int c, const char *value)
 }
 
 static enum command_exit
-print_plan(const struct plan_request *r, bool json)
+print_plan(void *arg, const struct args *a)
 {
+	const struct plan_request *r = arg;
 	const struct cert_plan p = { .domains = &r->domains,
 		.edges = &r->edges,
 		.gateways = &r->gateways,
 		.sip_name = r->sip_name.count > 0 ? r->sip_name.v[0] : NULL,
 		.per_domain = r->per_domain };
-	json_t *list = cert_plan_make(&p);
-	json_t *answer;
+	json_t *list, *answer;
 
+	if (r->edges.count + r->gateways.count == 0)
+		return args_misused(PLAN, "--edge or --gateway is needed");
+	list = cert_plan_make(&p);
 	if (list == NULL)
 		return COMMAND_REFUSED;
-	if (json) {
+	if (a->json) {
 		answer = json_pack("{s:O}", "certificates", list);
 		command_print_json(answer);
 		json_decref(answer);
@@ -135,27 +138,14 @@ print_plan(const struct plan_request *r, bool json)
 static enum command_exit
 run_plan(const struct command_opts *opts, int argc, char **argv)
 {
-	struct plan_request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = PLAN,
+	static const struct args_command command = { .name = PLAN,
 		.help = plan_help,
 		.options = plan_options,
+		.size = sizeof(struct plan_request),
 		.take = take_plan,
-		.arg = r };
-	int status;
+		.run = print_plan };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count > 0)
-		status = (int)args_misused(
-		    PLAN, "\"%s\" is one too many", a.rest[0]);
-	else if (status < 0 && r->edges.count + r->gateways.count == 0)
-		status =
-		    (int)args_misused(PLAN, "--edge or --gateway is needed");
-	if (status < 0)
-		status = (int)print_plan(r, a.json);
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }
 
 /* --- request --------------------------------------------------------------- */
@@ -273,12 +263,25 @@ tell_pitfalls(const struct request *r)
 		    stderr);
 }
 
-static enum command_exit
-write_request(struct request *r, bool json)
+static void
+begin_request(void *arg)
 {
+	struct request *r = arg;
+
+	r->purpose = r->type = r->client = UNSAID;
+}
+
+static enum command_exit
+write_request(void *arg, const struct args *a)
+{
+	struct request *r = arg;
 	struct cert_request *q = &r->request;
 	char why[600];
 
+	if (r->purpose == UNSAID || r->names.count == 0 || q->key == NULL ||
+	    q->out == NULL)
+		return args_misused(
+		    REQUEST, "--for, --domain, --key and --out are needed");
 	q->names = &r->names;
 	q->client =
 	    r->client == UNSAID ? r->purpose != CERT_EXTERNAL : r->client != 0;
@@ -291,7 +294,7 @@ write_request(struct request *r, bool json)
 		fprintf(stderr, "sallyport: %s\n", why);
 		return COMMAND_REFUSED;
 	}
-	if (json) {
+	if (a->json) {
 		json_t *o =
 		    json_pack("{s:s,s:s}", "key", q->key, "request", q->out);
 
@@ -313,30 +316,15 @@ write_request(struct request *r, bool json)
 static enum command_exit
 run_request(const struct command_opts *opts, int argc, char **argv)
 {
-	struct request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = REQUEST,
+	static const struct args_command command = { .name = REQUEST,
 		.help = request_help,
 		.options = request_options,
+		.size = sizeof(struct request),
+		.begin = begin_request,
 		.take = take_request,
-		.arg = r };
-	int status;
+		.run = write_request };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	r->purpose = r->type = r->client = UNSAID;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count > 0)
-		status = (int)args_misused(
-		    REQUEST, "\"%s\" is one too many", a.rest[0]);
-	else if (status < 0 &&
-		 (r->purpose == UNSAID || r->names.count == 0 ||
-		     r->request.key == NULL || r->request.out == NULL))
-		status = (int)args_misused(
-		    REQUEST, "--for, --domain, --key and --out are needed");
-	if (status < 0)
-		status = (int)write_request(r, a.json);
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }
 
 /* --- check ----------------------------------------------------------------- */
@@ -408,21 +396,35 @@ take_check(void *arg, int c, const char *value)
 	}
 }
 
-static enum command_exit
-check_file(struct check *r, const char *path, bool json)
+static void
+begin_check(void *arg)
 {
+	struct check *r = arg;
+
+	r->purpose = UNSAID;
+	r->check.soon_days = CERT_CHECK_BY_LIFETIME;
+}
+
+static enum command_exit
+check_file(void *arg, const struct args *a)
+{
+	struct check *r = arg;
 	enum command_exit status;
 	struct report report;
 	json_t *about;
 
+	if (a->rest_count != 1)
+		return args_misused(CHECK, "one file is needed");
+	if (r->purpose == UNSAID)
+		return args_misused(CHECK, "--for is needed");
 	r->check.purpose = (enum cert_purpose)r->purpose;
 	r->check.names = &r->names;
 	report_init(&report);
-	about = cert_check_run(&report, &r->check, path);
+	about = cert_check_run(&report, &r->check, a->rest[0]);
 	if (r->names.count == 0)
 		report_add(&report, REPORT_SKIPPED, "names",
 		    "--domain says which names it must have");
-	status = report_print(&report, about, json);
+	status = report_print(&report, about, a->json);
 	report_finish(&report);
 	return status;
 }
@@ -430,27 +432,16 @@ check_file(struct check *r, const char *path, bool json)
 static enum command_exit
 run_check(const struct command_opts *opts, int argc, char **argv)
 {
-	struct check *r = calloc(1, sizeof(*r));
-	struct args a = { .name = CHECK,
+	static const struct args_command command = { .name = CHECK,
 		.help = check_help,
 		.options = check_options,
+		.size = sizeof(struct check),
+		.rest = 1,
+		.begin = begin_check,
 		.take = take_check,
-		.arg = r };
-	int status;
+		.run = check_file };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	r->purpose = UNSAID;
-	r->check.soon_days = CERT_CHECK_BY_LIFETIME;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count != 1)
-		status = (int)args_misused(CHECK, "one file is needed");
-	else if (status < 0 && r->purpose == UNSAID)
-		status = (int)args_misused(CHECK, "--for is needed");
-	if (status < 0)
-		status = (int)check_file(r, a.rest[0], a.json);
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }
 
 enum command_exit

@@ -154,36 +154,40 @@ print_plan(const struct dns_plan *p, int format)
 	return status;
 }
 
+static void
+begin_plan(void *arg)
+{
+	struct plan_request *r = arg;
+
+	r->plan.port = 5269;
+	r->plan.ttl = 3600;
+}
+
+static enum command_exit
+make_plan(void *arg, const struct args *a)
+{
+	struct plan_request *r = arg;
+
+	if (r->plan.domains.count == 0)
+		return args_misused(PLAN, "--domain is needed");
+	if (r->plan.edge_count == 0)
+		return args_misused(PLAN, "--edge is needed");
+	dns_plan_warn(&r->plan, on_warning, NULL);
+	return print_plan(&r->plan, a->json ? FORMAT_JSON : r->format);
+}
+
 static enum command_exit
 run_plan(const struct command_opts *opts, int argc, char **argv)
 {
-	struct plan_request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = PLAN,
+	static const struct args_command command = { .name = PLAN,
 		.help = plan_help,
 		.options = plan_options,
+		.size = sizeof(struct plan_request),
+		.begin = begin_plan,
 		.take = take_plan,
-		.arg = r };
-	int status;
+		.run = make_plan };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	r->plan.port = 5269;
-	r->plan.ttl = 3600;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count > 0)
-		status = (int)args_misused(
-		    PLAN, "\"%s\" is one too many", a.rest[0]);
-	else if (status < 0 && r->plan.domains.count == 0)
-		status = (int)args_misused(PLAN, "--domain is needed");
-	else if (status < 0 && r->plan.edge_count == 0)
-		status = (int)args_misused(PLAN, "--edge is needed");
-	if (status < 0) {
-		dns_plan_warn(&r->plan, on_warning, NULL);
-		status =
-		    (int)print_plan(&r->plan, a.json ? FORMAT_JSON : r->format);
-	}
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }
 
 /* --- check ----------------------------------------------------------------- */
@@ -334,35 +338,45 @@ check_all(struct check_request *r, bool json)
 }
 
 static enum command_exit
-run_check(const struct command_opts *opts, int argc, char **argv)
+check_domains(void *arg, const struct args *a)
 {
-	struct check_request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = CHECK,
-		.help = check_help,
-		.options = check_options,
-		.take = take_check,
-		.arg = r };
-	int status;
+	struct check_request *r = arg;
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
+	for (int i = 0; i < a->rest_count; i++)
+		if (!args_names_add(&r->domains, CHECK, a->rest[i]))
+			return COMMAND_USAGE;
+	if (r->domains.count == 0)
+		return args_misused(CHECK, "a domain is needed");
 	r->check.edges = &r->edges;
-	status = args_read(&a, opts, argc, argv);
-	for (int i = 0; status < 0 && i < a.rest_count; i++)
-		if (!args_names_add(&r->domains, CHECK, a.rest[i]))
-			status = COMMAND_USAGE;
-	if (status < 0 && r->domains.count == 0)
-		status = (int)args_misused(CHECK, "a domain is needed");
 	if (r->from.count > 0)
 		r->check.from = r->from.v[0];
 	if (r->anchor_count == 0 && ask_root_anchor() != NULL)
 		r->anchors[r->anchor_count++] = ask_root_anchor();
 	r->check.validating = r->anchor_count > 0;
-	if (status < 0)
-		status = (int)check_all(r, a.json);
+	return check_all(r, a->json);
+}
+
+static void
+end_check(void *arg)
+{
+	struct check_request *r = arg;
+
 	X509_free(r->check.certificate);
-	free(r);
-	return (enum command_exit)status;
+}
+
+static enum command_exit
+run_check(const struct command_opts *opts, int argc, char **argv)
+{
+	static const struct args_command command = { .name = CHECK,
+		.help = check_help,
+		.options = check_options,
+		.size = sizeof(struct check_request),
+		.rest = -1,
+		.take = take_check,
+		.run = check_domains,
+		.end = end_check };
+
+	return args_run(&command, opts, argc, argv);
 }
 
 enum command_exit

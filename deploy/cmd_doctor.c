@@ -121,15 +121,20 @@ choose_user(struct request *r)
 }
 
 static enum command_exit
-examine(struct doctor *d, bool json)
+examine(void *arg, const struct args *a)
 {
+	struct request *r = arg;
+	struct doctor *d = &r->doctor;
 	enum command_exit status;
 
+	if (!choose(r) || !choose_user(r))
+		return COMMAND_USAGE;
+	d->socket = a->opts->socket;
 	doctor_run(d);
 	status = report_print(&d->r,
 	    json_pack("{s:s,s:s}", "daemon", d->edge ? "edge" : "gateway",
 		"configuration", d->path),
-	    json);
+	    a->json);
 	report_finish(&d->r);
 	json_decref(d->conf);
 	json_decref(d->status);
@@ -139,25 +144,12 @@ examine(struct doctor *d, bool json)
 enum command_exit
 cmd_doctor_run(const struct command_opts *opts, int argc, char **argv)
 {
-	struct request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = NAME,
+	static const struct args_command command = { .name = NAME,
 		.help = help,
 		.options = options,
+		.size = sizeof(struct request),
 		.take = take,
-		.arg = r };
-	int status;
+		.run = examine };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count > 0)
-		status = (int)args_misused(
-		    NAME, "\"%s\" is one too many", a.rest[0]);
-	if (status < 0 && (!choose(r) || !choose_user(r)))
-		status = COMMAND_USAGE;
-	r->doctor.socket = opts->socket;
-	if (status < 0)
-		status = (int)examine(&r->doctor, a.json);
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }

@@ -8,6 +8,8 @@
 #include "deploy/firewall_diagram.h"
 #include "deploy/firewall_format.h"
 
+#define PLAN "firewall plan"
+
 enum { OUTPUT_MAX = 16 * 1024 * 1024 };
 
 struct plan_opts {
@@ -65,12 +67,12 @@ take(void *arg, int c, const char *value)
 	case 'f':
 		o->format = firewall_format_find(value);
 		if (o->format == NULL)
-			args_misused("firewall plan", "no format %s", value);
+			args_misused(PLAN, "no format %s", value);
 		return o->format != NULL;
 	default:
 		o->side = port_side_find(value);
 		if (o->side < 0)
-			args_misused("firewall plan", "no side %s", value);
+			args_misused(PLAN, "no side %s", value);
 		return o->side >= 0;
 	}
 	return true;
@@ -146,8 +148,38 @@ write_rules(const struct plan_opts *o, const struct firewall_plan *plan)
 	return ok;
 }
 
+static void
+begin(void *arg)
+{
+	struct plan_opts *o = arg;
+
+	o->side = -1;
+}
+
 static enum command_exit
-plan(const struct command_opts *opts, int argc, char **argv)
+plan(void *arg, const struct args *a)
+{
+	struct plan_opts *o = arg;
+	struct cmd_firewall f;
+	bool ok;
+
+	if (o->format == NULL && a->json)
+		o->format = firewall_format_find("json");
+	if (o->site == NULL || o->format == NULL)
+		return args_misused(PLAN, "--site and --format are needed");
+	if (o->write.nat && !o->format->can_nat)
+		return args_misused(
+		    PLAN, "format %s has no --nat", o->format->name);
+	if (cmd_firewall_load(&f, o->site, o->table, o->side) < 0)
+		return COMMAND_REFUSED;
+	ok = o->diagram == NULL || write_diagram(o->diagram, f.plan);
+	ok = write_rules(o, f.plan) && ok;
+	cmd_firewall_finish(&f);
+	return ok ? COMMAND_OK : COMMAND_REFUSED;
+}
+
+static enum command_exit
+run_plan(const struct command_opts *opts, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "site", required_argument, NULL, 's' },
@@ -158,41 +190,22 @@ plan(const struct command_opts *opts, int argc, char **argv)
 		{ "table", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct plan_opts o = { .side = -1 };
-	struct args args = { .name = "firewall plan",
+	static const struct args_command command = { .name = PLAN,
 		.help = help,
 		.options = options,
+		.size = sizeof(struct plan_opts),
+		.begin = begin,
 		.take = take,
-		.arg = &o };
-	struct cmd_firewall f;
-	int rc = args_read(&args, opts, argc, argv);
-	bool ok;
+		.run = plan };
 
-	if (rc >= 0)
-		return (enum command_exit)rc;
-	if (args.rest_count > 0)
-		return args_misused(args.name, "what is %s?", args.rest[0]);
-	if (o.format == NULL && args.json)
-		o.format = firewall_format_find("json");
-	if (o.site == NULL || o.format == NULL)
-		return args_misused(
-		    args.name, "--site and --format are needed");
-	if (o.write.nat && !o.format->can_nat)
-		return args_misused(
-		    args.name, "format %s has no --nat", o.format->name);
-	if (cmd_firewall_load(&f, o.site, o.table, o.side) < 0)
-		return COMMAND_REFUSED;
-	ok = o.diagram == NULL || write_diagram(o.diagram, f.plan);
-	ok = write_rules(&o, f.plan) && ok;
-	cmd_firewall_finish(&f);
-	return ok ? COMMAND_OK : COMMAND_REFUSED;
+	return args_run(&command, opts, argc, argv);
 }
 
 enum command_exit
 cmd_firewall_run(const struct command_opts *opts, int argc, char **argv)
 {
 	static const struct args_verb verbs[] = {
-		{ "plan", "rules for a site's firewalls", plan },
+		{ "plan", "rules for a site's firewalls", run_plan },
 		{ "verify", "try from this host whether they hold",
 		    cmd_firewall_verify_run },
 	};

@@ -7,6 +7,8 @@
 #include "deploy/firewall_verify.h"
 #include "deploy/text.h"
 
+#define NAME "firewall verify"
+
 enum { COLUMNS = 6, TIMEOUT_MS = 3000 };
 
 struct verify_opts {
@@ -66,8 +68,8 @@ take(void *arg, int c, const char *value)
 		o->all = true;
 		break;
 	default:
-		return args_number(&o->timeout_ms, "firewall verify",
-		    "--timeout", value, 10, 60000);
+		return args_number(
+		    &o->timeout_ms, NAME, "--timeout", value, 10, 60000);
 	}
 	return true;
 }
@@ -173,7 +175,7 @@ print_json(const struct firewall_verify *v, const struct verify_opts *o)
 
 /* Nothing tried is nothing verified. */
 static enum command_exit
-verify(const struct cmd_firewall *f, const struct verify_opts *o, bool json)
+try_paths(const struct cmd_firewall *f, const struct verify_opts *o, bool json)
 {
 	const char *host = o->from;
 	struct firewall_verify *v;
@@ -184,15 +186,14 @@ verify(const struct cmd_firewall *f, const struct verify_opts *o, bool json)
 	if (host == NULL)
 		host = firewall_verify_whoami(f->site, why, sizeof(why));
 	if (host == NULL) {
-		fprintf(stderr, "sallyport: firewall verify: %s\n", why);
+		fprintf(stderr, "sallyport: " NAME ": %s\n", why);
 		return COMMAND_REFUSED;
 	}
 	if (!firewall_verify_knows(f->site, host))
-		return args_misused(
-		    "firewall verify", "the site has no host %s", host);
+		return args_misused(NAME, "the site has no host %s", host);
 	rc = firewall_verify_make(&v, f->plan, host);
 	if (rc < 0 || v->count == 0) {
-		fprintf(stderr, "sallyport: firewall verify: %s\n",
+		fprintf(stderr, "sallyport: " NAME ": %s\n",
 		    rc < 0 ? "too many paths" : "nothing to try from here");
 		if (rc == 0)
 			firewall_verify_free(v);
@@ -202,6 +203,30 @@ verify(const struct cmd_firewall *f, const struct verify_opts *o, bool json)
 	wrong = json ? print_json(v, o) : print_table(v, o);
 	firewall_verify_free(v);
 	return wrong == 0 ? COMMAND_OK : COMMAND_REFUSED;
+}
+
+static void
+begin(void *arg)
+{
+	struct verify_opts *o = arg;
+
+	o->timeout_ms = TIMEOUT_MS;
+}
+
+static enum command_exit
+verify(void *arg, const struct args *a)
+{
+	const struct verify_opts *o = arg;
+	enum command_exit status;
+	struct cmd_firewall f;
+
+	if (o->site == NULL)
+		return args_misused(NAME, "--site is needed");
+	if (cmd_firewall_load(&f, o->site, o->table, -1) < 0)
+		return COMMAND_REFUSED;
+	status = try_paths(&f, o, a->json);
+	cmd_firewall_finish(&f);
+	return status;
 }
 
 enum command_exit
@@ -216,25 +241,13 @@ cmd_firewall_verify_run(const struct command_opts *opts, int argc, char **argv)
 		{ "table", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct verify_opts o = { .timeout_ms = TIMEOUT_MS };
-	struct args args = { .name = "firewall verify",
+	static const struct args_command command = { .name = NAME,
 		.help = help,
 		.options = options,
+		.size = sizeof(struct verify_opts),
+		.begin = begin,
 		.take = take,
-		.arg = &o };
-	enum command_exit status;
-	struct cmd_firewall f;
-	int rc = args_read(&args, opts, argc, argv);
+		.run = verify };
 
-	if (rc >= 0)
-		return (enum command_exit)rc;
-	if (args.rest_count > 0)
-		return args_misused(args.name, "what is %s?", args.rest[0]);
-	if (o.site == NULL)
-		return args_misused(args.name, "--site is needed");
-	if (cmd_firewall_load(&f, o.site, o.table, -1) < 0)
-		return COMMAND_REFUSED;
-	status = verify(&f, &o, args.json);
-	cmd_firewall_finish(&f);
-	return status;
+	return args_run(&command, opts, argc, argv);
 }

@@ -215,13 +215,25 @@ complete(struct request *r)
 	return true;
 }
 
-static enum command_exit
-print(const struct request *r, bool json)
+static void
+begin(void *arg)
 {
+	struct request *r = arg;
+
+	r->script.application = "sallyport";
+	r->script.port = 5061;
+}
+
+static enum command_exit
+print(void *arg, const struct args *a)
+{
+	struct request *r = arg;
 	enum command_exit status = COMMAND_OK;
 	struct buf out;
 	int rc;
 
+	if (!complete(r))
+		return COMMAND_USAGE;
 	buf_init(&out, SCRIPT_MAX);
 	rc = r->remove ? pool_script_remove(&out, &r->script)
 		       : pool_script_attach(&out, &r->script);
@@ -231,7 +243,7 @@ print(const struct request *r, bool json)
 	} else if (rc < 0) {
 		fprintf(stderr, "sallyport: %s\n", err_str(rc));
 		status = COMMAND_REFUSED;
-	} else if (json) {
+	} else if (a->json) {
 		json_t *o = json_pack(
 		    "{s:s%}", "script", (const char *)out.data, out.len);
 
@@ -247,26 +259,15 @@ print(const struct request *r, bool json)
 static enum command_exit
 run_script(const struct command_opts *opts, int argc, char **argv)
 {
-	struct request *r = calloc(1, sizeof(*r));
-	struct args a = { .name = NAME,
+	static const struct args_command command = { .name = NAME,
 		.help = help,
 		.options = options,
+		.size = sizeof(struct request),
+		.begin = begin,
 		.take = take,
-		.arg = r };
-	int status;
+		.run = print };
 
-	if (r == NULL)
-		return COMMAND_REFUSED;
-	r->script.application = "sallyport";
-	r->script.port = 5061;
-	status = args_read(&a, opts, argc, argv);
-	if (status < 0 && a.rest_count > 0)
-		status = (int)args_misused(
-		    NAME, "\"%s\" is one too many", a.rest[0]);
-	if (status < 0)
-		status = (int)(complete(r) ? print(r, a.json) : COMMAND_USAGE);
-	free(r);
-	return (enum command_exit)status;
+	return args_run(&command, opts, argc, argv);
 }
 
 enum command_exit

@@ -236,6 +236,54 @@ print_json(const struct port_table *t, const struct filter *f)
 	return rc == 0 ? COMMAND_OK : COMMAND_REFUSED;
 }
 
+static enum command_exit
+print(const struct port_table *t, const struct filter *f)
+{
+	switch (f->form) {
+	case TABLE:
+		print_table(t, f);
+		break;
+	case CSV:
+		print_csv(t, f);
+		break;
+	case JSON:
+		return print_json(t, f);
+	case MARKDOWN:
+		print_markdown(t, f);
+		break;
+	}
+	return COMMAND_OK;
+}
+
+static void
+begin(void *arg)
+{
+	*(struct filter *)arg =
+	    (struct filter){ .topology = -1, .side = -1, .form = TABLE };
+}
+
+static enum command_exit
+list(void *arg, const struct args *a)
+{
+	struct filter *f = arg;
+	enum command_exit status;
+	struct port_table *t;
+	char why[1024];
+
+	if (a->json)
+		f->form = JSON;
+	if (port_table_load(&t, f->table, why, sizeof(why)) < 0) {
+		fprintf(stderr, "sallyport: ports: %s\n", why);
+		return COMMAND_REFUSED;
+	}
+	if (f->feature != NULL && !port_table_has_feature(t, f->feature))
+		status = args_misused("ports", "no feature %s", f->feature);
+	else
+		status = print(t, f);
+	port_table_free(t);
+	return status;
+}
+
 enum command_exit
 cmd_ports_run(const struct command_opts *opts, int argc, char **argv)
 {
@@ -248,46 +296,13 @@ cmd_ports_run(const struct command_opts *opts, int argc, char **argv)
 		{ "markdown", no_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct filter f = { .topology = -1, .side = -1, .form = TABLE };
-	struct args args = { .name = "ports",
+	static const struct args_command command = { .name = "ports",
 		.help = help,
 		.options = options,
+		.size = sizeof(struct filter),
+		.begin = begin,
 		.take = take,
-		.arg = &f };
-	enum command_exit status = COMMAND_OK;
-	struct port_table *t;
-	char why[1024];
-	int rc = args_read(&args, opts, argc, argv);
+		.run = list };
 
-	if (rc >= 0)
-		return (enum command_exit)rc;
-	if (args.rest_count > 0)
-		return args_misused("ports", "what is %s?", args.rest[0]);
-	if (args.json)
-		f.form = JSON;
-	if (port_table_load(&t, f.table, why, sizeof(why)) < 0) {
-		fprintf(stderr, "sallyport: ports: %s\n", why);
-		return COMMAND_REFUSED;
-	}
-	if (f.feature != NULL && !port_table_has_feature(t, f.feature)) {
-		status = args_misused("ports", "no feature %s", f.feature);
-		port_table_free(t);
-		return status;
-	}
-	switch (f.form) {
-	case TABLE:
-		print_table(t, &f);
-		break;
-	case CSV:
-		print_csv(t, &f);
-		break;
-	case JSON:
-		status = print_json(t, &f);
-		break;
-	case MARKDOWN:
-		print_markdown(t, &f);
-		break;
-	}
-	port_table_free(t);
-	return status;
+	return args_run(&command, opts, argc, argv);
 }

@@ -422,7 +422,7 @@ dns_plan_powershell(struct buf *out, const struct dns_plan *p)
 	    "the internet.\n"
 	    "# Run where the module DnsServer is; TLSA needs Windows Server "
 	    "2016.\n"
-	    "# Not tried against a server by the program that wrote it.\n"
+	    "# NOT TRIED ON A SERVER: read it before you run it.\n"
 	    "\n"
 	    "$ErrorActionPreference = 'Stop'\n");
 	buf_addf(out, "$ttl = [TimeSpan]::FromSeconds(%u)\n", (unsigned)p->ttl);

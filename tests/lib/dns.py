@@ -19,13 +19,15 @@ def program():
 
 
 class Dns:
-    def __init__(self, run, host=2):
+    def __init__(self, run, host=2, name="dns"):
         self.run = run
+        self.name = name
         self.address = run.address(host)
         self.port = run.port(self.address, 20053)
         self.records = []
         self.zones = []
         self.clients = "127.0.0.0/8"
+        self.authorities = {}       # zone: the address of who has it
         self.process = None
 
     @property
@@ -53,8 +55,13 @@ class Dns:
         zones = "\n".join(f'    local-zone: "{z}." static'
                           for z in self.zones)
         data = "\n".join(f"    local-data: '{r}'" for r in self.records)
-        folder = self.run.folder("dns", "unbound")
-        conf = self.run.write("dns/unbound.conf", f"""\
+        elsewhere = "".join(
+            f'stub-zone:\n    name: "{z}"\n    stub-addr: {a}\n'
+            for z, a in self.authorities.items())
+        open_zones = "\n".join(f'    local-zone: "{z}." transparent'
+                               for z in self.authorities)
+        folder = self.run.folder(self.name, "unbound")
+        conf = self.run.write(f"{self.name}/unbound.conf", f"""\
 server:
     interface: {self.address}
     port: {self.port}
@@ -73,15 +80,18 @@ server:
     module-config: "iterator"
     local-zone: "." always_nxdomain
 {zones}
+{open_zones}
 {data}
+{elsewhere}
 remote-control:
     control-enable: no
 """, user="unbound")
         # A copy: Debian's AppArmor profile of /usr/sbin/unbound lets that
         # one read nothing of ours.
-        copy = self.run.copy(program(), "dns/unbound", "unbound", 0o700)
+        copy = self.run.copy(program(), f"{self.name}/unbound", "unbound",
+                             0o700)
         self.process = self.run.process(
-            "dns", [copy, "-d", "-p", "-c", conf], user="unbound").start()
+            self.name, [copy, "-d", "-p", "-c", conf], user="unbound").start()
         self.process.await_port(self.address, self.port)
         return self
 

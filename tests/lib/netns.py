@@ -38,8 +38,8 @@ class Layout:
     """Which networks there are; others than these are subclasses."""
 
     spaces = (ROUTER, INTERNET, PERIMETER, INTERNAL)
-    # Link, namespace at its end, addresses of the router, addresses at its
-    # end.
+    # Link (and its name at the other end), namespace there, addresses of the
+    # router, addresses there.
     links = [
         ("net", INTERNET, ["203.0.113.1/24", "2001:db8:f::1/64"],
          ["203.0.113.20/24", "203.0.113.53/24", "203.0.113.99/24",
@@ -292,11 +292,13 @@ class Networks:
             self._sysctl(space, "net.ipv6.conf.all.disable_ipv6=0")
             # Nobody here has the same address: use them at once.
             self._sysctl(space, "net.ipv6.conf.default.accept_dad=0")
-        for link, space, gateways, addresses in layout.links:
+        for names, space, gateways, addresses in layout.links:
+            link, _, end = names.partition("/")
+            end = end or link
             self._ip(ROUTER, "link", "add", link, "type", "veth", "peer",
-                     "name", link, "netns", self.name(space))
+                     "name", end, "netns", self.name(space))
             self._address(ROUTER, link, gateways)
-            self._address(space, link, addresses)
+            self._address(space, end, addresses)
         for bridge, (ends, addresses) in layout.bridges.items():
             self._ip(ROUTER, "link", "add", bridge, "type", "bridge")
             for link in ends:

@@ -1,6 +1,6 @@
 # Records for XMPP federation, for the DNS server that answers the internet.
 # Run where the module DnsServer is; TLSA needs Windows Server 2016.
-# Not tried against a server by the program that wrote it.
+# NOT TRIED ON A SERVER: read it before you run it.
 
 $ErrorActionPreference = 'Stop'
 $ttl = [TimeSpan]::FromSeconds(3600)

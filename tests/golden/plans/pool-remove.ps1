@@ -1,7 +1,9 @@
 # Takes the XMPP gateway xmppgw.contoso.example out of the topology again.
 # Run in the Lync Server or Skype for Business Server Management Shell, as a
 # member of RTCUniversalServerAdmins (and, for Enable-CsTopology, of Domain
-# Admins).  Not tried against a server by the program that wrote it.
+# Admins).
+# NOT TRIED ON A SERVER: read it before you run it, and keep the script that
+# takes it back at hand.
 # Running it again does no harm.
 
 $ErrorActionPreference = 'Stop'

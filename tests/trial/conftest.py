@@ -1,0 +1,6 @@
+"""The trials: what takes root, a Debian mirror and minutes."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
