@@ -8,6 +8,7 @@ down here once more, by hand: that is what passes, and nothing else does.
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -408,6 +409,41 @@ def federation(networks, enforced):
     assert not site.reports()
 
 
+def listening(networks, space):
+    """{(address, port)} of IPv4 where somebody waits for TCP."""
+    table = networks.networks.run(space, ["cat", "/proc/net/tcp"])
+    found = set()
+    for line in table.splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        if state == "0A":
+            address, port = local.split(":")
+            found.add((socket.inet_ntoa(bytes.fromhex(address)[::-1]),
+                       int(port, 16)))
+    return found
+
+
+def counted(networks, comment):
+    """Packets that the rule of this name met."""
+    rules = networks.networks.run(ROUTER, [tool("nft"), "list", "ruleset"])
+    return sum(int(n) for n in re.findall(
+        rf'packets (\d+) bytes \d+ \S+ comment "{comment}"', rules))
+
+
+def test_the_edge_listens_and_connects_where_it_was_told(networks,
+                                                         federation):
+    assert listening(networks, PERIMETER) == {(OUTER, 5269), (INNER, 23456)}
+    networks.enter(INTERNAL)
+    anna = federation.lync_user("anna")
+    assert anna.send(BO, "From where?").status == 200
+    # The partner sees the public address, which is that of `outgoing`.
+    assert federation.prosody.log.lines(
+        rf"New connection FD \d+ \({PUBLIC}")
+    # And nobody in the perimeter so much as tried to get inside.
+    assert counted(networks, "sp-channel") > 0
+    assert counted(networks, "sp-nothing-inside") == 0
+    assert counted(networks, "sp-refused") == 0
+
+
 def test_a_message_passes_each_way_through_the_firewalls(networks, federation):
     networks.enter(INTERNET)
     bo = federation.xmpp_user(BO)
@@ -457,3 +493,56 @@ def test_a_message_passes_each_way_by_ipv6(federation6):
     channel = run.networks.run(ROUTER, [tool("nft"), "list", "ruleset"])
     assert re.search(rf"{GATEWAY6} ip6 daddr {INNER6} tcp dport 23456 .*"
                      r"packets [1-9]", channel), channel
+
+
+class OtherPorts(NetRun):
+    """Nothing of ours is where the documents have it; the partner is."""
+
+    OURS = {25269: 15269, 23456: 33456, 25061: 15061}
+
+    def port(self, address, preferred=None):
+        if address != PARTNER and preferred in self.OURS:
+            return self.OURS[preferred]
+        return super().port(address, preferred)
+
+
+@pytest.fixture
+def moved(networks, description):
+    run = OtherPorts("firewall-ports")
+    try:
+        with open(description, encoding="utf-8") as f:
+            site = json.load(f)
+        site["ports"] = {"xmpp": 15269, "channel": 33456, "gateway": 15061,
+                         "pool": 15061}
+        path = run.write("site.json", json.dumps(site))
+        run.networks.load(plan(path, "--format", "nftables", "--nat"))
+        site = TranslatedSite("firewall-ports", wide=False, run=run)
+        site.dns.clients = "0.0.0.0/0"
+        yield site.start()
+        assert not site.reports()
+    finally:
+        problems = run.close()
+    assert not problems, "\n".join(problems)
+
+
+def test_other_ports_do_as_well(moved):
+    run = moved.run
+    assert listening(run, PERIMETER) == {(OUTER, 15269), (INNER, 33456)}
+    run.enter(INTERNET)
+    bo = moved.xmpp_user(BO)
+    run.enter(INTERNAL)
+    anna = moved.lync_user("anna")
+    bo.send(ANNA, "To another port.")
+    assert anna.message(body="To another port.").sender == BO
+    assert anna.send(BO, "To yours.").status == 200
+    bo.message(body="To yours.")
+    # The usual ones are closed in the firewalls.
+    assert run.networks.connect(INTERNET, [("", PUBLIC, 5269)]) == \
+        ["filtered"]
+    assert run.networks.connect(INTERNAL, [(GATEWAY, INNER, 23456)]) == \
+        ["filtered"]
+    status, answer, _ = verify(run, INTERNAL, run.path("site.json"),
+                               "--from", "gw1.contoso.example")
+    assert status == 0
+    assert [p["port"] for p in answer["paths"] if p["outcome"] == "open"
+            and p["rule"] == "sp-channel"] == [33456]
