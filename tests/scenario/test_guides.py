@@ -119,3 +119,32 @@ def test_a_unit_is_understood_by_systemd(unit, tmp_path):
         stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
     ours = [l for l in done.stdout.splitlines() if unit in l]
     assert (done.returncode, ours) == (0, []), done.stdout
+
+
+def test_the_tests_that_acceptance_names_are_there():
+    with open(os.path.join(TREE, "deploy", "ACCEPTANCE.md"),
+              encoding="utf-8") as f:
+        rows = [l for l in f if re.match(r"\| \d+ \|", l)]
+    assert [int(r.split("|")[1]) for r in rows] == \
+        [*range(9, 21), 56, 57, 58]
+    folder = os.path.join(TREE, "tests")
+    sources = {}
+    for part in ("scenario", "trial", "unit"):
+        for name in os.listdir(os.path.join(folder, part)):
+            if re.match(r"test_.*\.(py|c)$", name):
+                with open(os.path.join(folder, part, name),
+                          encoding="utf-8") as f:
+                    stem = name.partition(".")[0]
+                    sources[stem] = sources.get(stem, "") + f.read()
+    for row in rows:
+        module = None
+        for name in re.findall(r"`([^`]+)`", row.split("|")[3]):
+            name = name.removeprefix("trial/")
+            if "::" in name:
+                module, _, name = name.partition("::")
+            elif name in sources:
+                module = name
+                continue
+            elif not name.startswith("test_"):
+                continue        # a file, or an option
+            assert f"def {name}(" in sources[module], (row, name)
