@@ -198,8 +198,10 @@ help_verbs(
 	fputs(" [OPTION]...\n\n", f);
 	for (size_t i = 0; i < count; i++)
 		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].what);
-	fprintf(f, "\nsallyport %s %s --help tells the options.\n", name,
-	    verbs[0].name);
+	fprintf(f,
+	    "\nexample:\n  sallyport %s %s --help\n"
+	    "tells the options, and its exit status.\n",
+	    name, verbs[0].name);
 }
 
 enum command_exit

@@ -283,6 +283,33 @@ print_json(const struct command_opts *opts, const struct filter *f)
 	return COMMAND_OK;
 }
 
+static void
+begin(void *arg)
+{
+	struct filter *f = arg;
+
+	f->now_ms = (int64_t)time(NULL) * 1000;
+}
+
+static enum command_exit
+print(void *arg, const struct args *a)
+{
+	const struct filter *f = arg;
+
+	return a->json ? print_json(a->opts, f) : print_table(a->opts, f);
+}
+
+static void
+end(void *arg)
+{
+	struct filter *f = arg;
+
+	if (f->by_user)
+		jid_finish(&f->user);
+	if (f->by_contact)
+		jid_finish(&f->contact);
+}
+
 enum command_exit
 cmd_contacts_run(const struct command_opts *opts, int argc, char **argv)
 {
@@ -291,25 +318,14 @@ cmd_contacts_run(const struct command_opts *opts, int argc, char **argv)
 		{ "contact", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct filter f = { .now_ms = (int64_t)time(NULL) * 1000 };
-	struct args args = { .name = "contacts",
+	static const struct args_command command = { .name = "contacts",
 		.help = help,
 		.options = options,
+		.size = sizeof(struct filter),
+		.begin = begin,
 		.take = take,
-		.arg = &f };
-	enum command_exit status;
-	int rc = args_read(&args, opts, argc, argv);
+		.run = print,
+		.end = end };
 
-	if (rc >= 0)
-		status = (enum command_exit)rc;
-	else if (args.rest_count > 0)
-		status = args_misused("contacts", "what is %s?", args.rest[0]);
-	else
-		status =
-		    args.json ? print_json(opts, &f) : print_table(opts, &f);
-	if (f.by_user)
-		jid_finish(&f.user);
-	if (f.by_contact)
-		jid_finish(&f.contact);
-	return status;
+	return args_run(&command, opts, argc, argv);
 }

@@ -44,7 +44,11 @@ static const char help[] =
     "  sallyport firewall plan --site site.json --format nftables >rules.nft\n"
     "  sallyport firewall plan --site site.json --format asa --side external\n"
     "  sallyport firewall plan --site site.json --format json \\\n"
-    "      --diagram site.svg | jq '.rules[].name'\n";
+    "      --diagram site.svg | jq '.rules[].name'\n"
+    "\n"
+    "exit status: 0 done, 1 the site has a mistake or a file cannot be "
+    "written,\n"
+    "2 wrong usage\n";
 
 static bool
 take(void *arg, int c, const char *value)

@@ -41,7 +41,9 @@ static const char help[] =
     "  sallyport ports --feature xmpp\n"
     "  sallyport ports --topology scaled-hlb --side external\n"
     "  sallyport ports --csv >ports.csv\n"
-    "  sallyport ports --json | jq -r '.rows[].port'\n";
+    "  sallyport ports --json | jq -r '.rows[].port'\n"
+    "\n"
+    "exit status: 0 done, 1 the table cannot be read, 2 wrong usage\n";
 
 static bool
 take(void *arg, int c, const char *value)

@@ -8,26 +8,39 @@ _sallyport_options() {
 
 _sallyport() {
 	local cur prev word command="" verb="" verbs="" i
+	local -A words=(
+		[--for]="external internal sip"
+		[--key-type]="p256 p384 rsa2048 rsa3072 rsa4096"
+		[--side]="external internal"
+		[--topology]="single-nat single-public scaled-dns-nat
+		    scaled-dns-public scaled-hlb"
+	)
+	case " ${COMP_WORDS[*]} " in
+	*" dns "*) words[--format]="zone powershell json" ;;
+	*" firewall "*)
+		words[--format]="nftables iptables ip6tables firewalld windows
+		    asa paloalto junos request json"
+		;;
+	esac
 	cur=${COMP_WORDS[COMP_CWORD]}
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	case $prev in
 	--socket | --config | --key | --out | --trust | --crl | --tlsa | \
-	--certificate | --trust-anchor)
+	--certificate | --trust-anchor | --table | --diagram)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	--for)
-		mapfile -t COMPREPLY < <(compgen -W "external internal sip" \
-		    -- "$cur")
-		return
-		;;
-	--key-type)
-		mapfile -t COMPREPLY < <(compgen -W "p256 p384 rsa2048 rsa3072
-		    rsa4096" -- "$cur")
-		return
-		;;
 	esac
+	# pool has a --site, too, which is no file.
+	if [[ $prev == --site && " ${COMP_WORDS[*]} " == *" firewall "* ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
+	if [[ -n ${words[$prev]-} ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "${words[$prev]}" -- "$cur")
+		return
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		[[ $word == --socket ]] && { ((i++)); continue; }
@@ -64,7 +77,7 @@ _sallyport() {
 		mapfile -t COMPREPLY < <(compgen -W \
 		    "$(_sallyport_options "$command" ${verbs:+"$verb"})" \
 		    -- "$cur")
-	else
+	elif [[ $prev != --site ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 	fi
 }

@@ -141,11 +141,13 @@ xmpp.partner.example. 60 IN A 198.51.100.20
         at = self.run.write(f"{host.name}-{request}",
                             host.read(f"{folder}/{request}"))
         out = self.run.path(f"{host.name}-{stem}.pem")
+        more = self.run.write("revocation.cnf", "crlDistributionPoints="
+                              "URI:http://ca.contoso.example/crl\n")
         self.run.command(
             ["openssl", "x509", "-req", "-in", at, "-CA",
              authority.certificate, "-CAkey",
              os.path.join(authority.folder, "ca.key"), "-copy_extensions",
-             "copyall", "-days", "90", "-out", out])
+             "copyall", "-extfile", more, "-days", "90", "-out", out])
         host.copy(out, f"{folder}/{stem}.pem")
 
     def carry(self, name, source, *targets):
@@ -264,6 +266,17 @@ def findings(host, more=""):
     return json.loads(out)["findings"]
 
 
+# What no guide can help: only the machine itself may set its clock, and the
+# guides' addresses are those that are kept for examples.
+KNOWN = (r"^not synchronised", r" is 192\.0\.2\.10, which the internet cannot")
+
+
+def complaints(host):
+    return [(f["check"], f["text"]) for f in findings(host)
+            if f["level"] in ("failure", "warning") and
+            not any(re.search(k, f["text"]) for k in KNOWN)]
+
+
 def failures(host, more=""):
     return [f["check"] for f in findings(host, more)
             if f["level"] == "failure"]
@@ -294,10 +307,7 @@ def test_the_guides_lead_to_a_federation(place, guides):
     perimeter, front_end, firewall = guides
     front_end.type(place.gateway, "sallyport status")
     perimeter.type(place.edge, "sallyport doctor")
-    for host in (place.edge, place.gateway):
-        # Nobody but the machine itself may set its clock.
-        assert {f["check"] for f in findings(host)
-                if f["level"] in ("failure", "warning")} <= {"clock"}
+    assert complaints(place.edge) == complaints(place.gateway) == []
     said = perimeter.type(place.outside, "--connect")
     assert "FAIL" not in said.upper()
     # On each host.
