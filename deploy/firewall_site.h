@@ -12,7 +12,7 @@
 #define DEPLOY_FIREWALL_SITE_H
 
 #include "deploy/port_table.h"
-#include "deploy/prefix.h"
+#include "common/prefix.h"
 
 struct firewall_end {
 	enum port_role role;

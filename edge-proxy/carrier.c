@@ -578,6 +578,7 @@ start(struct rider *r)
 		.remote = r->remote,
 		.outgoing4 = &o->outgoing4,
 		.outgoing6 = &o->outgoing6,
+		.reach = o->reach,
 		.make_id = o->make_id,
 		.id_arg = o->arg,
 		.events = &connector_events,

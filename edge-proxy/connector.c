@@ -28,10 +28,12 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/log_limit.h"
 #include "common/ports.h"
 #include "common/random.h"
 #include "edge-proxy/candidates.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/reach.h"
 #include "edge-proxy/s2s_out.h"
 #include "edge-proxy/srv_order.h"
 
@@ -62,6 +64,8 @@ struct connector {
 	size_t target_count, target; /* target: the next one */
 	enum dns_status addr_status;
 	struct candidates candidates;
+	bool configured; /* the target is of our own side's naming */
+	bool refused;    /* an address, and that is what failed */
 
 	struct attempt attempts[LIVE_MAX];
 	struct attempt *leader; /* the one that is connected */
@@ -388,6 +392,36 @@ on_due(struct clock_timer *t, void *arg)
 
 /* --- addresses of a target ----------------------------------------------- */
 
+/* The address of a target, unless we must not go there. */
+static void
+add_candidate(struct connector *c, const struct sockaddr_storage *addr,
+    const struct dns_srv *t)
+{
+	const char *why = NULL;
+	char reason[300], text[PREFIX_TEXT] = "-";
+	struct prefix p;
+
+	if (c->opts.reach != NULL)
+		why =
+		    reach_refusal(c->opts.reach, addr, t->port, c->configured);
+	if (why == NULL) {
+		candidates_add(&c->candidates, addr, t->port, c->target - 1);
+		return;
+	}
+	if (prefix_of_sockaddr(&p, addr) == 0)
+		prefix_text(text, &p);
+	log_limited_warn(&c->log, c->remote, "address-refused",
+	    "target=%s address=%s port=%u reason=%s", t->target, text,
+	    (unsigned)t->port, why);
+	c->refused = true;
+	if (c->started > 0)
+		return;
+	snprintf(reason, sizeof(reason), "not connected to %s port %u: %s",
+	    text, (unsigned)t->port, why);
+	route_failure_set(
+	    &c->failure, COND_REMOTE_SERVER_NOT_FOUND, NULL, reason);
+}
+
 static void
 take_addresses(struct connector *c, const struct dns_answer *a)
 {
@@ -395,12 +429,12 @@ take_addresses(struct connector *c, const struct dns_answer *a)
 
 	if (a->status == DNS_OK) {
 		for (size_t i = 0; i < a->count; i++)
-			candidates_add(&c->candidates, &a->addr[i], t->port,
-			    c->target - 1);
+			add_candidate(c, &a->addr[i], t);
 	} else if (a->status > c->addr_status) {
 		c->addr_status = a->status;
 	}
-	if (c->a == NULL && c->aaaa == NULL && c->candidates.count == 0)
+	if (c->a == NULL && c->aaaa == NULL && c->candidates.count == 0 &&
+	    !c->refused)
 		route_failure_of_dns(&c->failure, c->addr_status, t->target);
 }
 
@@ -486,8 +520,7 @@ resolve_next(struct connector *c)
 	c->addr_status = DNS_OK;
 	t = &c->targets[c->target++];
 	if (parse_literal(&literal, t->target)) {
-		candidates_add(
-		    &c->candidates, &literal, t->port, c->target - 1);
+		add_candidate(c, &literal, t);
 		return true;
 	}
 	rc = resolver_query(
@@ -561,6 +594,7 @@ on_step(struct clock_timer *t, void *arg)
 		return;
 	}
 	if (p != NULL && p->proxy_fqdn[0] != '\0') {
+		c->configured = true;
 		use_single_target(c, p->proxy_fqdn);
 		return;
 	}

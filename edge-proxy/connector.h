@@ -2,6 +2,8 @@
  * connector - from a domain to an open stream: SRV, addresses, attempts side by
  * side (RFC 6120 3.2, RFC 2782, RFC 8305).
  *
+ * An address that is out of reach (reach.h) is passed over.
+ *
  * A partner row with a next hop is resolved by its addresses alone.  A domain
  * whose SRV answer is "." offers no service; one that has SRV records is never
  * looked for at its own address; only one without them is, at port 5269.  A
@@ -29,6 +31,7 @@ struct clock;
 struct connector;
 struct hosting;
 struct identities;
+struct reach;
 struct resolver_client;
 struct s2s_out;
 
@@ -57,6 +60,7 @@ struct connector_opts {
 	bool asks; /* a stream to put questions on (s2s_out.h) */
 	const struct sockaddr_storage *outgoing4; /* borrowed, as routes.h */
 	const struct sockaddr_storage *outgoing6;
+	const struct reach *reach; /* NULL: every address may be tried */
 	void (*make_id)(char *out, void *arg); /* with id_arg */
 	void *id_arg;
 	const struct connector_events *events; /* borrowed, static */

@@ -217,6 +217,7 @@ connect_to_authority(struct verification *v)
 		.asks = true,
 		.outgoing4 = &o->outgoing4,
 		.outgoing6 = &o->outgoing6,
+		.reach = o->reach,
 		.make_id = o->make_id,
 		.id_arg = o->arg,
 		.events = &connector_events,

@@ -127,6 +127,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.identities = e->opts.identities,
 		.outgoing4 = conf->outgoing4,
 		.outgoing6 = conf->outgoing6,
+		.reach = &e->reach,
 		.make_id = edge_visitors_make_id,
 		.on_settled = on_settled,
 		.on_event = on_route_event,
@@ -136,6 +137,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 	struct outward_opts outward;
 	int rc;
 
+	reach_init(&e->reach, conf);
 	rc = inward_new(&e->inward, &inward);
 	if (rc == 0)
 		rc =
@@ -264,6 +266,7 @@ edge_reload(struct edge *e, const struct edge_conf *conf, SSL_CTX *inner)
 	if (e->stage != RUNNING)
 		return ERR_BAD_STATE;
 	e->grace_ms = conf->grace_ms;
+	reach_init(&e->reach, conf);
 	rc = inner_listener_reload(
 	    e->inner, inner, conf->gateways, conf->gateway_count);
 	if (rc == 0 && !doors_same(e->doors, conf->listen, conf->listen_count))

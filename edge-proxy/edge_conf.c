@@ -166,6 +166,29 @@ read_gateways(struct edge_conf *c, struct conf_obj *o)
 }
 
 static void
+read_networks(struct edge_conf *c, struct conf_obj *o)
+{
+	size_t n = conf_array(o, "networks", false);
+
+	if (n > EDGE_CONF_NETWORKS_MAX) {
+		(void)count_ok(o, "networks", n, EDGE_CONF_NETWORKS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *s = conf_array_string(o, "networks", i);
+		char key[32], why[200];
+
+		if (prefix_parse(&c->inner_networks[i], s, why, sizeof(why)) <
+		    0) {
+			snprintf(key, sizeof(key), "networks/%zu", i);
+			conf_fail(o, key, "%s", why);
+			return;
+		}
+	}
+	c->inner_network_count = n;
+}
+
+static void
 read_internal(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "internal", true);
@@ -174,6 +197,7 @@ read_internal(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 	read_files(nomem, &c->inner, o);
 	c->inner_trust = read_path(nomem, o, "trust");
 	read_gateways(c, o);
+	read_networks(c, o);
 	conf_end_object(o);
 }
 

@@ -19,6 +19,7 @@
 #include <jansson.h>
 
 #include "common/log.h"
+#include "common/prefix.h"
 
 enum {
 	EDGE_CONF_LISTEN_MAX = 16,
@@ -26,6 +27,7 @@ enum {
 	EDGE_CONF_GATEWAYS_MAX = 64,
 	EDGE_CONF_SERVERS_MAX = 8,
 	EDGE_CONF_ANCHORS_MAX = 16,
+	EDGE_CONF_NETWORKS_MAX = 64,
 	EDGE_CONF_COMPONENTS_MAX = 64,
 	EDGE_CONF_FILE_MAX = 4 * 1024 * 1024
 };
@@ -57,6 +59,9 @@ struct edge_conf {
 	char *inner_trust;
 	char gateways[EDGE_CONF_GATEWAYS_MAX][256];
 	size_t gateway_count;
+	/* Where partners' records must not lead. */
+	struct prefix inner_networks[EDGE_CONF_NETWORKS_MAX];
+	size_t inner_network_count;
 
 	/* "192.0.2.53@53", as libunbound takes them; none = resolv.conf. */
 	char servers[EDGE_CONF_SERVERS_MAX][64];

@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "edge-proxy/edge.h"
 #include "edge-proxy/edge_conf.h"
+#include "edge-proxy/reach.h"
 
 /* Of our name in the name of a stream. */
 enum { STREAM_NODE_MAX = 38 };
@@ -64,6 +65,7 @@ struct edge {
 	struct hosting *hosting;
 	struct doors *doors;
 	struct inner_listener *inner;
+	struct reach reach;
 	struct routes *routes;
 	struct inward *inward;
 	struct outward *outward;

@@ -38,6 +38,7 @@ struct clock;
 struct dialback_ask;
 struct hosting;
 struct identities;
+struct reach;
 struct resolver_client;
 struct routes;
 
@@ -58,6 +59,7 @@ struct routes_opts {
 	const struct identities *identities;
 	/* Source addresses; AF_UNSPEC (0) means any. */
 	struct sockaddr_storage outgoing4, outgoing6;
+	const struct reach *reach; /* borrowed; may change */
 	/* Writes a new stream name (STREAM_ID_SIZE bytes). */
 	void (*make_id)(char *out, void *arg);
 	/* May fire from within routes_send(), routes_proof() and the like;

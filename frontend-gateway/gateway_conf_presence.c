@@ -2,7 +2,7 @@
 #include "common/conf.h"
 #include "frontend-gateway/gateway_conf_impl.h"
 
-static const int64_t DAY_S = 86400, WEEK_S = 7 * 86400;
+static const int64_t DAY_S = 86400, WEEK_S = 604800;
 
 static uint32_t
 number(

@@ -23,7 +23,8 @@ static const char sample[] =
     "  'trust': 'ca.pem'},"
     " 'internal': {'listen': ['127.0.0.1:23456'], 'certificate': 'i.pem',"
     "  'key': 'i.key', 'trust': 'ica.pem',"
-    "  'gateways': ['GW1.contoso.example']},"
+    "  'gateways': ['GW1.contoso.example'],"
+    "  'networks': ['10.0.0.0/8', 'fc00::/7']},"
     " 'resolver': {'servers': ['127.0.0.1@53', '::1@5353', '192.0.2.1'],"
     "  'trust_anchors': ['/etc/root.key', '. IN DS 1 8 2 00']},"
     " 'log': {'level': 'warn', 'components': {'s2s_in': 'debug'},"
@@ -59,6 +60,8 @@ test_a_whole_file(void **state)
 	assert_string_equal(c->certificates[0].key, "x.key");
 	assert_string_equal(c->inner.certificate, "i.pem");
 	assert_string_equal(c->gateways[0], "gw1.contoso.example");
+	assert_int_equal(c->inner_network_count, 2);
+	assert_int_equal(c->inner_networks[1].bits, 7);
 	assert_int_equal(c->server_count, 3);
 	assert_string_equal(c->servers[1], "::1@5353");
 	assert_true(edge_conf_anchor_is_file(c->anchors[0]));
@@ -127,6 +130,11 @@ static const struct {
 	    "/internal/gateways: must not be empty" },
 	{ "{'internal': {'gateways': ['a.example', 'A.example']}}",
 	    "/internal/gateways/1: is listed twice" },
+	{ "{'internal': {'networks': ['10.0.0.0/8', '10.0.0.1/8']}}",
+	    "/internal/networks/1: \"10.0.0.1/8\": the address has bits "
+	    "beyond its /8" },
+	{ "{'internal': {'networks': ['lan']}}",
+	    "/internal/networks/0: \"lan\" is not an IP address" },
 	{ "{'internal': {'gateways': ['-']}}",
 	    "/internal/gateways/0: \"-\" is not a domain name" },
 	{ "{'resolver': {'servers': ['127.0.0.1:53']}}",

@@ -1,5 +1,5 @@
 /* Addresses as bytes with a length of bits. */
-#include "deploy/prefix.h"
+#include "common/prefix.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -67,6 +67,26 @@ prefix_parse(struct prefix *out, const char *s, char *why, size_t size)
 no_address:
 	snprintf(why, size, "\"%.80s\" is not an IP address", s);
 	return ERR_MALFORMED;
+}
+
+int
+prefix_of_sockaddr(struct prefix *out, const struct sockaddr_storage *ss)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	*out = (struct prefix){ .family = ss->ss_family };
+	if (ss->ss_family == AF_INET) {
+		memcpy(&in, ss, sizeof(in));
+		memcpy(out->bytes, &in.sin_addr, sizeof(in.sin_addr));
+	} else if (ss->ss_family == AF_INET6) {
+		memcpy(&in6, ss, sizeof(in6));
+		memcpy(out->bytes, &in6.sin6_addr, sizeof(in6.sin6_addr));
+	} else {
+		return ERR_UNSUPPORTED;
+	}
+	out->bits = bits_of(out->family);
+	return 0;
 }
 
 bool

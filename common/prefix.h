@@ -2,8 +2,8 @@
  * prefix - an IP address or network: "192.0.2.10", "10.1.0.0/16",
  * "2001:db8::/32".
  */
-#ifndef DEPLOY_PREFIX_H
-#define DEPLOY_PREFIX_H
+#ifndef COMMON_PREFIX_H
+#define COMMON_PREFIX_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,6 +22,9 @@ struct prefix {
 int prefix_parse(struct prefix *out, const char *s, char *why, size_t size);
 bool prefix_is_host(const struct prefix *p);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
+/* The address alone, without its port; ERR_UNSUPPORTED when it is neither
+ * IPv4 nor IPv6. */
+int prefix_of_sockaddr(struct prefix *out, const struct sockaddr_storage *ss);
 /* Every address of inner is in outer. */
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
 /* An address that is not routed between networks of different owners: RFC
