@@ -102,7 +102,11 @@ enum pair_event_kind {
 	 * pair_state_load(): restored = a SIP subscription of the from half is
 	 * live again; dialogs = those restored. */
 	PAIR_ON_RESTART,
-	/* may_talk or may_watch may have changed. */
+	/* may_talk or may_watch may have changed.  Where a right goes, the
+	 * subscription ends, the contact is told `unavailable` and the user is
+	 * shown closed; nobody is unsubscribed, and the row stays until an
+	 * admin removes it or the right comes back.  To be given while the
+	 * partner can still be written to. */
 	PAIR_ON_POLICY,
 	/* An admin removes the pair. */
 	PAIR_ON_REMOVE,
@@ -169,8 +173,9 @@ struct pair_event {
 enum pair_action_kind {
 	/* The barrier: write step.after (drop the row when it is empty). */
 	PAIR_STORE,
-	/* The same, but nobody waits and a failure only costs what the header
-	 * of pair_store says. */
+	/* The same, but nobody waits.  If it fails, the row is to be written
+	 * again when the disk works again; a restart in between costs the pair
+	 * nothing but a repeated stanza or a later date. */
 	PAIR_STORE_LATER,
 
 	/* The frame of the event is answered delivered; or failed with
@@ -194,7 +199,8 @@ enum pair_action_kind {
 	PAIR_SIP_END,     /* Expires 0, or out of the queue of openings */
 
 	/* Lync's endpoints.  CONFIRM: 200 to the SUBSCRIBE of the event, once
-	 * its dialog is stored.  DECLINE: status.  SHOW_ONE: NOTIFY on the
+	 * its dialog is stored; if it can't be, it is refused and
+	 * PAIR_ON_UNWATCH follows.  DECLINE: status.  SHOW_ONE: NOTIFY on the
 	 * dialog of the event (for FETCH the one-time answer, for UNWATCH the
 	 * last NOTIFY, terminated;reason=timeout, where the notifier has not
 	 * sent it), SHOW_ALL on each: show.  END_ALL: NOTIFY

@@ -37,6 +37,15 @@ authorized(const struct pair_machine *m)
 	return roster_state_from(pair_machine_roster(m));
 }
 
+/* There is to be a subscription.  The rights are looked at each time: an event
+ * may be quicker than the news that they have changed. */
+static bool
+served(const struct pair_machine *m)
+{
+	return wanted(m) && pair_machine_may_watch(m) &&
+	       !pair_machine_has(m, PAIR_BARRED_FROM);
+}
+
 static void
 open_sip(struct pair_machine *m)
 {
@@ -220,9 +229,10 @@ pair_machine_probe(struct pair_machine *m)
 static bool
 unwanted(struct pair_machine *m)
 {
-	if (wanted(m) && !pair_machine_has(m, PAIR_BARRED_FROM))
+	if (served(m))
 		return false;
 	m->s->sip = PAIR_SIP_LIVE;
+	pair_machine_from_policy(m);
 	end_sip(m);
 	return true;
 }
@@ -277,7 +287,7 @@ pair_machine_sip_pending(struct pair_machine *m)
 void
 pair_machine_sip_terminated(struct pair_machine *m)
 {
-	if (!wanted(m) || pair_machine_has(m, PAIR_BARRED_FROM)) {
+	if (!served(m)) {
 		m->s->sip = PAIR_SIP_NONE;
 		return;
 	}
@@ -390,7 +400,7 @@ pair_machine_sip_over(struct pair_machine *m)
 {
 	enum verdict v = verdict_of(m);
 
-	if (!wanted(m) || pair_machine_has(m, PAIR_BARRED_FROM)) {
+	if (!served(m)) {
 		m->s->sip = PAIR_SIP_NONE;
 		return;
 	}
@@ -434,7 +444,7 @@ pair_machine_pool_back(struct pair_machine *m)
 	bool away = pair_machine_has(m, PAIR_POOL_AWAY);
 
 	pair_machine_mark(m, PAIR_POOL_AWAY, false);
-	if (!away || !wanted(m) || pair_machine_has(m, PAIR_BARRED_FROM))
+	if (!away || !served(m))
 		return;
 	if (m->s->sip == PAIR_SIP_RETRY && m->s->sip_ms == 0) {
 		m->s->sip_fails = 0;
@@ -460,10 +470,9 @@ pair_machine_from_due(struct pair_machine *m)
 	if (s->sip_ms == 0 || s->sip_ms > m->now)
 		return;
 	s->sip_ms = 0;
-	if (pair_machine_has(m, PAIR_POOL_AWAY) ||
-	    pair_machine_has(m, PAIR_BARRED_FROM))
+	if (pair_machine_has(m, PAIR_POOL_AWAY) || !served(m))
 		return;
-	if (s->sip == PAIR_SIP_RETRY && wanted(m))
+	if (s->sip == PAIR_SIP_RETRY)
 		open_sip(m);
 	else if (s->sip == PAIR_SIP_LIVE)
 		pair_machine_do(m, PAIR_SIP_REFRESH);

@@ -37,6 +37,26 @@ stanza_of(const char *word)
 }
 
 static void
+add(struct pair_script *p, const char *word)
+{
+	size_t at = strlen(p->text), room = sizeof(p->text) - at;
+	int n = snprintf(p->text + at, room, "%s%s", at > 0 ? " " : "", word);
+
+	assert(n > 0 && (size_t)n < room);
+	(void)n;
+}
+
+static long
+number(const char *word)
+{
+	char *end;
+	long n = strtol(word, &end, 10);
+
+	assert(end != word && *end == '\0');
+	return n;
+}
+
+static void
 say_send(char *text, size_t size, const struct pair_action *a)
 {
 	snprintf(text, size, "<%s%s%s", pair_stanza_str(a->stanza),
@@ -84,10 +104,7 @@ say(struct pair_script *p, const struct pair_action *a)
 		snprintf(text, sizeof(text), "%s", name);
 		break;
 	}
-	assert(strlen(p->text) + strlen(text) + 2 < sizeof(p->text));
-	if (p->text[0] != '\0')
-		strcat(p->text, " ");
-	strcat(p->text, text);
+	add(p, text);
 }
 
 static void
@@ -108,14 +125,15 @@ read_event(
     struct pair_script *p, struct pair_event *e, bool *disk, const char *words)
 {
 	char copy[160], *at = NULL;
+	bool old = false;
 
 	*e = (struct pair_event){ .kind = PAIR_EVENT_COUNT };
 	assert(strlen(words) < sizeof(copy));
-	strcpy(copy, words);
+	snprintf(copy, sizeof(copy), "%s", words);
 	for (char *w = strtok_r(copy, " ", &at); w != NULL;
 	     w = strtok_r(NULL, " ", &at)) {
 		if (w[0] == '+')
-			p->now_ms += (int64_t)(atof(w + 1) * 1000);
+			p->now_ms += number(w + 1) * 1000;
 		else if (strcmp(w, "notalk") == 0)
 			p->may_talk = p->may_watch = false;
 		else if (strcmp(w, "mayw") == 0)
@@ -132,16 +150,18 @@ read_event(
 			e->limited = true;
 		else if (strcmp(w, "ok") == 0)
 			e->delivered = true;
+		else if (strcmp(w, "old") == 0)
+			old = true;
 		else if (strcmp(w, "nodisk") == 0)
 			*disk = false;
 		else if (strcmp(w, "reload") == 0)
 			return false;
 		else if (strncmp(w, "d=", 2) == 0)
-			p->dialogs = (size_t)atoi(w + 2);
+			p->dialogs = (size_t)number(w + 2);
 		else if (strncmp(w, "s=", 2) == 0)
-			e->status = atoi(w + 2);
+			e->status = (int)number(w + 2);
 		else if (strncmp(w, "r=", 2) == 0)
-			e->retry_after_s = (uint32_t)atoi(w + 2);
+			e->retry_after_s = (uint32_t)number(w + 2);
 		else if (strncmp(w, "why=", 4) == 0)
 			e->reason = pair_reason_parse(w + 4, strlen(w + 4));
 		else if (strncmp(w, "c=", 2) == 0)
@@ -155,6 +175,7 @@ read_event(
 		fprintf(stderr, "event not understood: %s\n", words);
 		abort();
 	}
+	e->serial = (uint16_t)(p->serials[e->stanza] - old);
 	return true;
 }
 
@@ -180,11 +201,10 @@ pair_script_play(struct pair_script *p, const char *event)
 	e.may_talk = p->may_talk;
 	e.may_watch = p->may_watch;
 	e.dialogs = p->dialogs;
-	e.serial = p->serials[e.stanza];
 	pair_machine_step(&p->last, &p->s, &e, &p->rules);
 	for (size_t i = 0; i < p->last.count; i++) {
 		if (!disk && p->last.actions[i].kind == PAIR_STORE) {
-			strcat(p->text, p->text[0] == '\0' ? "|" : " |");
+			add(p, "|");
 			e.failed = e.kind;
 			e.kind = PAIR_ON_DISK_FAILED;
 			pair_machine_step(&p->last, &p->s, &e, &p->rules);
@@ -196,6 +216,6 @@ pair_script_play(struct pair_script *p, const char *event)
 	}
 	take(p);
 	if (p->text[0] == '\0')
-		strcpy(p->text, "-");
+		add(p, "-");
 	return p->text;
 }

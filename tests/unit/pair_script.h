@@ -3,7 +3,7 @@
  *
  * An event:   "+120 watch ctx d=1": 120 s later, the first endpoint, with a
  *             context.  Words after the name: ctx doc restored limited ok
- *             nodisk, d=<dialogs> s=<status> r=<retry after> why=<reason>
+ *             old (the result of the one sent before) nodisk, d=<dialogs> s=<status> r=<retry after> why=<reason>
  *             c=<condition> re=<stanza>.  notalk, nowatch and mayw (all) before
  *             the name set the rights from here on.  "reload" is a restart's
  *             saving and loading, without an event.

@@ -9,12 +9,17 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend-gateway/presence/roster_state.h"
 
 static const char *const names[ROSTER_STATE_COUNT] = { "N", "NO", "NI", "NOI",
 	"T", "TI", "F", "FO", "B" };
+
+static const char *const replies[] = { [ROSTER_NO_REPLY] = "",
+	[ROSTER_REPLY_SUBSCRIBED] = " y",
+	[ROSTER_REPLY_UNSUBSCRIBED] = " n" };
 
 struct row {
 	const char *state, *cells[ROSTER_STANZA_COUNT];
@@ -56,13 +61,8 @@ compare(const struct row *rows, table_fn *fn)
 			    fn((enum roster_state)s, (enum roster_stanza)i);
 			char text[16];
 
-			strcpy(text, names[st.to]);
-			if (st.pass)
-				strcat(text, " +");
-			if (st.reply == ROSTER_REPLY_SUBSCRIBED)
-				strcat(text, " y");
-			else if (st.reply == ROSTER_REPLY_UNSUBSCRIBED)
-				strcat(text, " n");
+			snprintf(text, sizeof(text), "%s%s%s", names[st.to],
+			    st.pass ? " +" : "", replies[st.reply]);
 			if (strcmp(text, rows[s].cells[i]) != 0)
 				fail_msg("%s, %s: %s", names[s],
 				    roster_stanza_str((enum roster_stanza)i),
