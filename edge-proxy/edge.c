@@ -25,6 +25,7 @@
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
 #include "edge-proxy/inward.h"
+#include "edge-proxy/iq_asked.h"
 #include "edge-proxy/outward.h"
 #include "edge-proxy/routes.h"
 
@@ -108,12 +109,22 @@ on_hosting_changed(void *arg)
 	edge_doors_settle(e);
 }
 
+/* A request of a partner's user, taken by a gateway and never answered. */
+static void
+on_request_late(
+    const struct jid *from, const struct jid *to, const char *id, void *arg)
+{
+	struct edge *e = arg;
+
+	outward_no_answer(e->outward, from, to, id, COND_REMOTE_SERVER_TIMEOUT);
+}
+
 /* --- beginning and end -------------------------------------------------- */
 
 static int
 open_parts(struct edge *e, const struct edge_conf *conf)
 {
-	const struct inward_opts inward = {
+	struct inward_opts inward = {
 		.clock = e->opts.clock,
 		.hosting = e->hosting,
 		.ops = &edge_visitors_ops,
@@ -138,7 +149,10 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 	int rc;
 
 	reach_init(&e->reach, conf);
-	rc = inward_new(&e->inward, &inward);
+	rc = iq_asked_new(&e->asked, e->opts.clock, on_request_late, e);
+	inward.asked = e->asked;
+	if (rc == 0)
+		rc = inward_new(&e->inward, &inward);
 	if (rc == 0)
 		rc =
 		    doors_new(&e->doors, e->opts.loop, edge_visitors_accept, e);
@@ -152,6 +166,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.clock = e->opts.clock,
 		.hosting = e->hosting,
 		.routes = e->routes,
+		.asked = e->asked,
 	};
 	return outward_new(&e->outward, &outward);
 }
@@ -188,6 +203,7 @@ free_edge(struct edge *e)
 	clock_timer_stop(&e->reopen);
 	outward_free(e->outward);
 	inward_free(e->inward);
+	iq_asked_free(e->asked);
 	doors_free(e->doors);
 	edge_gateways_forget(e);
 	hosting_free(e->hosting);

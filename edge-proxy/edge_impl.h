@@ -67,6 +67,7 @@ struct edge {
 	struct inner_listener *inner;
 	struct reach reach;
 	struct routes *routes;
+	struct iq_asked *asked;
 	struct inward *inward;
 	struct outward *outward;
 	struct list visitors;

@@ -28,6 +28,7 @@
 #include "common/xml.h"
 #include "edge-proxy/handled_count.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/iq_asked.h"
 #include "edge-proxy/normalise.h"
 #include "edge-proxy/render.h"
 #include "edge-proxy/stream_info.h"
@@ -72,6 +73,7 @@ struct pending {
 	const char *name; /* static: message, presence, iq */
 	struct jid from, to;
 	char *id;
+	char asked[IQ_ASKED_ID_SIZE]; /* our id of a request; "" = it is none */
 };
 
 struct inward {
@@ -249,6 +251,7 @@ remove_pending(struct pending *p)
 	uint64_t number = p->number;
 
 	p->in->under_way--;
+	iq_asked_forget(p->in->opts.asked, p->asked);
 	free_pending(p);
 	if (s != NULL && handled_count_end(&s->handled, number))
 		count_moved(s);
@@ -295,6 +298,9 @@ inward_result(struct inward *in, void *cookie, const struct channel_result *r)
 	assert(p->in == in);
 	if (r->delivered) {
 		in->counters.delivered++;
+		/* The answer itself is a frame of its own. */
+		iq_asked_taken(in->opts.asked, p->asked);
+		p->asked[0] = '\0';
 	} else {
 		in->counters.failed++;
 		bounce(p, r);
@@ -368,6 +374,7 @@ struct taken {
 	const struct jid *from, *to;
 	bool numbered; /* there was room in the window */
 	uint64_t number;
+	char request_id[IQ_ASKED_ID_SIZE]; /* for a request that passes */
 };
 
 /* The name of the stanza as a string that outlives it, and whether its sender
@@ -486,7 +493,19 @@ forward(struct inward_stream *s, const struct taken *t)
 		refuse(p, COND_RESOURCE_CONSTRAINT, "too much unanswered");
 		return FATE_DONE;
 	}
-	return send_frame(s, p, node) ? FATE_UNDER_WAY : FATE_DONE;
+	if (in->normalised.request &&
+	    iq_asked_add(in->opts.asked, t->request_id, t->from, t->to, p->id) <
+		0) {
+		refuse(p, COND_RESOURCE_CONSTRAINT, "too many requests wait");
+		return FATE_DONE;
+	}
+	if (!send_frame(s, p, node)) {
+		iq_asked_forget(in->opts.asked, t->request_id);
+		return FATE_DONE;
+	}
+	if (in->normalised.request)
+		memcpy(p->asked, t->request_id, sizeof(p->asked));
+	return FATE_UNDER_WAY;
 }
 
 /* A fate, or an error: then it counts as nothing. */
@@ -544,10 +563,16 @@ inward_take(struct inward_stream *s, const struct xml_elem *e,
 	struct inward *in = s->in;
 	struct taken t = { .e = e, .from = from, .to = to };
 	const struct normalise_ctx ctx = {
-		.from = from, .to = to, .stream = s->id, .language = language
+		.from = from,
+		.to = to,
+		.stream = s->id,
+		.language = language,
+		.request_id = t.request_id,
 	};
 	int rc;
 
+	if (strcmp(e->name, "iq") == 0)
+		iq_asked_make_id(t.request_id);
 	rc = normalise_stanza(&in->normalised, e, &ctx);
 	if (rc < 0)
 		return rc;

@@ -14,7 +14,7 @@
  * gateway it stays paused.
  *
  * Owns     what is under way, its timers.
- * Borrows  clock, hosting, the table of operations.
+ * Borrows  clock, hosting, the table of operations, the requests that wait.
  * Errors   0 or a negative code.
  */
 #ifndef EDGE_INWARD_H
@@ -30,6 +30,7 @@ struct clock;
 struct hosting;
 struct inward;
 struct inward_stream;
+struct iq_asked;
 struct jid;
 struct xml_elem;
 
@@ -63,6 +64,7 @@ struct inward_opts {
 	struct clock *clock;
 	const struct hosting *hosting;
 	const struct inward_ops *ops; /* borrowed, static */
+	struct iq_asked *asked;       /* requests that wait for an answer */
 	void *arg;
 };
 

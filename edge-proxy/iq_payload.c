@@ -1,7 +1,7 @@
 /*
  * Reading builds a JSON object from the elements that are named here; writing
- * walks the same names.  A vCard is a table of paths: the names are those of
- * XEP-0054, one level deep, with lists for what may occur more than once.
+ * walks the same names.  Of a vCard (XEP-0054) only what somebody is called
+ * passes.
  */
 #include "edge-proxy/iq_payload.h"
 
@@ -18,7 +18,7 @@
 #include "proto/frame_info.h"
 #include "proto/frame_table.h"
 
-enum { LIST_MAX = 256 };
+enum { LIST_MAX = 256, NAME_MAX_BYTES = 1023 };
 
 static const struct {
 	const char *name, *ns, *element;
@@ -33,28 +33,13 @@ static const struct {
 
 enum { REQUEST_COUNT = sizeof(requests) / sizeof(requests[0]) };
 
-/* JSON member, and where in a vCard it stands. */
-static const struct vcard_text {
-	const char *key, *outer, *inner; /* inner NULL: directly in outer */
-} vcard_texts[] = {
-	{ "fn", "FN", NULL },
-	{ "family", "N", "FAMILY" },
-	{ "given", "N", "GIVEN" },
-	{ "nickname", "NICKNAME", NULL },
-	{ "organisation", "ORG", "ORGNAME" },
-	{ "unit", "ORG", "ORGUNIT" },
-	{ "title", "TITLE", NULL },
-	{ "role", "ROLE", NULL },
-	{ "url", "URL", NULL },
-	{ "photo-type", "PHOTO", "TYPE" },
-	{ "photo", "PHOTO", "BINVAL" },
-};
-
-static const struct vcard_list {
-	const char *key, *outer, *inner;
-} vcard_lists[] = {
-	{ "emails", "EMAIL", "USERID" },
-	{ "phones", "TEL", "NUMBER" },
+/* JSON member, and its element in a vCard: what somebody is called.  Pictures,
+ * addresses and the rest stay where they are. */
+static const struct {
+	const char *key, *element;
+} vcard_names[] = {
+	{ "fn", "FN" },
+	{ "nickname", "NICKNAME" },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -217,34 +202,16 @@ read_children(json_t *o, const struct xml_elem *q, const char *const *names)
 static bool
 read_vcard(json_t *o, const struct xml_elem *v)
 {
-	struct xml_elem *c;
-	json_t *list, *text;
-	size_t i;
+	for (size_t i = 0; i < COUNT(vcard_names); i++) {
+		const char *key = vcard_names[i].key;
 
-	for (i = 0; i < COUNT(vcard_texts); i++) {
-		c = xml_child(v, NS_VCARD, vcard_texts[i].outer);
-		if (c != NULL && vcard_texts[i].inner != NULL)
-			c = xml_child(c, NS_VCARD, vcard_texts[i].inner);
-		if (!set_text(o, vcard_texts[i].key, c))
+		if (!set_text(
+			o, key, xml_child(v, NS_VCARD, vcard_names[i].element)))
 			return false;
-	}
-	for (i = 0; i < COUNT(vcard_lists); i++) {
-		list = set_array(o, vcard_lists[i].key);
-		if (list == NULL)
-			return false;
-		c = NULL;
-		while ((c = xml_next(v, c, NS_VCARD, vcard_lists[i].outer)) !=
-		       NULL) {
-			struct xml_elem *in =
-			    xml_child(c, NS_VCARD, vcard_lists[i].inner);
-
-			if (in == NULL || json_array_size(list) >= LIST_MAX)
-				continue;
-			text = text_of(in);
-			if (text == NULL ||
-			    json_array_append_new(list, text) < 0)
-				return false;
-		}
+		/* Longer is nobody's name. */
+		if (json_string_length(json_object_get(o, key)) >
+		    NAME_MAX_BYTES)
+			json_object_del(o, key);
 	}
 	return true;
 }
@@ -288,15 +255,6 @@ iq_payload_read_answer(
 	if (text == NULL)
 		goto out;
 	len = strlen(text);
-	/* The one part of an answer that is large: do without it. */
-	if (len > frame_info_field(FIELD_ANSWER)->max &&
-	    json_object_del(o, "photo") == 0) {
-		free(text);
-		text = json_dumps(o, JSON_COMPACT);
-		if (text == NULL)
-			goto out;
-		len = strlen(text);
-	}
 	rc = len > frame_info_field(FIELD_ANSWER)->max
 		 ? ERR_TOO_LONG
 		 : buf_add(json, text, len);
@@ -383,48 +341,12 @@ write_disco(struct buf *out, const json_t *o)
 	}
 }
 
-/* Members that share an outer element stand next to each other in the table
- * and go into one. */
 static void
 write_vcard(struct buf *out, const json_t *o)
 {
-	const struct vcard_text *t;
-	const char *outer = NULL, *value;
-	const json_t *list, *item;
-	size_t i, n;
-
-	for (i = 0; i < COUNT(vcard_texts); i++) {
-		t = &vcard_texts[i];
-		value = string_of(o, t->key);
-		if (outer != NULL && strcmp(outer, t->outer) != 0) {
-			buf_addf(out, "</%s>", outer);
-			outer = NULL;
-		}
-		if (value == NULL)
-			continue;
-		if (t->inner == NULL) {
-			put_text(out, t->outer, value);
-			continue;
-		}
-		if (outer == NULL)
-			buf_addf(out, "<%s>", t->outer);
-		outer = t->outer;
-		put_text(out, t->inner, value);
-	}
-	if (outer != NULL)
-		buf_addf(out, "</%s>", outer);
-	for (n = 0; n < COUNT(vcard_lists); n++) {
-		list = json_object_get(o, vcard_lists[n].key);
-		json_array_foreach(list, i, item)
-		{
-			if (!json_is_string(item))
-				continue;
-			buf_addf(out, "<%s>", vcard_lists[n].outer);
-			put_text(
-			    out, vcard_lists[n].inner, json_string_value(item));
-			buf_addf(out, "</%s>", vcard_lists[n].outer);
-		}
-	}
+	for (size_t i = 0; i < COUNT(vcard_names); i++)
+		put_text(out, vcard_names[i].element,
+		    string_of(o, vcard_names[i].key));
 }
 
 int

@@ -65,6 +65,13 @@ normalise_barrier_node(char *out, const char *id)
 	return true;
 }
 
+bool
+normalise_question_id(const char *id)
+{
+	return strncmp(id, "spq-", 4) == 0 && strlen(id + 4) == 32 &&
+	       strspn(id + 4, "0123456789abcdef") == 32;
+}
+
 static const char *
 type_of(const struct xml_elem *e)
 {
@@ -138,6 +145,14 @@ refuse(struct normalised *out, const struct xml_elem *e,
 
 /* --- fields of all families -------------------------------------------- */
 
+static const char *
+id_of(const struct normalised *out, const struct xml_elem *e,
+    const struct normalise_ctx *ctx)
+{
+	return out->request && ctx->request_id != NULL ? ctx->request_id
+						       : xml_attr(e, "id");
+}
+
 static void
 begin(struct normalise_part *p, struct normalised *out,
     const struct xml_elem *e, const struct normalise_ctx *ctx,
@@ -148,7 +163,7 @@ begin(struct normalise_part *p, struct normalised *out,
 	buf_init(&p->text, 0);
 	p->language = ctx->language;
 	frame_begin(&p->w, &out->frame, type);
-	normalise_part_content(p, FIELD_ID, xml_attr(e, "id"));
+	normalise_part_content(p, FIELD_ID, id_of(out, e, ctx));
 	frame_put_str(&p->w, FIELD_FROM, ctx->from->full);
 	frame_put_str(&p->w, FIELD_TO, ctx->to->full);
 	frame_put_str(&p->w, FIELD_STREAM, ctx->stream);
@@ -266,7 +281,8 @@ take_presence(struct normalised *out, const struct xml_elem *e,
 }
 
 /* An answer to something the gateway asked.  Barrier pings come back to the
- * node that their id names, whatever else is in them. */
+ * node that their id names, whatever else is in them; of the rest, whether it
+ * was asked at all and of whom, the gateway knows. */
 static int
 take_iq_answer(struct normalised *out, const struct xml_elem *e,
     const struct normalise_ctx *ctx, const char *type)
@@ -279,6 +295,10 @@ take_iq_answer(struct normalised *out, const struct xml_elem *e,
 	int rc = 0;
 
 	barrier = normalise_barrier_node(out->node, xml_attr(e, "id"));
+	if (!barrier && !normalise_question_id(xml_attr(e, "id"))) {
+		drop(out, "an answer to nothing we asked");
+		return 0;
+	}
 	if (barrier)
 		request = IQ_PING;
 	else if (!error && payload != NULL)
@@ -338,6 +358,7 @@ take_iq_request(struct normalised *out, const struct xml_elem *e,
 	    strcmp(type, "get") != 0)
 		return refuse(out, e, ctx, COND_SERVICE_UNAVAILABLE,
 		    "a request that does not pass");
+	out->request = true;
 	begin(&p, out, e, ctx, FRAME_IQ);
 	frame_put_str(&p.w, FIELD_KIND, type);
 	frame_put_str(&p.w, FIELD_REQUEST, iq_payload_str(request));
@@ -373,6 +394,7 @@ normalise_stanza(struct normalised *out, const struct xml_elem *e,
 	buf_clear(&out->xml);
 	out->outcome = NORMALISE_DROP;
 	out->node[0] = '\0';
+	out->request = false;
 	out->condition = COND_UNDEFINED_CONDITION;
 	out->why = "";
 	if (xml_is(e, NS_STANZA_SERVER, "message"))

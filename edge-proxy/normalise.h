@@ -39,6 +39,9 @@ struct normalise_ctx {
 	const struct jid *to;   /* prepared; a domain we host */
 	const char *stream;     /* stream id for FIELD_STREAM */
 	const char *language;   /* xml:lang of the stream header, or NULL */
+	/* FIELD_ID of a request that passes, in place of the asker's; NULL =
+	 * his own */
+	const char *request_id;
 };
 
 struct normalised {
@@ -46,6 +49,7 @@ struct normalised {
 	struct buf frame;
 	struct buf xml; /* jabber:server is the default namespace around it */
 	char node[256];
+	bool request; /* the frame is a request, under ctx's request_id */
 	enum condition condition;
 	const char *why; /* static; "" when there is nothing to say */
 };
@@ -58,6 +62,10 @@ void normalise_finish(struct normalised *n);
  * ERR_UNSUPPORTED when e is none of the three (the caller's stream error). */
 int normalise_stanza(struct normalised *out, const struct xml_elem *e,
     const struct normalise_ctx *ctx);
+
+/* Whether id has the form of those under which the gateway asks: "spq-<32
+ * hex>".  An answer with any other is to nothing we asked. */
+bool normalise_question_id(const char *id);
 
 /* The node named in a barrier id "sp1-<node>-<hex counter>-<32 hex>"; false
  * when id is not of that form.  out holds 256 bytes. */

@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/log_limit.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/iq_asked.h"
 #include "edge-proxy/normalise.h"
 #include "edge-proxy/render.h"
 #include "edge-proxy/routes.h"
@@ -160,6 +161,7 @@ struct request {
 	struct jid from, to;
 	char barrier[256]; /* "" = none */
 	bool probe;
+	char *asked_id; /* the asker's, of the request answered; or NULL */
 };
 
 /* A ping from domain to domain whose id is its barrier. */
@@ -171,6 +173,28 @@ is_probe(const struct frame *f, const struct request *r)
 	       frame_is(f, FIELD_ID, r->barrier) && r->from.local == NULL &&
 	       r->from.resource == NULL && r->to.local == NULL &&
 	       r->to.resource == NULL;
+}
+
+/* An answer must be to a request that waits, a question must have an id by
+ * which its answer is known. */
+static bool
+check_iq(struct outward *o, const struct frame *f, struct request *r,
+    struct channel_result *why)
+{
+	char id[64];
+
+	frame_copy(f, FIELD_ID, id, sizeof(id));
+	if (frame_is(f, FIELD_KIND, "result") ||
+	    frame_is(f, FIELD_KIND, "error")) {
+		why->condition = COND_ITEM_NOT_FOUND;
+		why->text = "no such request waits";
+		r->asked_id =
+		    iq_asked_answer(o->opts.asked, id, &r->from, &r->to);
+		return r->asked_id != NULL;
+	}
+	why->condition = COND_BAD_REQUEST;
+	why->text = "the id is not of a question";
+	return normalise_question_id(id);
 }
 
 /* Fails with the condition for the gateway; text says why. */
@@ -208,6 +232,8 @@ check(struct outward *o, const char *node, const struct frame *f,
 			return false;
 	}
 	r->probe = is_probe(f, r);
+	if (f->type == FRAME_IQ && !r->probe)
+		return check_iq(o, f, r, why);
 	return true;
 }
 
@@ -229,7 +255,7 @@ send_out(struct outward *o, struct pending *p, const struct request *r,
 		return routes_probe(o->opts.routes, &s);
 	}
 	buf_clear(&o->xml);
-	rc = render_frame(&o->xml, f);
+	rc = render_frame_as(&o->xml, f, r->asked_id);
 	if (rc < 0)
 		return rc;
 	s.xml = o->xml.data;
@@ -300,6 +326,29 @@ outward_reply(struct outward *o, const char *local, const char *remote,
 }
 
 void
+outward_no_answer(struct outward *o, const struct jid *from,
+    const struct jid *to, const char *id, enum condition condition)
+{
+	const struct render_stanza_error e = {
+		.name = "iq",
+		.from = to->full,
+		.to = from->full,
+		.id = id,
+		.condition = condition,
+		.by = to->domain,
+	};
+	int rc;
+
+	buf_clear(&o->xml);
+	rc = render_stanza_error(&o->xml, &e);
+	if (rc == 0)
+		outward_reply(o, to->ascii, from->ascii, &o->xml);
+	else
+		log_limited_warn(&o->log, from->ascii, "reply-lost",
+		    "to=%s error=%s", from->ascii, err_str(rc));
+}
+
+void
 outward_stanza(struct outward *o, const char *node, struct channel *ch,
     uint64_t seq, const struct frame *f)
 {
@@ -315,6 +364,10 @@ outward_stanza(struct outward *o, const char *node, struct channel *ch,
 		why.condition = rc == ERR_MALFORMED ? COND_BAD_REQUEST
 						    : COND_RESOURCE_CONSTRAINT;
 		why.text = err_str(rc);
+		/* His request is over: he is not left to wait for nothing. */
+		if (r.asked_id != NULL)
+			outward_no_answer(o, &r.to, &r.from, r.asked_id,
+			    COND_SERVICE_UNAVAILABLE);
 	}
 	o->counters.refused++;
 	log_warn(&o->log, "stanza-refused",
@@ -325,6 +378,7 @@ outward_stanza(struct outward *o, const char *node, struct channel *ch,
 out:
 	jid_finish(&r.from);
 	jid_finish(&r.to);
+	free(r.asked_id);
 }
 
 void

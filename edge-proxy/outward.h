@@ -3,10 +3,11 @@
  *
  * A frame is checked (the sender's domain is hosted by that very gateway, the
  * receiver's is its partner), rendered and given to the route.  What the route
- * says of it, or the deadline, is the one answer the gateway gets.
+ * says of it, or the deadline, is the one answer the gateway gets.  An answer
+ * to a request goes out under the asker's own id, if he still waits.
  *
  * Owns     what is under way, its timers.
- * Borrows  clock, hosting, routes.
+ * Borrows  clock, hosting, routes, the requests that wait.
  * Errors   0 or a negative code.
  */
 #ifndef EDGE_OUTWARD_H
@@ -15,12 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/condition.h"
+
 struct buf;
 struct channel;
 struct channel_result;
 struct clock;
 struct frame;
 struct hosting;
+struct iq_asked;
+struct jid;
 struct outward;
 struct routes;
 
@@ -39,6 +44,7 @@ struct outward_opts {
 	struct clock *clock;
 	const struct hosting *hosting;
 	struct routes *routes;
+	struct iq_asked *asked; /* requests that wait for an answer */
 };
 
 int outward_new(struct outward **out, const struct outward_opts *opts);
@@ -52,6 +58,9 @@ void outward_stanza(struct outward *o, const char *node, struct channel *ch,
  * waits for what becomes of it; a loss is logged. */
 void outward_reply(struct outward *o, const char *local, const char *remote,
     const struct buf *xml);
+/* Tells the asker (from) that his request to one of ours (to) gets no answer. */
+void outward_no_answer(struct outward *o, const struct jid *from,
+    const struct jid *to, const char *id, enum condition condition);
 /* A proof frame of a node. */
 void outward_proof(struct outward *o, const char *node, const struct frame *f);
 /* From the routes: cookie is one of ours. */

@@ -190,6 +190,12 @@ finish(struct buf *out, size_t before, int rc)
 int
 render_frame(struct buf *out, const struct frame *f)
 {
+	return render_frame_as(out, f, NULL);
+}
+
+int
+render_frame_as(struct buf *out, const struct frame *f, const char *id)
+{
 	const char *name = frame_type_str(f->type), *kind;
 	size_t before = out->len, start;
 	char space[17];
@@ -201,7 +207,10 @@ render_frame(struct buf *out, const struct frame *f)
 	buf_addf(out, "<%s", name);
 	render_out_attr_field(out, "from", frame_field(f, FIELD_FROM));
 	render_out_attr_field(out, "to", frame_field(f, FIELD_TO));
-	render_out_attr_field(out, "id", frame_field(f, FIELD_ID));
+	if (id != NULL)
+		render_out_attr(out, "id", id);
+	else
+		render_out_attr_field(out, "id", frame_field(f, FIELD_ID));
 	if (!is_unwritten(f, kind))
 		render_out_attr(out, "type", kind);
 	render_out_attr_field(out, "xml:lang", frame_field(f, FIELD_LANGUAGE));

@@ -23,6 +23,8 @@ struct buf;
 
 /* message, presence or iq. */
 int render_frame(struct buf *out, const struct frame *f);
+/* The same with that id in place of the frame's own; NULL = its own. */
+int render_frame_as(struct buf *out, const struct frame *f, const char *id);
 
 /* May a failure of this stanza be told to its sender at all?  Not when it is
  * an error itself, an iq result, or presence unavailable or probe. */

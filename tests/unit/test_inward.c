@@ -15,6 +15,7 @@
 #include "common/xml.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inward.h"
+#include "edge-proxy/iq_asked.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/stanza_parse.h"
@@ -24,6 +25,7 @@ enum { WINDOW = 4, SEQS_MAX = 64 };
 static struct clock *clk;
 static struct hosting *hosting;
 static struct inward *in;
+static struct iq_asked *asked;
 static struct inward_stream *stream;
 static struct channel *edge, *gateway;
 static bool broken; /* nothing passes between the two */
@@ -39,6 +41,7 @@ static bool paused;
 static unsigned pauses;
 static uint64_t handled;
 static char languages[SEQS_MAX][36];
+static char ids[SEQS_MAX][64];
 
 /* Frames wait here until pump() hands them over. */
 static struct buf to_edge, to_gateway;
@@ -67,6 +70,7 @@ on_stanza(struct channel *ch, uint64_t seq, const struct frame *f, void *arg)
 	assert_true(got < SEQS_MAX);
 	frame_copy(f, FIELD_BODY, bodies[got], sizeof(bodies[got]));
 	frame_copy(f, FIELD_LANGUAGE, languages[got], sizeof(languages[got]));
+	frame_copy(f, FIELD_ID, ids[got], sizeof(ids[got]));
 	seqs[got++] = seq;
 }
 
@@ -255,6 +259,8 @@ setup(void **state)
 	o.epoch = 1;
 	assert_int_equal(channel_new(&gateway, &o), 0);
 	attach();
+	assert_int_equal(iq_asked_new(&asked, clk, NULL, NULL), 0);
+	opts.asked = asked;
 	opts.clock = clk;
 	opts.hosting = hosting;
 	assert_int_equal(inward_new(&in, &opts), 0);
@@ -270,6 +276,7 @@ teardown(void **state)
 	channel_free(edge);
 	channel_free(gateway);
 	inward_free(in);
+	iq_asked_free(asked);
 	hosting_free(hosting);
 	clock_close(clk);
 	buf_finish(&to_edge);
@@ -322,6 +329,59 @@ answer(size_t i, bool delivered, enum condition c)
 
 	channel_answer(gateway, seqs[i], &r);
 	pump();
+}
+
+#define PING                                                                   \
+	"<iq " ADDRESSES                                                       \
+	" type='get' id='p1'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+/* A request is known to the gateway by another id than to the asker. */
+static void
+test_a_request_goes_under_an_id_of_ours(void **state)
+{
+	struct jid anna, bo;
+	char *id;
+
+	(void)state;
+	assert_int_equal(take(PING), 0);
+	assert_int_equal(take(PING), 0);
+	assert_int_equal(got, 2);
+	assert_int_equal(strlen(ids[0]), 32);
+	assert_string_not_equal(ids[0], ids[1]);
+	assert_int_equal(iq_asked_count(asked), 2);
+	/* Refused by the gateway: told with the asker's id, and over. */
+	answer(0, false, COND_SERVICE_UNAVAILABLE);
+	assert_int_equal(reply_count, 1);
+	assert_non_null(strstr(replies[0], "id='p1'"));
+	assert_null(strstr(replies[0], ids[0]));
+	assert_int_equal(iq_asked_count(asked), 1);
+	/* Taken: it waits for its answer, the stanza itself is handled. */
+	answer(1, true, COND_COUNT);
+	assert_int_equal(inward_under_way(in), 0);
+	assert_int_equal(iq_asked_count(asked), 1);
+	assert_int_equal(jid_parse(&anna, "anna@contoso.example", 20), 0);
+	assert_int_equal(jid_parse(&bo, "bo@partner.example/r", 20), 0);
+	id = iq_asked_answer(asked, ids[1], &anna, &bo);
+	assert_string_equal(id, "p1");
+	free(id);
+	jid_finish(&anna);
+	jid_finish(&bo);
+}
+
+/* Neither late nor lost requests are left behind. */
+static void
+test_a_request_that_times_out_is_over(void **state)
+{
+	(void)state;
+	assert_int_equal(take(PING), 0);
+	clock_advance(clk, 20000);
+	assert_int_equal(reply_count, 1);
+	assert_non_null(strstr(replies[0], "remote-server-timeout"));
+	assert_int_equal(iq_asked_count(asked), 0);
+	/* Other stanzas, and answers, are not requests. */
+	take_messages(1);
+	assert_string_equal(ids[got - 1], "m");
+	assert_int_equal(iq_asked_count(asked), 0);
 }
 
 static void
@@ -599,6 +659,10 @@ main(void)
 {
 #define T(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_a_request_goes_under_an_id_of_ours, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_request_that_times_out_is_over, setup, teardown),
 		T(test_a_body_is_in_its_streams_language),
 		T(test_delivered_is_the_end_of_it),
 		T(test_failed_comes_back_as_an_error),

@@ -21,6 +21,7 @@
 	"\"stream\":\"s1\""
 #define M(attrs, in) "<message " FROM_TO attrs ">" in "</message>"
 #define P(attrs, in) "<presence " FROM_TO attrs ">" in "</presence>"
+#define QUESTION     "spq-00112233445566778899aabbccddeeff"
 #define MAC          "0123456789abcdef0123456789abcdef"
 
 struct run {
@@ -307,49 +308,74 @@ static const struct {
 	    "\"kind\":\"error\",\"request\":\"ping\","
 	    "\"condition\":\"service-unavailable\","
 	    "\"error-type\":\"cancel\"}" },
-	{ "<iq " FROM_TO "id='v' type='result'><query "
+	{ "<iq " FROM_TO "id='" QUESTION "' type='result'><query "
 	  "xmlns='jabber:iq:version'><name>P</name><version>1</version>"
 	  "<secret>s</secret></query></iq>",
-	    "{\"type\":\"iq\",\"id\":\"v\"," ADDR
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"result\",\"request\":\"version\","
 	    "\"answer\":\"{\\\"name\\\":\\\"P\\\","
 	    "\\\"version\\\":\\\"1\\\"}\"}" },
-	{ "<iq " FROM_TO "id='v' type='result'><vCard xmlns='vcard-temp'>"
-	  "<FN>Bo Li</FN><N><FAMILY>Li</FAMILY></N>"
+	{ "<iq " FROM_TO "id='" QUESTION
+	  "' type='result'><vCard xmlns='vcard-temp'>"
+	  "<FN> Bo Li </FN><N><FAMILY>Li</FAMILY></N>"
+	  "<NICKNAME>bo</NICKNAME><PHOTO><BINVAL>AAAA</BINVAL></PHOTO>"
 	  "<EMAIL><USERID>bo@x.example</USERID></EMAIL></vCard></iq>",
-	    "{\"type\":\"iq\",\"id\":\"v\"," ADDR
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"result\",\"request\":\"vcard\","
-	    "\"answer\":\"{\\\"fn\\\":\\\"Bo Li\\\",\\\"family\\\":"
-	    "\\\"Li\\\",\\\"emails\\\":[\\\"bo@x.example\\\"],"
-	    "\\\"phones\\\":[]}\"}" },
-	{ "<iq " FROM_TO "id='d' type='result'><query "
+	    "\"answer\":\"{\\\"fn\\\":\\\"Bo Li\\\","
+	    "\\\"nickname\\\":\\\"bo\\\"}\"}" },
+	{ "<iq " FROM_TO "id='" QUESTION "' type='error'><error type='cancel'>"
+	  "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+	  "</error></iq>",
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
+	    ",\"kind\":\"error\",\"condition\":\"item-not-found\","
+	    "\"error-type\":\"cancel\"}" },
+	{ "<iq " FROM_TO "id='" QUESTION "' type='result'><query "
 	  "xmlns='http://jabber.org/protocol/disco#info' node='n'>"
 	  "<identity category='client' type='pc'/><feature var='a'/>"
 	  "<x xmlns='jabber:x:data'/></query></iq>",
-	    "{\"type\":\"iq\",\"id\":\"d\"," ADDR
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"result\",\"request\":\"disco-info\","
 	    "\"answer\":\"{\\\"identities\\\":[{\\\"category\\\":"
 	    "\\\"client\\\",\\\"type\\\":\\\"pc\\\"}],"
 	    "\\\"features\\\":[\\\"a\\\"]}\",\"disco-node\":\"n\"}" },
-	{ "<iq " FROM_TO "id='d' type='result'><query "
+	{ "<iq " FROM_TO "id='" QUESTION "' type='result'><query "
 	  "xmlns='http://jabber.org/protocol/disco#items'>"
 	  "<item jid='a.example' name='A'/></query></iq>",
-	    "{\"type\":\"iq\",\"id\":\"d\"," ADDR
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"result\",\"request\":\"disco-items\","
 	    "\"answer\":\"{\\\"items\\\":[{\\\"jid\\\":"
 	    "\\\"a.example\\\",\\\"name\\\":\\\"A\\\"}]}\"}" },
-	{ "<iq " FROM_TO "id='t' type='result'><time xmlns='urn:xmpp:time'>"
+	{ "<iq " FROM_TO "id='" QUESTION
+	  "' type='result'><time xmlns='urn:xmpp:time'>"
 	  "<tzo>+01:00</tzo><utc>2026-11-21T06:00:00Z</utc></time></iq>",
-	    "{\"type\":\"iq\",\"id\":\"t\"," ADDR
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"result\",\"request\":\"time\","
 	    "\"answer\":\"{\\\"tzo\\\":\\\"+01:00\\\",\\\"utc\\\":"
 	    "\\\"2026-11-21T06:00:00Z\\\"}\"}" },
-	{ "<iq " FROM_TO "id='e' type='error'/>",
-	    "{\"type\":\"iq\",\"id\":\"e\"," ADDR
+	/* A vCard with a name that is none. */
+	{ "<iq " FROM_TO "id='" QUESTION "' type='result'><vCard "
+	  "xmlns='vcard-temp'><FN> </FN></vCard></iq>",
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
+	    ",\"kind\":\"result\",\"request\":\"vcard\","
+	    "\"answer\":\"{}\"}" },
+	{ "<iq " FROM_TO "id='" QUESTION "' type='error'/>",
+	    "{\"type\":\"iq\",\"id\":\"" QUESTION "\"," ADDR
 	    ",\"kind\":\"error\",\"condition\":\"undefined-condition\",\"error-"
 	    "type\":\"cancel\"}" },
-	{ "<iq " FROM_TO "id='r' type='result'/>", NULL },
-	{ "<iq " FROM_TO "id='r' type='result'><x xmlns='urn:x'/></iq>", NULL },
+	{ "<iq " FROM_TO "id='" QUESTION "' type='result'/>", NULL },
+	/* Ids that are none of ours: an answer to nothing we asked. */
+	{ "<iq " FROM_TO "id='e' type='error'/>", NULL },
+	{ "<iq " FROM_TO "id='" QUESTION "0' type='error'/>", NULL },
+	{ "<iq " FROM_TO "id='spq-00112233445566778899AABBCCDDEEFF' "
+	  "type='error'/>",
+	    NULL },
+	{ "<iq " FROM_TO "id='v' type='result'><vCard xmlns='vcard-temp'>"
+	  "<FN>Bo</FN></vCard></iq>",
+	    NULL },
+	{ "<iq " FROM_TO "id='" QUESTION
+	  "' type='result'><x xmlns='urn:x'/></iq>",
+	    NULL },
 	{ "<iq " FROM_TO "type='result'/>", NULL },
 };
 

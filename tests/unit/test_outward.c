@@ -11,17 +11,22 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/jid.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/iq_asked.h"
 #include "edge-proxy/outward.h"
 #include "edge-proxy/routes.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-#define BARRIER "sp1-gw1-1f-00112233445566778899aabbccddeeff"
+#define QUESTION "spq-00112233445566778899aabbccddeeff"
+#define BARRIER  "sp1-gw1-1f-00112233445566778899aabbccddeeff"
 
 static struct clock *clk;
 static struct hosting *hosting;
 static struct outward *out;
+static struct iq_asked *asked;
+static unsigned late;
 static struct channel *const the_channel = (struct channel *)&clk;
 
 /* What the routes were given last. */
@@ -128,6 +133,15 @@ configure(const char *node, const char *store, const char *domain)
 	buf_finish(&confirm);
 }
 
+static void
+on_late(const struct jid *from, const struct jid *to, const char *id, void *arg)
+{
+	(void)arg;
+	assert_string_equal(id, "theirs");
+	outward_no_answer(out, from, to, id, COND_REMOTE_SERVER_TIMEOUT);
+	late++;
+}
+
 static int
 setup(void **state)
 {
@@ -142,6 +156,9 @@ setup(void **state)
 	configure("gw2", "s2", "other.example");
 	opts.clock = clk;
 	opts.hosting = hosting;
+	late = 0;
+	assert_int_equal(iq_asked_new(&asked, clk, on_late, NULL), 0);
+	opts.asked = asked;
 	assert_int_equal(outward_new(&out, &opts), 0);
 	return 0;
 }
@@ -151,6 +168,7 @@ teardown(void **state)
 {
 	(void)state;
 	outward_free(out);
+	iq_asked_free(asked);
 	hosting_free(hosting);
 	clock_close(clk);
 	return 0;
@@ -247,15 +265,150 @@ test_a_probe_is_a_ping_of_its_own(void **state)
 	assert_int_equal(route.sent, 0);
 	/* A user's ping is a stanza like any other. */
 	s.from = "anna@contoso.example";
+	s.id = QUESTION;
 	give(&s);
 	assert_int_equal(route.probed, 1);
 	assert_int_equal(route.sent, 1);
+}
+
+/* Bo's request to Anna's client, under an id of the edge's. */
+static void
+ask(char id[static IQ_ASKED_ID_SIZE])
+{
+	static const char bo[] = "bo@partner.example/r",
+			  anna[] = "anna@contoso.example/lync";
+	struct jid from, to;
+
+	assert_int_equal(jid_parse(&from, bo, strlen(bo)), 0);
+	assert_int_equal(jid_parse(&to, anna, strlen(anna)), 0);
+	iq_asked_make_id(id);
+	assert_int_equal(iq_asked_add(asked, id, &from, &to, "theirs"), 0);
+	jid_finish(&from);
+	jid_finish(&to);
+}
+
+static void
+test_an_answer_goes_out_once_under_the_askers_id(void **state)
+{
+	char id[IQ_ASKED_ID_SIZE];
+	struct sample s = { FRAME_IQ, "anna@contoso.example/lync",
+		"bo@partner.example/r", "result", "ping", id, NULL, NULL };
+
+	(void)state;
+	ask(id);
+	/* Not to another, not from another, not with another id. */
+	s.to = "carl@partner.example/r";
+	give(&s);
+	s.to = "bo@partner.example/r";
+	s.from = "anna@contoso.example";
+	give(&s);
+	s.from = "anna@contoso.example/lync";
+	s.id = "theirs";
+	give(&s);
+	assert_int_equal(route.sent, 0);
+	assert_int_equal(channel.answers, 3);
+	assert_int_equal(channel.r.condition, COND_ITEM_NOT_FOUND);
+	s.id = id;
+	give(&s);
+	assert_int_equal(route.sent, 1);
+	assert_string_equal(route.xml,
+	    "<iq from='anna@contoso.example/lync' to='bo@partner.example/r' "
+	    "id='theirs' type='result'/>");
+	give(&s);
+	assert_int_equal(route.sent, 1);
+	assert_int_equal(channel.answers, 4);
+	assert_int_equal(iq_asked_count(asked), 0);
+}
+
+/* What the gateway made of the answer is no answer: he is told so. */
+static void
+test_an_answer_that_is_none(void **state)
+{
+	char id[IQ_ASKED_ID_SIZE];
+	struct sample s = { FRAME_IQ, "anna@contoso.example/lync",
+		"bo@partner.example/r", "result", "ping", id, NULL, NULL };
+
+	(void)state;
+	ask(id);
+	s.kind = "error";
+	give(&s);
+	assert_non_null(strstr(route.xml, "undefined-condition"));
+	ask(id);
+	s.kind = "result";
+	s.body = "x"; /* ignored */
+	route.rc = ERR_FULL;
+	give(&s);
+	assert_int_equal(channel.r.condition, COND_RESOURCE_CONSTRAINT);
+	assert_non_null(strstr(route.xml, "service-unavailable"));
+	assert_non_null(strstr(route.xml, "id='theirs'"));
+	assert_int_equal(iq_asked_count(asked), 0);
+}
+
+static void
+test_a_request_is_not_waited_for_forever(void **state)
+{
+	char id[IQ_ASKED_ID_SIZE];
+
+	(void)state;
+	ask(id);
+	clock_advance(clk, 100000);
+	assert_int_equal(late, 0); /* the frame's own deadline holds */
+	iq_asked_taken(asked, id);
+	clock_advance(clk, IQ_ASKED_TIMEOUT_MS - 1);
+	assert_int_equal(late, 0);
+	clock_advance(clk, 1);
+	assert_int_equal(late, 1);
+	assert_int_equal(route.sent, 1);
+	assert_non_null(strstr(route.xml, "remote-server-timeout"));
+	assert_int_equal(iq_asked_count(asked), 0);
+	iq_asked_taken(asked, id);
+	iq_asked_forget(asked, id);
+}
+
+static void
+test_requests_are_bounded(void **state)
+{
+	static const char anna[] = "anna@contoso.example";
+	char id[IQ_ASKED_ID_SIZE], text[64];
+	struct jid from, to;
+	int taken = 0, rc = 0;
+
+	(void)state;
+	assert_int_equal(jid_parse(&to, anna, strlen(anna)), 0);
+	/* One domain leaves room for others. */
+	for (int i = 0; i < IQ_ASKED_MAX + IQ_ASKED_DOMAIN_MAX; i++) {
+		snprintf(text, sizeof(text), "bo@p%d.example",
+		    i / (IQ_ASKED_DOMAIN_MAX + 8));
+		assert_int_equal(jid_parse(&from, text, strlen(text)), 0);
+		iq_asked_make_id(id);
+		rc = iq_asked_add(asked, id, &from, &to, "theirs");
+		assert_true(rc == 0 || rc == ERR_FULL);
+		if (rc == 0)
+			taken++;
+		if (i == IQ_ASKED_DOMAIN_MAX)
+			assert_int_equal(rc, ERR_FULL);
+		jid_finish(&from);
+	}
+	assert_int_equal(rc, ERR_FULL);
+	assert_int_equal(taken, IQ_ASKED_MAX);
+	assert_int_equal(iq_asked_count(asked), IQ_ASKED_MAX);
+	jid_finish(&to);
 }
 
 static const struct {
 	struct sample s;
 	enum condition condition;
 } refused[] = {
+	/* Requests under ids by which no answer would be known. */
+	{ { FRAME_IQ, "anna@contoso.example", "bo@partner.example", "get",
+	      "vcard", "v1", NULL, NULL },
+	    COND_BAD_REQUEST },
+	{ { FRAME_IQ, "anna@contoso.example", "bo@partner.example", "get",
+	      "vcard", BARRIER, NULL, NULL },
+	    COND_BAD_REQUEST },
+	{ { FRAME_IQ, "anna@contoso.example", "bo@partner.example", "result",
+	      "ping", "x", NULL, NULL },
+	    COND_ITEM_NOT_FOUND },
 	{ { FRAME_MESSAGE, NULL, "bo@partner.example", "chat", NULL, "m", NULL,
 	      "x" },
 	    COND_JID_MALFORMED },
@@ -374,6 +527,10 @@ main(void)
 {
 #define T(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(test_an_answer_goes_out_once_under_the_askers_id),
+		T(test_an_answer_that_is_none),
+		T(test_a_request_is_not_waited_for_forever),
+		T(test_requests_are_bounded),
 		T(test_delivered),
 		T(test_settled_within_the_call),
 		T(test_no_proof_in_time),

@@ -89,9 +89,9 @@ static const struct {
 	    "<iq " X " id='1' type='result'/>" },
 	{ "{\"type\":\"iq\"," A ",\"kind\":\"result\",\"id\":\"1\","
 	  "\"request\":\"vcard\",\"answer\":\"{\\\"fn\\\":\\\"<A>\\\","
-	  "\\\"given\\\":\\\"A\\\",\\\"title\\\":\\\"\\\\u0001\\\"}\"}",
+	  "\\\"photo\\\":\\\"AAAA\\\",\\\"nickname\\\":\\\"\\\\u0001\\\"}\"}",
 	    "<iq " X " id='1' type='result'><vCard xmlns='vcard-temp'>"
-	    "<FN>&lt;A&gt;</FN><N><GIVEN>A</GIVEN></N><TITLE></TITLE>"
+	    "<FN>&lt;A&gt;</FN><NICKNAME></NICKNAME>"
 	    "</vCard></iq>" },
 	{ "{\"type\":\"iq\"," A ",\"kind\":\"result\",\"id\":\"1\","
 	  "\"request\":\"version\",\"answer\":\"{]}\"}",
