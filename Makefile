@@ -27,7 +27,7 @@ endif
 
 PKGS_COMMON := libuv openssl expat jansson libidn libidn2
 PKGS_EDGE := libunbound libseccomp
-PKGS_GATEWAY := libosip2 sqlite3
+PKGS_GATEWAY := libosip2 sqlite3 libxml-2.0
 PKGS := $(PKGS_COMMON) $(PKGS_EDGE) $(PKGS_GATEWAY)
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
@@ -47,8 +47,10 @@ CPPFLAGS += -D_FORTIFY_SOURCE=2
 else
 CPPFLAGS += -DSALLYPORT_SANITIZED=1
 endif
-# Library headers are system headers: their warnings are not ours.
-PKG_CFLAGS = $(subst -I,-isystem ,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
+# Library headers are system headers: their warnings are not ours.  Debian's
+# libunbound.pc names a package for its flags that nobody needs to have.
+PKG_CFLAGS := $(subst -I,-isystem ,$(shell pkg-config --cflags \
+	$(filter-out libunbound,$(PKGS)) 2>/dev/null))
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIBS_COMMON = $(shell pkg-config --libs $(PKGS_COMMON))
 LIBS_EDGE = $(shell pkg-config --libs $(PKGS_EDGE)) $(LIBS_COMMON)

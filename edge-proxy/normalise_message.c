@@ -16,6 +16,7 @@
 #include "edge-proxy/stanza_ns.h"
 #include "edge-proxy/xhtml.h"
 #include "proto/frame_info.h"
+#include "proto/rich_body.h"
 
 enum { REACTIONS_MAX = 32, LINKS_MAX = 16 };
 
@@ -116,7 +117,7 @@ rich_body(struct normalise_part *p)
 	buf_init(&b, info->max);
 	/* Too long: the plain body says the same. */
 	if (xhtml_reduce(&b, body) == 0 && b.len > 0 &&
-	    xhtml_is_reduced((const char *)b.data, b.len))
+	    rich_body_valid((const char *)b.data, b.len))
 		frame_put(&p->w, FIELD_RICH_BODY, b.data, b.len);
 	buf_finish(&b);
 }

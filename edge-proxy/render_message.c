@@ -8,8 +8,8 @@
 #include "common/buf.h"
 #include "edge-proxy/render_out.h"
 #include "edge-proxy/stanza_ns.h"
-#include "edge-proxy/xhtml.h"
 #include "proto/frame.h"
+#include "proto/rich_body.h"
 
 static void
 rich_body(struct buf *out, const struct frame *f)
@@ -17,7 +17,7 @@ rich_body(struct buf *out, const struct frame *f)
 	const struct frame_field *rich = frame_field(f, FIELD_RICH_BODY);
 
 	if (rich == NULL ||
-	    !xhtml_is_reduced((const char *)rich->data, rich->len))
+	    !rich_body_valid((const char *)rich->data, rich->len))
 		return;
 	buf_add_str(
 	    out, "<html xmlns='" NS_XHTML_IM "'><body xmlns='" NS_XHTML "'>");

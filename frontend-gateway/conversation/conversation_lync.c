@@ -130,7 +130,8 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 	int status, rc;
 
 	buf_init(&text, BODY_TEXT_MAX);
-	status = body_from_sip(&text, &part, c->env->conf->limits.body_bytes);
+	status =
+	    body_from_sip(&text, NULL, &part, c->env->conf->limits.body_bytes);
 	if (status == 0 && text.len > 0) {
 		forward(c, st, req, &text, thread);
 		buf_finish(&text);

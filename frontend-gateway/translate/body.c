@@ -1,8 +1,9 @@
-/* From SIP: look at what the body claims to be, find the plain text in it,
- * convert its charset to UTF-8, then make the text fit for XML.
+/* From SIP: look at what the body claims to be, find the text in it, convert
+ * its charset to UTF-8, then make the text fit for XML.
  *
- * A body of several parts (RFC 2046 5.1) is searched depth first for the first
- * text/plain part.  Its delimiters are checked to the end, so that a body cut
+ * A body of several parts (RFC 2046 5.1) is searched depth first: of
+ * alternatives the plainest gives the text and HTML the formatting; of related
+ * or mixed parts the first text counts.  Its delimiters are checked to the end, so that a body cut
  * short on its way is refused and not shown by half. */
 #include "frontend-gateway/translate/body.h"
 
@@ -17,6 +18,8 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/utf8.h"
+#include "frontend-gateway/translate/html.h"
+#include "frontend-gateway/translate/rtf.h"
 
 enum {
 	BAD_REQUEST = 400,
@@ -35,6 +38,20 @@ struct span {
 	const char *at;
 	size_t len;
 };
+
+/* What a body says; of two kinds that say the same the later in this list is
+ * taken. */
+struct content {
+	enum { NOTHING, RTF, HTML, PLAIN } kind;
+	struct buf text, rich;
+};
+
+static void
+content_finish(struct content *c)
+{
+	buf_finish(&c->text);
+	buf_finish(&c->rich);
+}
 
 /* --- header fields ------------------------------------------------------ */
 
@@ -258,36 +275,83 @@ is_blank(const struct buf *b, size_t from)
 	return true;
 }
 
-/* Appends a text/plain body; type is its Content-Type. */
+/* Converts the bytes of a text type to UTF-8; *utf8 points into in or into
+ * converted.  0, 400, 415 or 500. */
 static int
-add_plain(struct buf *out, struct span type, struct span in)
+decode(
+    struct span *utf8, struct buf *converted, struct span type, struct span in)
 {
-	struct buf converted = { 0 };
 	char charset[VALUE_MAX] = "utf-8";
-	int rc = get_param(charset, type, "charset"), status = UNSUPPORTED;
+	int status;
 
-	if (rc == ERR_MALFORMED)
+	if (get_param(charset, type, "charset") == ERR_MALFORMED)
 		return BAD_REQUEST;
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(*charsets); i++) {
 		if (strcasecmp(charset, charsets[i][0]) != 0)
 			continue;
+		*utf8 = in;
 		if (charsets[i][1] == NULL)
-			return add_text(out, in);
-		status = convert(&converted, charsets[i][1], in);
-		if (status == 0)
-			status = add_text(
-			    out, (struct span){ (const char *)converted.data,
-				     converted.len });
-		break;
+			return 0;
+		status = convert(converted, charsets[i][1], in);
+		*utf8 = (struct span){ (const char *)converted->data,
+			converted->len };
+		return status;
 	}
+	return UNSUPPORTED;
+}
+
+/* Adds the text of a text/plain body; type is its Content-Type. */
+static int
+add_plain(struct content *c, struct span type, struct span in)
+{
+	struct buf converted = { 0 };
+	struct span utf8;
+	int status = decode(&utf8, &converted, type, in);
+
+	if (status == 0)
+		status = add_text(&c->text, utf8);
 	buf_finish(&converted);
+	c->kind = PLAIN;
 	return status;
+}
+
+/* What a reader of another format says, as a SIP status. */
+static int
+status_of(int rc)
+{
+	if (rc == ERR_UTF8 || rc == ERR_MALFORMED)
+		return BAD_REQUEST;
+	return rc < 0 ? SERVER_ERROR : 0;
+}
+
+static int
+add_html(struct content *c, struct span type, struct span in)
+{
+	struct buf converted = { 0 };
+	struct span utf8;
+	int status = decode(&utf8, &converted, type, in);
+
+	if (status == 0)
+		status =
+		    status_of(html_read(&c->text, &c->rich, utf8.at, utf8.len));
+	buf_finish(&converted);
+	c->kind = HTML;
+	return status == 0 && c->text.len > BODY_TEXT_MAX ? TOO_LARGE : status;
+}
+
+static int
+add_rtf(struct content *c, struct span in)
+{
+	int status = status_of(rtf_read(&c->text, in.at, in.len));
+
+	c->kind = RTF;
+	return status == 0 && c->text.len > BODY_TEXT_MAX ? TOO_LARGE : status;
 }
 
 /* --- several parts ------------------------------------------------------ */
 
 static int
-add_content(struct buf *out, struct span type, struct span in, int depth);
+add_content(struct content *c, struct span type, struct span in, int depth);
 
 /* Cuts the line at *rest off, without its line end. */
 static struct span
@@ -384,9 +448,9 @@ read_head(struct part_head *h, struct span *rest)
 	return 0;
 }
 
-/* Appends the text of one part.  415 when it holds none that we take. */
+/* Adds what one part says.  415 when that is nothing that we take. */
 static int
-add_part(struct buf *out, struct span part, int depth)
+add_part(struct content *c, struct span part, int depth)
 {
 	struct part_head h;
 	int status = read_head(&h, &part);
@@ -396,7 +460,44 @@ add_part(struct buf *out, struct span part, int depth)
 	if (h.encoding.len > 0 && !equals(h.encoding, "7bit") &&
 	    !equals(h.encoding, "8bit") && !equals(h.encoding, "binary"))
 		return UNSUPPORTED;
-	return add_content(out, h.type, part, depth);
+	return add_content(c, h.type, part, depth);
+}
+
+/* Takes what another part says when it says it better: plain text before the
+ * text of HTML before that of RTF; of the formatting whatever there is. */
+static void
+prefer(struct content *c, struct content *other)
+{
+	if (other->kind > c->kind) {
+		struct buf text = c->text;
+
+		c->text = other->text;
+		other->text = text;
+		c->kind = other->kind;
+	}
+	if (c->rich.len == 0) {
+		struct buf rich = c->rich;
+
+		c->rich = other->rich;
+		other->rich = rich;
+	}
+}
+
+/* A part of a multipart body: of alternatives the best counts, of others the
+ * first that says anything. */
+static int
+consider(struct content *c, bool alternative, struct span part, int depth)
+{
+	struct content other = { 0 };
+	int status;
+
+	if (!alternative && c->kind != NOTHING)
+		return 0;
+	status = add_part(&other, part, depth);
+	if (status == 0)
+		prefer(c, &other);
+	content_finish(&other);
+	return status;
 }
 
 /* The content of a part: from start to the line end before its delimiter. */
@@ -412,9 +513,9 @@ part_between(const char *start, const char *delimiter)
 	return part;
 }
 
-/* Appends the text of the first part that has any. */
 static int
-add_alternative(struct buf *out, struct span type, struct span in, int depth)
+add_multipart(struct content *c, bool alternative, struct span type,
+    struct span in, int depth)
 {
 	char boundary[VALUE_MAX];
 	const char *start = NULL; /* of the part we are in */
@@ -429,11 +530,13 @@ add_alternative(struct buf *out, struct span type, struct span in, int depth)
 
 		if (what == NO_DELIMITER)
 			continue;
-		if (start != NULL && status == UNSUPPORTED)
-			status = add_part(
-			    out, part_between(start, line.at), depth + 1);
+		if (start != NULL)
+			status = consider(c, alternative,
+			    part_between(start, line.at), depth + 1);
+		if (what == LAST_DELIMITER && start == NULL)
+			return BAD_REQUEST;
 		if (what == LAST_DELIMITER)
-			return start != NULL ? status : BAD_REQUEST;
+			return c->kind != NOTHING ? 0 : status;
 		if (++count > PARTS_MAX)
 			return BAD_REQUEST;
 		start = in.at;
@@ -442,28 +545,31 @@ add_alternative(struct buf *out, struct span type, struct span in, int depth)
 }
 
 static int
-add_content(struct buf *out, struct span type, struct span in, int depth)
+add_content(struct content *c, struct span type, struct span in, int depth)
 {
 	struct span rest = type, kind = next_param(&rest);
 
 	if (equals(kind, "text/plain"))
-		return add_plain(out, type, in);
+		return add_plain(c, type, in);
+	if (equals(kind, "text/html"))
+		return add_html(c, type, in);
+	if (equals(kind, "text/rtf") || equals(kind, "application/rtf"))
+		return add_rtf(c, in);
 	if (equals(kind, "multipart/alternative"))
-		return add_alternative(out, type, in, depth);
+		return add_multipart(c, true, type, in, depth);
+	if (equals(kind, "multipart/related") ||
+	    equals(kind, "multipart/mixed"))
+		return add_multipart(c, false, type, in, depth);
 	return UNSUPPORTED;
 }
 
 /* --- the two ways ------------------------------------------------------- */
 
-int
-body_from_sip(struct buf *out, const struct body_part *part, size_t limit)
+static int
+read_content(struct content *c, const struct body_part *part, size_t limit)
 {
-	struct span type, encoding, in = { part->data, part->len };
-	size_t before = out->len;
-	int status;
+	struct span type, encoding;
 
-	if (part->len == 0)
-		return 0;
 	if (part->len > limit)
 		return TOO_LARGE;
 	if (part->content_type == NULL)
@@ -476,9 +582,31 @@ body_from_sip(struct buf *out, const struct body_part *part, size_t limit)
 		if (encoding.len > 0 && !equals(encoding, "identity"))
 			return UNSUPPORTED;
 	}
-	status = add_content(out, type, in, 0);
-	if (status != 0 || is_blank(out, before))
+	return add_content(c, type, (struct span){ part->data, part->len }, 0);
+}
+
+int
+body_from_sip(struct buf *out, struct buf *rich, const struct body_part *part,
+    size_t limit)
+{
+	struct content c = { 0 };
+	size_t before = out->len;
+	int status;
+
+	if (part->len == 0)
+		return 0;
+	status = read_content(&c, part, limit);
+	if (status == 0 && !is_blank(&c.text, 0)) {
+		if (buf_add(out, c.text.data, c.text.len) < 0)
+			status = SERVER_ERROR;
+		/* Formatting is a garnish: what is too much of it is left. */
+		else if (rich != NULL && c.rich.len <= BODY_TEXT_MAX &&
+			 buf_add(rich, c.rich.data, c.rich.len) < 0)
+			status = SERVER_ERROR;
+	}
+	if (status != 0)
 		out->len = before;
+	content_finish(&c);
 	return status;
 }
 

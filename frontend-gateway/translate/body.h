@@ -18,7 +18,9 @@ enum {
 
 /* Accept and Accept-Encoding to send with a 415 (RFC 3261 21.4.13), and the
  * types to list in an SDP accept-types line. */
-#define BODY_ACCEPT          "text/plain, multipart/alternative"
+#define BODY_ACCEPT                                                            \
+	"text/plain, text/html, text/rtf, multipart/alternative, "             \
+	"multipart/related"
 #define BODY_ACCEPT_ENCODING "identity"
 #define BODY_ACCEPT_TYPES    "text/plain multipart/alternative"
 /* The Content-Type of what body_to_sip() makes. */
@@ -33,12 +35,16 @@ struct body_part {
 };
 
 /* Appends the text for <body/>: UTF-8 of characters XML allows, LF line ends,
- * without one last line end.  Takes text/plain in the usual charsets, and
- * multipart/alternative with such a part.  Returns 0, or the SIP status to
- * refuse it with: 400 malformed, 413 more than limit bytes, 415 of a kind not
- * taken, 500 no memory; out is then as before.  Nothing appended (with 0)
- * means that there is nothing to say: answer 200 and send nothing. */
-int body_from_sip(struct buf *out, const struct body_part *part, size_t limit);
+ * without one last line end.  Takes text/plain in the usual charsets,
+ * text/html, text/rtf, multipart/alternative with such a part, and
+ * multipart/related or mixed that begin with one.  When the formatting of
+ * HTML is more than that, appends it to rich (proto/rich_body.h), which may
+ * be NULL.  Returns 0, or the SIP status to refuse it with: 400 malformed, 413
+ * more than limit bytes, 415 of a kind not taken, 500 no memory; out is then
+ * as before.  Nothing appended (with 0) means that there is nothing to say:
+ * answer 200 and send nothing. */
+int body_from_sip(struct buf *out, struct buf *rich,
+    const struct body_part *part, size_t limit);
 
 /* Appends the text of a <body/> as content of BODY_CONTENT_TYPE, with CRLF line ends.
  * Returns 0, ERR_TOO_LONG (more than limit bytes in SIP form: policy-violation

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "edge-proxy/render.h"
-#include "edge-proxy/xhtml.h"
 #include "common/xmpp_time.h"
+#include "edge-proxy/render.h"
+#include "proto/rich_body.h"
 #include "tests/unit/frame_build.h"
 
 #define A       "\"from\":\"anna@contoso.example\",\"to\":\"bo@partner.example\""
@@ -287,15 +287,14 @@ test_reduced(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (xhtml_is_reduced(rows[i].s, strlen(rows[i].s)) !=
-		    rows[i].ok)
+		if (rich_body_valid(rows[i].s, strlen(rows[i].s)) != rows[i].ok)
 			fail_msg("%s", rows[i].s);
 	for (i = 0; i < 33; i++)
 		strcat(deep, "<p>");
 	for (i = 0; i < 33; i++)
 		strcat(deep, "</p>");
-	assert_false(xhtml_is_reduced(deep, strlen(deep)));
-	assert_true(xhtml_is_reduced(deep + 3, strlen(deep) - 7));
+	assert_false(rich_body_valid(deep, strlen(deep)));
+	assert_true(rich_body_valid(deep + 3, strlen(deep) - 7));
 }
 
 static void

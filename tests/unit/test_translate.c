@@ -228,7 +228,7 @@ assert_bodies(const struct body_row *rows, size_t count)
 
 		buf_clear(&b);
 		buf_add_str(&b, "before ");
-		status = body_from_sip(&b, &part, BODY_LIMIT);
+		status = body_from_sip(&b, NULL, &part, BODY_LIMIT);
 		if (status != rows[i].status)
 			fail_msg("row %zu: %d", i, status);
 		assert_memory_equal(buf_cstr(&b), "before ", 7);
@@ -282,11 +282,14 @@ test_charsets(void **state)
 	assert_bodies(rows, sizeof(rows) / sizeof(*rows));
 }
 
-#define MULTI  "multipart/alternative; boundary=b"
-#define PLAIN  "Content-Type: text/plain\r\n\r\n"
-#define HTML   "Content-Type: text/html\r\n\r\n"
-#define ONE(s) "--b\r\n" s "\r\n"
-#define END    "--b--\r\n"
+#define MULTI   "multipart/alternative; boundary=b"
+#define PLAIN   "Content-Type: text/plain\r\n\r\n"
+#define HTML    "Content-Type: text/html\r\n\r\n"
+#define RTF     "Content-Type: text/rtf\r\n\r\n"
+#define GIF     "Content-Type: image/gif\r\n\r\n"
+#define RELATED "multipart/related; boundary=b"
+#define ONE(s)  "--b\r\n" s "\r\n"
+#define END     "--b--\r\n"
 
 static void
 test_parts(void **state)
@@ -322,7 +325,24 @@ test_parts(void **state)
 			"boundary=\"i n\"\r\n\r\n--i n\r\n" PLAIN
 			"hi\r\n--i n--") END,
 		    0, "hi", 0 },
-		{ MULTI, ONE(HTML "<b>") END, 0, "", 415 },
+		{ MULTI, ONE(HTML "<b>") END, 0, "", 0 },
+		{ MULTI, ONE(HTML "<b>a</b>") END, 0, "a", 0 },
+		{ MULTI, ONE(RTF "{\\rtf1 r}") ONE(HTML "<b>h</b>") END, 0, "h",
+		    0 },
+		{ MULTI, ONE(RTF "{\\rtf1 r}") ONE(RTF "{\\rtf1 s}") END, 0,
+		    "r", 0 },
+		{ MULTI, ONE(RTF "no") ONE(HTML "h") END, 0, "h", 0 },
+		{ MULTI, ONE(HTML "h") ONE(RTF "no") END, 0, "h", 0 },
+		{ MULTI, ONE(GIF "x") END, 0, "", 415 },
+		{ MULTI, ONE(GIF "x") ONE(RTF "no") END, 0, "", 400 },
+		{ RELATED, ONE(HTML "<i>h</i>") ONE(GIF "x") END, 0, "h", 0 },
+		{ RELATED, ONE(HTML "h") ONE(PLAIN "p") END, 0, "h", 0 },
+		{ RELATED, ONE(GIF "x") END, 0, "", 415 },
+		{ RELATED,
+		    ONE("Content-Type: multipart/alternative;boundary=i\r\n"
+			"\r\n--i\r\n" PLAIN "p\r\n--i\r\n" HTML "h\r\n--i--")
+			END,
+		    0, "p", 0 },
 		{ MULTI, ONE(PLAIN "\xff") END, 0, "", 400 },
 		{ MULTI, ONE(PLAIN " ") END, 0, "", 0 },
 		{ MULTI, ONE(PLAIN "hi"), 0, "", 400 },
@@ -330,7 +350,9 @@ test_parts(void **state)
 		{ MULTI, "hi", 0, "", 400 },
 		{ "multipart/alternative", ONE(PLAIN "hi") END, 0, "", 400 },
 		{ "multipart/alternative; boundary=\"\"", "----", 0, "", 400 },
-		{ "multipart/mixed; boundary=b", ONE(PLAIN "hi") END, 0, "",
+		{ "multipart/mixed; boundary=b", ONE(PLAIN "hi") END, 0, "hi",
+		    0 },
+		{ "multipart/digest; boundary=b", ONE(PLAIN "hi") END, 0, "",
 		    415 },
 	};
 	struct buf many = { 0 };
@@ -346,6 +368,41 @@ test_parts(void **state)
 	buf_finish(&many);
 }
 
+/* The formatting comes from HTML, whichever part gave the text. */
+static void
+test_formatting(void **state)
+{
+	static const struct {
+		const char *type, *data, *text, *rich;
+	} rows[] = {
+		{ "text/html", "<b>x</b>", "x", "<strong>x</strong>" },
+		{ "text/html; charset=iso-8859-1", "<b>\xfc</b>", "\xc3\xbc",
+		    "<strong>\xc3\xbc</strong>" },
+		{ "text/html", "<p>x</p>", "x", "" },
+		{ MULTI, ONE(PLAIN "p") ONE(HTML "<b>h</b>") END, "p",
+		    "<strong>h</strong>" },
+		{ MULTI, ONE(HTML "<b>h</b>") ONE(PLAIN "p") END, "p",
+		    "<strong>h</strong>" },
+		{ "text/plain", "<b>x</b>", "<b>x</b>", "" },
+		{ "text/rtf", "{\\rtf1 \\b x}", "x", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct body_part part = { .content_type = rows[i].type,
+			.data = rows[i].data,
+			.len = strlen(rows[i].data) };
+		struct buf text = { 0 }, rich = { 0 };
+
+		assert_int_equal(
+		    body_from_sip(&text, &rich, &part, BODY_LIMIT), 0);
+		assert_string_equal(buf_cstr(&text), rows[i].text);
+		assert_string_equal(buf_cstr(&rich), rows[i].rich);
+		buf_finish(&text);
+		buf_finish(&rich);
+	}
+}
+
 static void
 test_sizes(void **state)
 {
@@ -358,11 +415,11 @@ test_sizes(void **state)
 	(void)state;
 	assert_non_null(big);
 	/* NUL becomes three bytes: more than the channel carries. */
-	assert_int_equal(body_from_sip(&b, &part, BODY_LIMIT), 413);
+	assert_int_equal(body_from_sip(&b, NULL, &part, BODY_LIMIT), 413);
 	assert_int_equal(b.len, 0);
 	memset(big, 0xfc, BODY_LIMIT);
 	part.content_type = "text/plain; charset=iso-8859-1";
-	assert_int_equal(body_from_sip(&b, &part, BODY_LIMIT), 0);
+	assert_int_equal(body_from_sip(&b, NULL, &part, BODY_LIMIT), 0);
 	assert_int_equal(b.len, 2 * BODY_LIMIT);
 	buf_clear(&b);
 	/* Line ends take two bytes in SIP. */
@@ -485,6 +542,7 @@ main(void)
 		cmocka_unit_test(test_xmpp_uri),
 		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_formatting),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_statuses_that_never_go_out),
 		cmocka_unit_test(test_causes),

@@ -19,6 +19,7 @@
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
+#include "frontend-gateway/translate/html.h"
 #include "frontend-gateway/translate/ids.h"
 
 #define VECTORS "tests/vectors/translate.json"
@@ -203,7 +204,7 @@ body_of_sip(const json_t *row)
 	part.content_encoding = str(row, "encoding");
 	part.data = in.data;
 	part.len = in.len;
-	same_int(body_from_sip(&out, &part, BODY_LIMIT), num(row, "status"));
+	same_int(body_from_sip(&out, NULL, &part, BODY_LIMIT), num(row, "status"));
 	if (num(row, "length") != 0) {
 		same_int((int)out.len, num(row, "length"));
 	} else {
@@ -218,6 +219,20 @@ body_of_sip(const json_t *row)
 	buf_finish(&in);
 	buf_finish(&out);
 	buf_finish(&wire);
+}
+
+static void
+html_of_lync(const json_t *row)
+{
+	struct buf in = { 0 }, out = { 0 };
+
+	for (int i = 0; i < num(row, "count"); i++)
+		buf_add_str(&in, str(row, "repeat"));
+	buf_add_str(&in, str(row, "html"));
+	same_int(html_read(&out, NULL, buf_cstr(&in), in.len), 0);
+	same_str(buf_cstr(&out), str(row, "body"));
+	buf_finish(&in);
+	buf_finish(&out);
 }
 
 static void
@@ -428,6 +443,13 @@ test_body_from_sip(void **state)
 }
 
 static void
+test_html_to_text(void **state)
+{
+	(void)state;
+	each("html_to_text", html_of_lync);
+}
+
+static void
 test_body_to_sip(void **state)
 {
 	(void)state;
@@ -476,6 +498,7 @@ test_none_is_missing(void **state)
 		{ "sip_to_jid", "A", 32 },
 		{ "jid_to_sip", "B", 23 },
 		{ "body_from_sip", "C", 34 },
+		{ "html_to_text", "H", 15 },
 		{ "body_to_sip", "D", 29 },
 		{ "xmpp_to_sip", "E", 16 },
 		{ "sip_to_xmpp", "F", 21 },
@@ -503,6 +526,7 @@ main(void)
 		cmocka_unit_test(test_sip_to_jid),
 		cmocka_unit_test(test_jid_to_sip),
 		cmocka_unit_test(test_body_from_sip),
+		cmocka_unit_test(test_html_to_text),
 		cmocka_unit_test(test_body_to_sip),
 		cmocka_unit_test(test_xmpp_to_sip),
 		cmocka_unit_test(test_sip_to_xmpp),
