@@ -204,7 +204,8 @@ body_of_sip(const json_t *row)
 	part.content_encoding = str(row, "encoding");
 	part.data = in.data;
 	part.len = in.len;
-	same_int(body_from_sip(&out, NULL, &part, BODY_LIMIT), num(row, "status"));
+	same_int(
+	    body_from_sip(&out, NULL, &part, BODY_LIMIT), num(row, "status"));
 	if (num(row, "length") != 0) {
 		same_int((int)out.len, num(row, "length"));
 	} else {
