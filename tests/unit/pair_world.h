@@ -61,11 +61,11 @@ struct pair_world {
 	/* The contact and his server. */
 	enum roster_state x;
 	bool wants, accepts; /* to see her; to be seen by her */
+	bool she_wants;      /* to see him, in the end */
 	bool auto_unsubscribed, auto_presence; /* kinds of servers */
 	int bo;                                /* his presence */
 	int x_sees;
 	bool link_up;
-	bool divided; /* an old backup was restored somewhere */
 
 	struct pair_queue out, in, local;
 
