@@ -299,6 +299,10 @@ class Networks:
                      "name", end, "netns", self.name(space))
             self._address(ROUTER, link, gateways)
             self._address(space, end, addresses)
+        # A switch has no firewall: the router's is for what it routes.
+        for kind in ("iptables", "ip6tables"):
+            if os.path.exists(f"/proc/sys/net/bridge/bridge-nf-call-{kind}"):
+                self._sysctl(ROUTER, f"net.bridge.bridge-nf-call-{kind}=0")
         for bridge, (ends, addresses) in layout.bridges.items():
             self._ip(ROUTER, "link", "add", bridge, "type", "bridge")
             for link in ends:
