@@ -68,8 +68,8 @@ normalise_barrier_node(char *out, const char *id)
 bool
 normalise_question_id(const char *id)
 {
-	return strncmp(id, "spq-", 4) == 0 && strlen(id + 4) == 32 &&
-	       strspn(id + 4, "0123456789abcdef") == 32;
+	return strncmp(id, "spp-", 4) == 0 && id[4] >= 'a' && id[4] <= 'z' &&
+	       strlen(id + 5) == 16 && strspn(id + 5, "0123456789abcdef") == 16;
 }
 
 static const char *

@@ -63,8 +63,8 @@ void normalise_finish(struct normalised *n);
 int normalise_stanza(struct normalised *out, const struct xml_elem *e,
     const struct normalise_ctx *ctx);
 
-/* Whether id has the form of those under which the gateway asks: "spq-<32
- * hex>".  An answer with any other is to nothing we asked. */
+/* Whether id has the form of those under which the gateway asks: "spp-", a
+ * letter, 16 hexadecimal digits.  An answer with any other is to nothing we asked. */
 bool normalise_question_id(const char *id);
 
 /* The node named in a barrier id "sp1-<node>-<hex counter>-<32 hex>"; false

@@ -13,7 +13,7 @@ from test_edge_alone import Place, config
 BO = "bo@partner.example/desk"
 ANNA = "anna@contoso.example"
 CLIENT = ANNA + "/lync"
-QUESTION = "spq-00112233445566778899aabbccddeeff"
+QUESTION = "spp-i0123456789abcdef"
 VCARD = "<vCard xmlns='vcard-temp'/>"
 DISCO = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
 
@@ -162,7 +162,7 @@ def test_a_contacts_name_is_asked_and_told(desk):
     assert "<vCard xmlns='vcard-temp'/>" in desk.answer(QUESTION)
     head = f"from='bo@partner.example' to='{ANNA}'"
     # Not ours: neither gets inside.
-    for id in "v1", QUESTION[:-1], QUESTION.replace("spq", "sp2"):
+    for id in "v1", QUESTION[:-1], QUESTION.replace("spp", "sp2"):
         desk.raw.answer(f"<iq type='result' id='{id}' {head}>"
                         "<vCard xmlns='vcard-temp'><FN>Eve</FN></vCard></iq>")
     desk.raw.answer(

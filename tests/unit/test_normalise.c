@@ -21,7 +21,7 @@
 	"\"stream\":\"s1\""
 #define M(attrs, in) "<message " FROM_TO attrs ">" in "</message>"
 #define P(attrs, in) "<presence " FROM_TO attrs ">" in "</presence>"
-#define QUESTION     "spq-00112233445566778899aabbccddeeff"
+#define QUESTION     "spp-i0123456789abcdef"
 #define MAC          "0123456789abcdef0123456789abcdef"
 
 struct run {
@@ -367,7 +367,7 @@ static const struct {
 	/* Ids that are none of ours: an answer to nothing we asked. */
 	{ "<iq " FROM_TO "id='e' type='error'/>", NULL },
 	{ "<iq " FROM_TO "id='" QUESTION "0' type='error'/>", NULL },
-	{ "<iq " FROM_TO "id='spq-00112233445566778899AABBCCDDEEFF' "
+	{ "<iq " FROM_TO "id='spp-i0123456789ABCDEF' "
 	  "type='error'/>",
 	    NULL },
 	{ "<iq " FROM_TO "id='v' type='result'><vCard xmlns='vcard-temp'>"

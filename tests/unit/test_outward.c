@@ -19,7 +19,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-#define QUESTION "spq-00112233445566778899aabbccddeeff"
+#define QUESTION "spp-i0123456789abcdef"
 #define BARRIER  "sp1-gw1-1f-00112233445566778899aabbccddeeff"
 
 static struct clock *clk;
