@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_image.h"
 #include "frontend-gateway/sip/sip_sdp.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -87,6 +88,129 @@ test_uas(void **state)
 	assert_non_null(strstr(text, "CSeq: 2 INFO\r\n"));
 	free(text);
 	sip_dialog_finish(&d);
+	sip_msg_free(m);
+}
+
+/* A SUBSCRIBE of ours, completed by its 2xx or by a NOTIFY. */
+static void
+test_half(void **state)
+{
+	static const char from[] = "<sip:bo@partner.example>;tag=us";
+#define OK(tag, contact)                                                       \
+	"SIP/2.0 200 OK\r\nVia: SIP/2.0/TLS gw:5061;branch=z9hG4bK2\r\n"       \
+	"From: <sip:bo@partner.example>;tag=us\r\n"                            \
+	"To: <sip:anna@contoso.example>" tag ";epid=7\r\nCall-ID: c3\r\n"      \
+	"CSeq: 1 SUBSCRIBE\r\n" contact                                        \
+	"Record-Route: <sip:near.example;lr>,<sip:far.example;lr>\r\n"         \
+	"Content-Length: 0\r\n\r\n"
+#define NOTIFY(tag, contact)                                                   \
+	"NOTIFY sip:gw SIP/2.0\r\n"                                            \
+	"Via: SIP/2.0/TLS fe:5061;branch=z9hG4bK3\r\n"                         \
+	"From: <sip:anna@contoso.example>" tag ";epid=7\r\n"                   \
+	"To: <sip:bo@partner.example>;tag=us\r\nCall-ID: c3\r\n"               \
+	"CSeq: 9 NOTIFY\r\n" contact                                           \
+	"Record-Route: <sip:far.example;lr>,<sip:near.example;lr>\r\n"         \
+	"Content-Length: 0\r\n\r\n"
+#define AT_GRUU "Contact: <" GRUU ">\r\n"
+	static const struct {
+		const char *text;
+		int rc;
+	} rows[] = {
+		{ OK(";tag=them", AT_GRUU), 0 },
+		{ NOTIFY(";tag=them", AT_GRUU), 0 },
+		{ OK("", AT_GRUU), ERR_MALFORMED },
+		{ OK(";tag=them", ""), ERR_MALFORMED },
+		{ NOTIFY("", AT_GRUU), ERR_MALFORMED },
+		{ NOTIFY(";tag=them", ""), ERR_MALFORMED },
+	};
+	struct sip_dialog d;
+	struct sip_msg *m;
+	char *text;
+
+	(void)state;
+	assert_int_equal(sip_dialog_init_half(&d, "<sip:bo@partner.example>",
+			     "<sip:a@b>", "c3", "sip:a@b"),
+	    ERR_MALFORMED);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(
+		    sip_dialog_init_half(&d, from, "<sip:anna@contoso.example>",
+			"c3", "sip:anna@contoso.example"),
+		    0);
+		assert_true(sip_dialog_is_half(&d));
+		text = request(&d, SIP_SUBSCRIBE, 0);
+		assert_non_null(strstr(text, "CSeq: 1 SUBSCRIBE\r\n"));
+		assert_non_null(
+		    strstr(text, "\r\nTo: <sip:anna@contoso.example>\r\n"));
+		assert_null(strstr(text, "Route: "));
+		free(text);
+		m = parse(rows[i].text);
+		assert_int_equal(sip_dialog_complete(&d, m), rows[i].rc);
+		assert_int_equal(sip_dialog_is_half(&d), rows[i].rc != 0);
+		text = request(&d, SIP_SUBSCRIBE, 0);
+		assert_non_null(strstr(text, "CSeq: 2 SUBSCRIBE\r\n"));
+		if (rows[i].rc == 0) {
+			assert_non_null(
+			    strstr(text, "Route: <sip:far.example;lr>\r\n"));
+			assert_memory_equal(text, "SUBSCRIBE " GRUU " ", 40);
+			assert_non_null(strstr(text,
+			    "\r\nTo: <sip:anna@contoso.example>;tag=them"
+			    ";epid=7\r\n"));
+			assert_string_equal(d.remote_tag, "them");
+		}
+		free(text);
+		sip_msg_free(m);
+		sip_dialog_finish(&d);
+	}
+}
+
+/* What is saved comes back, with the reserved numbers as used; nothing that
+ * cannot be put in a message does. */
+static void
+test_saved(void **state)
+{
+	static const char *const spoilt[] = { "sip:a b", "<sip:bo@partner",
+		"sip:x\r\nEvil: y", "" };
+	struct sip_msg *m = parse(invite);
+	struct sip_dialog d, again;
+	struct sip_image im;
+	struct buf out;
+	char *before, *after, *kept;
+
+	(void)state;
+	buf_init(&out, 0);
+	assert_int_equal(sip_dialog_init_uas(&d, m, "us"), 0);
+	assert_true(sip_dialog_reserve(&d));
+	assert_false(sip_dialog_reserve(&d));
+	assert_int_equal(sip_dialog_save(&out, &d), 0);
+	im = (struct sip_image){ .at = out.data, .left = out.len };
+	assert_int_equal(sip_dialog_restore(&again, &im), 0);
+	assert_true(sip_image_is_whole(&im));
+	d.local_cseq = 128;
+	before = request(&d, SIP_NOTIFY, 0);
+	after = request(&again, SIP_NOTIFY, 0);
+	assert_string_equal(before, after);
+	assert_non_null(strstr(after, "CSeq: 129 NOTIFY"));
+	free(before);
+	free(after);
+	assert_int_equal(d.id_len, again.id_len);
+	assert_memory_equal(d.id, again.id, d.id_len);
+	/* An older request than the last one saved is refused. */
+	again.remote_cseq = 6;
+	assert_int_equal(sip_dialog_accept_cseq(&again, m), 500);
+	sip_dialog_finish(&again);
+	kept = d.target;
+	for (size_t i = 0; i < COUNT(spoilt); i++) {
+		buf_clear(&out);
+		d.target = strdup(spoilt[i]);
+		assert_int_equal(sip_dialog_save(&out, &d), 0);
+		free(d.target);
+		im = (struct sip_image){ .at = out.data, .left = out.len };
+		assert_int_equal(
+		    sip_dialog_restore(&again, &im), ERR_MALFORMED);
+	}
+	d.target = kept;
+	sip_dialog_finish(&d);
+	buf_finish(&out);
 	sip_msg_free(m);
 }
 
@@ -367,6 +491,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_uas),
 		cmocka_unit_test(test_uac),
+		cmocka_unit_test(test_half),
+		cmocka_unit_test(test_saved),
 		cmocka_unit_test(test_strict_route),
 		cmocka_unit_test(test_refresh_and_order),
 		cmocka_unit_test(test_no_contact),

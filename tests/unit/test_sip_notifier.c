@@ -890,6 +890,45 @@ damaged_images(void **state)
 	expect("");
 }
 
+/* --- size --------------------------------------------------------------- */
+
+enum { MANY = 2000, SIZE_MAX_BYTES = 3072 };
+
+static void
+memory_of_a_live_one(void **state)
+{
+	static struct sip_notifier *many[MANY];
+	struct mallinfo2 before, after;
+	size_t each;
+
+	(void)state;
+	live(EVENT);
+	restart_ua();
+	before = mallinfo2();
+	for (unsigned i = 0; i < MANY; i++) {
+		subscribe(
+		    CONTACT "Event: presence;id=1234\r\n"
+			    "Record-Route: <sip:fe01.contoso.example:5061;"
+			    "transport=tls;ms-fe=fe01.contoso.example;"
+			    "opaque=state:F:Ci.R1a2b00;lr;ms-route-sig="
+			    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa>\r\n");
+		assert_int_equal(say("open"), 0);
+		wire_answer(hear("NOTIFY "), "200 OK", "", "", "");
+		many[i] = watch;
+		wire_forget_heard();
+		wire_journal[0] = '\0';
+	}
+	seconds(10); /* transactions end */
+	after = mallinfo2();
+	each = (after.uordblks - before.uordblks) / MANY;
+	print_message("a dialog in which we notify: %zu bytes\n", each);
+	/* The sanitizers' allocator tells nothing. */
+	if (after.uordblks != before.uordblks)
+		assert_in_range(each, 1, SIZE_MAX_BYTES);
+	for (unsigned i = 0; i < MANY; i++)
+		sip_notifier_drop(many[i]);
+}
+
 int
 main(void)
 {
@@ -912,6 +951,7 @@ main(void)
 		T(restored),
 		T(numbers_reserved),
 		T(damaged_images),
+		T(memory_of_a_live_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,9 +62,14 @@ void
 wire_on_request(struct sip_ua *ua, struct sip_server_txn *st,
     const struct sip_msg *req, struct sip_dialog *d, void *arg)
 {
+	static const struct sip_answer ok = { .status = 200 };
+	struct sip_dialog *made;
+
 	(void)arg;
 	wire_note("ua: %s%s", sip_msg_method_name(req), d != NULL ? " in" : "");
-	if (sip_ua_refuse(ua, st, 403, 0, NULL) < 0)
+	if (sip_msg_method(req) == SIP_INVITE && d == NULL)
+		assert_int_equal(sip_ua_accept(&made, ua, st, &ok, NULL), 0);
+	else if (sip_ua_refuse(ua, st, 403, 0, NULL) < 0)
 		abort();
 }
 
@@ -852,6 +857,53 @@ strange_requests(void **state)
 	expect("");
 }
 
+/* A dialog made by INVITE: no subscription gets in, what belongs there does.
+ * NOTIFYs of no subscription never get up. */
+static void
+sessions_are_left_alone(void **state)
+{
+	static const struct {
+		const char *method, *heard, *up;
+	} rows[] = {
+		{ "SUBSCRIBE", "SIP/2.0 489 ", "" },
+		{ "NOTIFY", "SIP/2.0 481 ", "" },
+		{ "BENOTIFY", "", "" },
+		{ "MESSAGE", "SIP/2.0 403 ", "ua: MESSAGE in" },
+		{ "BYE", "SIP/2.0 200 ", "ua: dialog end" },
+	};
+	char tag[64] = "";
+	unsigned cseq = 0;
+
+	(void)state;
+	live("28800"); /* there is one beside it */
+	for (size_t i = 0; i <= COUNT(rows); i++) {
+		const char *method = i == 0 ? "INVITE" : rows[i - 1].method;
+
+		wire_sayf("%s sip:bo@partner.example SIP/2.0\r\n"
+			  "Via: SIP/2.0/TLS fe1;branch=z9hG4bKs%u\r\n"
+			  "From: <sip:anna@contoso.example>;tag=an\r\n"
+			  "To: <sip:bo@partner.example>%s\r\n"
+			  "Call-ID: session\r\nCSeq: %u %s\r\n" CONTACT
+			  "Event: presence\r\n"
+			  "Subscription-State: active\r\n"
+			  "Content-Length: 0\r\n\r\n",
+		    method, ++wire_branch, tag, ++cseq, method);
+		if (i == 0) {
+			snprintf(tag, sizeof(tag), "%s",
+			    strstr(wire_value(hear("SIP/2.0 200 "), "To"),
+				";tag="));
+			expect("ua: INVITE");
+			continue;
+		}
+		hear_(rows[i - 1].heard, (int)i);
+		expect_(rows[i - 1].up, (int)i);
+		silence();
+	}
+	notify(2, ACTIVE, "");
+	hear("SIP/2.0 200 ");
+	expect("active");
+}
+
 /* The pool repairs the route. */
 static void
 route_repaired(void **state)
@@ -1348,6 +1400,7 @@ main(void)
 		T(refresh_tried_until_it_expires),
 		T(pool_away),
 		T(strange_requests),
+		T(sessions_are_left_alone),
 		T(route_repaired),
 		T(ended),
 		T(ended_early),
