@@ -62,10 +62,16 @@ sip_dialog_user(const struct sip_dialog *d)
 /* --- routes ------------------------------------------------------------- */
 
 static void
-free_routes(char **routes, size_t count)
+drop_texts(char **texts, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		free(routes[i]);
+		free(texts[i]);
+}
+
+static void
+free_routes(char **routes, size_t count)
+{
+	drop_texts(routes, count);
 	free(routes);
 }
 
@@ -81,57 +87,57 @@ reverse(char **routes, size_t count)
 	}
 }
 
-/* An array no larger than it need be; dialogs live long. */
-static char **
-trimmed(char **routes, size_t count)
-{
-	char **less;
-
-	if (count == 0) {
-		free(routes);
-		return NULL;
-	}
-	less = realloc(routes, count * sizeof(*routes));
-	return less != NULL ? less : routes;
-}
-
-/* The Record-Route URIs of a message in their order. */
+/* The Record-Route URIs of a message in their order; n of out, which holds
+ * SIP_DIALOG_ROUTES_MAX. */
 static int
-read_routes(char ***out, size_t *count, const struct sip_msg *m)
+copy_routes(char **out, size_t *n, const struct sip_msg *m)
 {
-	char **routes = calloc(SIP_DIALOG_ROUTES_MAX, sizeof(*routes));
 	const char *at, *element;
 	struct sip_addr a;
-	size_t n = 0, len;
-	int rc = ERR_NOMEM;
+	size_t len;
+	int rc;
 
-	if (routes == NULL)
-		return ERR_NOMEM;
 	for (size_t i = 0;; i++) {
 		at = sip_msg_header(m, "Record-Route", i);
 		if (at == NULL)
-			break;
+			return 0;
 		while (sip_list_next(&at, &element, &len)) {
-			rc = ERR_TOO_LONG;
-			if (n == SIP_DIALOG_ROUTES_MAX)
-				goto fail;
+			if (*n == SIP_DIALOG_ROUTES_MAX)
+				return ERR_TOO_LONG;
 			rc = sip_addr_read(&a, element, len);
 			if (rc < 0)
-				goto fail;
-			rc = ERR_NOMEM;
-			routes[n] = strndup(a.uri, a.uri_len);
-			if (routes[n] == NULL)
-				goto fail;
-			n++;
+				return rc;
+			out[*n] = strndup(a.uri, a.uri_len);
+			if (out[*n] == NULL)
+				return ERR_NOMEM;
+			(*n)++;
 		}
 	}
-	*out = trimmed(routes, n);
+}
+
+/* The same in an array no larger than it need be: dialogs live long. */
+static int
+read_routes(char ***out, size_t *count, const struct sip_msg *m)
+{
+	char *texts[SIP_DIALOG_ROUTES_MAX];
+	char **routes = NULL;
+	size_t n = 0;
+	int rc = copy_routes(texts, &n, m);
+
+	if (rc == 0 && n > 0) {
+		routes = malloc(n * sizeof(*routes));
+		if (routes == NULL)
+			rc = ERR_NOMEM;
+		else
+			memcpy(routes, texts, n * sizeof(*routes));
+	}
+	if (rc != 0) {
+		drop_texts(texts, n);
+		return rc;
+	}
+	*out = routes;
 	*count = n;
 	return 0;
-
-fail:
-	free_routes(routes, n);
-	return rc;
 }
 
 static bool
@@ -524,21 +530,24 @@ static int
 restore_routes(struct sip_dialog *d, struct sip_image *im)
 {
 	size_t count = (size_t)sip_image_get(im, 1);
+	char **routes;
 
 	if (count > SIP_DIALOG_ROUTES_MAX)
 		return ERR_MALFORMED;
 	if (count == 0)
 		return 0;
-	d->routes = calloc(count, sizeof(*d->routes));
-	if (d->routes == NULL)
+	routes = calloc(count, sizeof(*routes));
+	if (routes == NULL)
 		return ERR_NOMEM;
-	for (; d->route_count < count; d->route_count++) {
-		char *route = sip_image_text(im);
-
-		if (route == NULL)
+	for (size_t i = 0; i < count; i++) {
+		routes[i] = sip_image_text(im);
+		if (routes[i] == NULL) {
+			free_routes(routes, i);
 			return im->failed ? ERR_MALFORMED : ERR_NOMEM;
-		d->routes[d->route_count] = route;
+		}
 	}
+	d->routes = routes;
+	d->route_count = count;
 	return 0;
 }
 

@@ -24,8 +24,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "frontend-gateway/sip/sip_image.h"
-#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/sip/sip_notifier_impl.h"
 
 #define BIT(s) (1u << (s))
 
@@ -33,11 +32,8 @@ enum {
 	EXPIRES_DEFAULT_S = 28800,
 	EXPIRES_MIN_S = 1200,
 	EXPIRES_MAX_S = 43200,
-	EXPIRES_LIMIT_S = 31536000, /* what an image may say */
 	GRACE_MS = 32000
 };
-
-enum state { UNANSWERED, ACTIVE, LAST, OVER };
 
 static const struct {
 	const char *name;
@@ -60,37 +56,13 @@ struct word {
 };
 
 /* One that waits, with copies of its texts behind it. */
-struct waiting {
+struct sip_notifier_waiting {
 	struct word word;
 	char texts[];
 };
 
-struct sip_notifier {
-	struct sip_ua *ua;
-	struct sip_dialog *d;      /* NULL once ua has taken it away */
-	struct sip_server_txn *st; /* the SUBSCRIBE to be answered */
-	struct sip_ua_call *call;  /* the NOTIFY that is out */
-	struct waiting *waiting;
-	const struct sip_notifier_events *events;
-	void *arg;
-	const char *event;
-	char *id; /* of Event; NULL = none */
-	struct clock *clock;
-	struct clock_timer timer;
-	uint64_t expires_at;
-	uint32_t granted_s;
-	uint32_t default_s, min_s, max_s;
-	uint32_t label;
-	unsigned changes;
-	enum state state;
-	uint8_t entered;
-	bool gone;
-	bool dirty;
-};
-
 static const struct log logger = { .component = "sip_notifier" };
 
-static const struct sip_dialog_owner owner;
 static sip_ua_result_fn on_result;
 
 const char *
@@ -106,7 +78,7 @@ sip_notifier_why_str(enum sip_notifier_why why)
 }
 
 static void
-set_state(struct sip_notifier *n, enum state to)
+set_state(struct sip_notifier *n, enum sip_notifier_state to)
 {
 	assert((states[n->state].next & BIT(to)) != 0);
 	log_debug(&logger, "state", "call_id=%s from=%s to=%s",
@@ -114,10 +86,24 @@ set_state(struct sip_notifier *n, enum state to)
 	n->state = to;
 }
 
+/* Starts, or starts again, to wait for the refresh. */
+static void
+await_refresh(struct sip_notifier *n)
+{
+	clock_timer_start(&n->timer, sip_grant_left_ms(&n->grant) + GRACE_MS);
+}
+
+void
+sip_notifier_activate(struct sip_notifier *n)
+{
+	set_state(n, ACTIVE);
+	await_refresh(n);
+}
+
 /* --- stimuli ------------------------------------------------------------ */
 
-static void
-destroy(struct sip_notifier *n)
+void
+sip_notifier_free(struct sip_notifier *n)
 {
 	clock_timer_stop(&n->timer);
 	if (n->call != NULL)
@@ -148,7 +134,7 @@ leave(struct sip_notifier *n)
 		}
 	}
 	if (--n->entered == 0 && n->gone)
-		destroy(n);
+		sip_notifier_free(n);
 }
 
 /* No more of it; the owner has been told, or has said so himself. */
@@ -171,21 +157,6 @@ tell_end(struct sip_notifier *n, enum sip_notifier_why why)
 }
 
 /* --- time --------------------------------------------------------------- */
-
-static uint64_t
-remaining_ms(const struct sip_notifier *n)
-{
-	uint64_t now = clock_now_ms(n->clock);
-
-	return n->expires_at > now ? n->expires_at - now : 0;
-}
-
-static void
-grant(struct sip_notifier *n, uint32_t expires_s)
-{
-	n->granted_s = expires_s;
-	n->expires_at = clock_now_ms(n->clock) + (uint64_t)expires_s * 1000;
-}
 
 /* What is granted for what a SUBSCRIBE asks for. */
 static int
@@ -219,7 +190,8 @@ write_headers(struct buf *event, struct buf *state,
 
 	if (w->state != SIP_SUB_TERMINATED) {
 		info.expires_known = true;
-		info.expires_s = (uint32_t)((remaining_ms(n) + 999) / 1000);
+		info.expires_s =
+		    (uint32_t)((sip_grant_left_ms(&n->grant) + 999) / 1000);
 		if (info.expires_s == 0)
 			info.expires_s = 1;
 	}
@@ -265,7 +237,7 @@ static int
 let_wait(struct sip_notifier *n, const struct word *w)
 {
 	size_t type = w->type != NULL ? strlen(w->type) + 1 : 0;
-	struct waiting *new = malloc(sizeof(*new) + type + w->len);
+	struct sip_notifier_waiting *new = malloc(sizeof(*new) + type + w->len);
 
 	if (new == NULL)
 		return ERR_NOMEM;
@@ -389,8 +361,8 @@ take_subscribe(struct sip_notifier *n, struct sip_server_txn *st,
 		tell_end(n, SIP_NOTIFIER_UNSUBSCRIBED);
 		return;
 	}
-	grant(n, expires_s);
-	clock_timer_start(&n->timer, remaining_ms(n) + GRACE_MS);
+	sip_grant_set(&n->grant, expires_s);
+	await_refresh(n);
 	/* on_refresh says that the image has changed. */
 	n->changes = n->d->changes;
 	n->events->on_refresh(n, req, expires_s, n->arg);
@@ -439,7 +411,7 @@ on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
 	leave(n);
 }
 
-static const struct sip_dialog_owner owner = {
+const struct sip_dialog_owner sip_notifier_owner = {
 	.on_request = on_request,
 	.on_withdrawn = on_withdrawn,
 	.on_end = on_dialog_end,
@@ -469,7 +441,7 @@ is_lost(const struct sip_result *r)
 static void
 take_answer(struct sip_notifier *n, const struct sip_result *r)
 {
-	struct waiting *next = n->waiting;
+	struct sip_notifier_waiting *next = n->waiting;
 	int status = r->status;
 	int rc;
 
@@ -559,8 +531,8 @@ sip_notifier_is_fetch(const struct sip_msg *req)
 	       expires_s == 0;
 }
 
-static struct sip_notifier *
-new_notifier(struct sip_ua *ua, const struct sip_notifier_opts *o)
+struct sip_notifier *
+sip_notifier_new(struct sip_ua *ua, const struct sip_notifier_opts *o)
 {
 	struct sip_notifier *n = calloc(1, sizeof(*n));
 
@@ -570,7 +542,7 @@ new_notifier(struct sip_ua *ua, const struct sip_notifier_opts *o)
 	n->events = o->events;
 	n->arg = o->arg;
 	n->event = o->event != NULL ? o->event : "presence";
-	n->clock = o->clock;
+	n->grant.clock = o->clock;
 	n->default_s = o->expires_default_s != 0 ? o->expires_default_s
 						 : EXPIRES_DEFAULT_S;
 	n->min_s = o->expires_min_s != 0 ? o->expires_min_s : EXPIRES_MIN_S;
@@ -585,14 +557,14 @@ static int
 read_request(struct sip_notifier *n, const struct sip_msg *req)
 {
 	char id[SIP_EVENT_ID_MAX + 1];
-	uint32_t expires_s;
+	uint32_t expires_s = 0;
 	int rc = sip_event_read(id, req, n->event);
 
 	if (rc == 0)
 		rc = read_expires(&expires_s, n, req);
 	if (rc < 0)
 		return ERR_MALFORMED;
-	grant(n, expires_s);
+	sip_grant_set(&n->grant, expires_s);
 	if (*id == '\0')
 		return 0;
 	n->id = strdup(id);
@@ -603,16 +575,16 @@ int
 sip_notifier_open(struct sip_notifier **out, struct sip_ua *ua,
     struct sip_server_txn *st, const struct sip_notifier_opts *opts)
 {
-	struct sip_notifier *n = new_notifier(ua, opts);
+	struct sip_notifier *n = sip_notifier_new(ua, opts);
 	int rc;
 
 	if (n == NULL)
 		return ERR_NOMEM;
 	rc = read_request(n, sip_ua_request_of(st));
 	if (rc == 0)
-		rc = sip_ua_dialog_take(&n->d, ua, st, &owner, n);
+		rc = sip_ua_dialog_take(&n->d, ua, st, &sip_notifier_owner, n);
 	if (rc < 0) {
-		destroy(n);
+		sip_notifier_free(n);
 		return rc;
 	}
 	n->st = st;
@@ -628,15 +600,14 @@ sip_notifier_confirm(struct sip_notifier *n, uint32_t expires_s)
 	int rc = ERR_BAD_STATE;
 
 	if (expires_s == 0)
-		expires_s = n->granted_s;
+		expires_s = n->grant.seconds;
 	if (n->state == UNANSWERED && n->st != NULL)
 		rc = answer_ok(n, n->st, expires_s);
 	if (rc < 0)
 		return rc;
 	n->st = NULL;
-	set_state(n, ACTIVE);
-	grant(n, expires_s);
-	clock_timer_start(&n->timer, remaining_ms(n) + GRACE_MS);
+	sip_grant_set(&n->grant, expires_s);
+	sip_notifier_activate(n);
 	return 0;
 }
 
@@ -674,7 +645,7 @@ sip_notifier_fetch(struct sip_ua *ua, struct sip_server_txn *st,
 	rc = answer_ok(n, st, 0);
 	n->st = NULL;
 	if (rc < 0) {
-		destroy(n);
+		sip_notifier_free(n);
 		return rc;
 	}
 	set_state(n, ACTIVE);
@@ -732,7 +703,7 @@ sip_notifier_drop(struct sip_notifier *n)
 	n->st = NULL;
 	n->gone = true;
 	if (n->entered == 0)
-		destroy(n);
+		sip_notifier_free(n);
 }
 
 void *
@@ -756,99 +727,17 @@ sip_notifier_set_label(struct sip_notifier *n, uint32_t label)
 uint32_t
 sip_notifier_expires(const struct sip_notifier *n)
 {
-	return n->granted_s;
+	return n->grant.seconds;
 }
 
 int64_t
 sip_notifier_expires_ms(const struct sip_notifier *n)
 {
-	return clock_wall_ms(n->clock) + (int64_t)n->expires_at -
-	       (int64_t)clock_now_ms(n->clock);
+	return sip_grant_end_ms(&n->grant);
 }
 
 const char *
 sip_notifier_call_id(const struct sip_notifier *n)
 {
 	return n->d != NULL ? sip_dialog_call_id(n->d) : "";
-}
-
-/* --- beyond the process ------------------------------------------------- */
-
-int
-sip_notifier_save(struct buf *out, const struct sip_notifier *n)
-{
-	int rc;
-
-	if (n->gone || n->d == NULL || n->state > ACTIVE)
-		return ERR_BAD_STATE;
-	sip_image_begin(out, SIP_IMAGE_NOTIFIER);
-	sip_image_put(out, (uint64_t)sip_notifier_expires_ms(n), 8);
-	sip_image_put(out, n->granted_s, 4);
-	sip_image_put(out, n->label, 4);
-	rc = sip_image_put_text(out, n->id != NULL ? n->id : "");
-	if (rc == 0)
-		rc = sip_dialog_save(out, n->d);
-	if (rc == 0 && buf_failed(out))
-		rc = ERR_NOMEM;
-	return rc;
-}
-
-/* What stands before the dialog. */
-static int
-read_image(
-    struct sip_notifier *n, struct sip_image *im, const void *data, size_t len)
-{
-	int rc = sip_image_open(im, data, len, SIP_IMAGE_NOTIFIER);
-	uint64_t expires_ms;
-	int64_t left;
-
-	if (rc < 0)
-		return rc;
-	expires_ms = sip_image_get(im, 8);
-	n->granted_s = (uint32_t)sip_image_get(im, 4);
-	n->label = (uint32_t)sip_image_get(im, 4);
-	n->id = sip_image_text(im);
-	if (n->id == NULL)
-		return im->failed ? ERR_MALFORMED : ERR_NOMEM;
-	if (im->failed || expires_ms > INT64_MAX ||
-	    n->granted_s > EXPIRES_LIMIT_S || strlen(n->id) > SIP_EVENT_ID_MAX)
-		return ERR_MALFORMED;
-	if (*n->id == '\0') {
-		free(n->id);
-		n->id = NULL;
-	}
-	left = (int64_t)expires_ms - clock_wall_ms(n->clock);
-	if (left < 0)
-		left = 0;
-	if (left > (int64_t)n->granted_s * 1000)
-		left = (int64_t)n->granted_s * 1000;
-	n->expires_at = clock_now_ms(n->clock) + (uint64_t)left;
-	return 0;
-}
-
-int
-sip_notifier_restore(struct sip_notifier **out, struct sip_ua *ua,
-    const struct sip_notifier_opts *opts, const void *image, size_t len)
-{
-	struct sip_notifier *n = new_notifier(ua, opts);
-	struct sip_image im;
-	int rc;
-
-	if (n == NULL)
-		return ERR_NOMEM;
-	rc = read_image(n, &im, image, len);
-	if (rc == 0)
-		rc = sip_ua_dialog_restore(&n->d, ua, &im, &owner, n);
-	if (rc == 0 && (!sip_image_is_whole(&im) || sip_dialog_is_uac(n->d)))
-		rc = ERR_MALFORMED;
-	if (rc < 0) {
-		destroy(n);
-		return rc;
-	}
-	n->changes = n->d->changes;
-	n->dirty = sip_dialog_reserve(n->d);
-	set_state(n, ACTIVE);
-	clock_timer_start(&n->timer, remaining_ms(n) + GRACE_MS);
-	*out = n;
-	return 0;
 }

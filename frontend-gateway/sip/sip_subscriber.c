@@ -32,25 +32,19 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/random.h"
-#include "frontend-gateway/sip/sip_image.h"
-#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/sip/sip_subscriber_impl.h"
 
 #define BIT(s) (1u << (s))
 
 enum {
 	EXPIRES_DEFAULT_S = 28800,
-	EXPIRES_MAX_S = 86400, /* a longer grant is refreshed as if it were
-				* this long: a lost one must be noticed */
 	REFRESH_LEAD_MAX_S = 900,
-	SPREAD_DEFAULT_S = 60,
 	TIMER_N_MS = 32000, /* 64 T1, RFC 6665 4.1.2.4 */
 	RETRY_MS = 60000,   /* after a refresh that failed; doubled ... */
 	RETRY_DOUBLINGS = 3,
 	/* Expires in NOTIFYs counts whole seconds at the peer's clock. */
 	EXPIRES_SLACK_MS = 10000
 };
-
-enum state { ASKING, AWAITING, LIVE, REFRESHING, ENDING, LINGERING, OVER };
 
 static const struct {
 	const char *name;
@@ -66,35 +60,8 @@ static const struct {
 	[OVER] = { "over", 0 },
 };
 
-struct sip_subscriber {
-	struct sip_ua *ua;
-	struct sip_dialog *d;     /* NULL once ua has taken it away */
-	struct sip_ua_call *call; /* the SUBSCRIBE under way */
-	const struct sip_subscriber_events *events;
-	void *arg;
-	const char *event, *accept;
-	struct clock *clock;
-	struct clock_timer timer;
-	uint64_t expires_at; /* on the clock, once something is granted */
-	uint32_t granted_s;
-	uint32_t asked_s;
-	uint32_t label;
-	unsigned changes; /* of the dialog, as the owner knows it */
-	enum state state;
-	uint8_t entered; /* depth of stimuli at work */
-	uint8_t retries; /* of a refresh */
-	bool gone;       /* to be freed, no callback any more */
-	bool granted;
-	bool adjusted; /* 423 was obeyed */
-	bool notified; /* a NOTIFY came, or a document */
-	bool finished; /* a terminated one, while ending */
-	bool leaving;  /* the SUBSCRIBE with Expires 0 is out */
-	bool dirty;    /* the image has changed */
-};
-
 static const struct log logger = { .component = "sip_subscriber" };
 
-static const struct sip_dialog_owner owner;
 static sip_ua_result_fn on_result;
 
 const char *
@@ -109,8 +76,8 @@ sip_subscriber_cause_str(enum sip_subscriber_cause cause)
 	return texts[cause];
 }
 
-static void
-set_state(struct sip_subscriber *s, enum state to)
+void
+sip_subscriber_set_state(struct sip_subscriber *s, enum sip_subscriber_state to)
 {
 	assert((states[s->state].next & BIT(to)) != 0);
 	log_debug(&logger, "state", "call_id=%s from=%s to=%s",
@@ -120,8 +87,8 @@ set_state(struct sip_subscriber *s, enum state to)
 
 /* --- stimuli ------------------------------------------------------------ */
 
-static void
-destroy(struct sip_subscriber *s)
+void
+sip_subscriber_free(struct sip_subscriber *s)
 {
 	clock_timer_stop(&s->timer);
 	if (s->call != NULL)
@@ -137,18 +104,17 @@ enter(struct sip_subscriber *s)
 	s->entered++;
 }
 
-/* Whether there is something that may outlive the process. */
-static bool
-is_lasting(const struct sip_subscriber *s)
+bool
+sip_subscriber_is_lasting(const struct sip_subscriber *s)
 {
 	return s->d != NULL && sip_dialog_state(s->d) == SIP_DIALOG_CONFIRMED &&
-	       s->granted && s->state < ENDING;
+	       s->grant.given && s->state < ENDING;
 }
 
 static void
 leave(struct sip_subscriber *s)
 {
-	if (!s->gone && s->entered == 1 && is_lasting(s)) {
+	if (!s->gone && s->entered == 1 && sip_subscriber_is_lasting(s)) {
 		if (sip_dialog_reserve(s->d) || s->d->changes != s->changes)
 			s->dirty = true;
 		s->changes = s->d->changes;
@@ -158,7 +124,7 @@ leave(struct sip_subscriber *s)
 		}
 	}
 	if (--s->entered == 0 && s->gone)
-		destroy(s);
+		sip_subscriber_free(s);
 }
 
 /* Tells the owner, for the last time. */
@@ -180,7 +146,7 @@ static void
 end_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
     uint32_t retry_after_s)
 {
-	set_state(s, OVER);
+	sip_subscriber_set_state(s, OVER);
 	tell_over(s, cause, status, retry_after_s);
 	s->gone = true;
 }
@@ -211,20 +177,11 @@ send_subscribe(struct sip_subscriber *s, uint32_t expires_s)
 
 /* --- time --------------------------------------------------------------- */
 
-static uint64_t
-remaining_ms(const struct sip_subscriber *s)
+uint64_t
+sip_subscriber_refresh_ms(const struct sip_subscriber *s)
 {
-	uint64_t now = clock_now_ms(s->clock);
-
-	return s->expires_at > now ? s->expires_at - now : 0;
-}
-
-/* Until the refresh is due: 0 when it is overdue. */
-static uint64_t
-refresh_in_ms(const struct sip_subscriber *s)
-{
-	uint64_t lead = (uint64_t)s->granted_s * 100; /* 10 % */
-	uint64_t left = remaining_ms(s);
+	uint64_t lead = (uint64_t)s->grant.seconds * 100; /* 10 % */
+	uint64_t left = sip_grant_left_ms(&s->grant);
 
 	if (lead > REFRESH_LEAD_MAX_S * UINT64_C(1000))
 		lead = REFRESH_LEAD_MAX_S * UINT64_C(1000);
@@ -234,11 +191,9 @@ refresh_in_ms(const struct sip_subscriber *s)
 static void
 set_expiry(struct sip_subscriber *s, uint32_t granted_s)
 {
-	if (granted_s > EXPIRES_MAX_S)
-		granted_s = EXPIRES_MAX_S;
-	s->granted_s = granted_s;
-	s->granted = true;
-	s->expires_at = clock_now_ms(s->clock) + (uint64_t)granted_s * 1000;
+	if (granted_s > SIP_SUBSCRIBER_GRANT_MAX_S)
+		granted_s = SIP_SUBSCRIBER_GRANT_MAX_S;
+	sip_grant_set(&s->grant, granted_s);
 	s->dirty = true;
 }
 
@@ -246,8 +201,8 @@ static void
 go_live(struct sip_subscriber *s)
 {
 	if (s->state != LIVE)
-		set_state(s, LIVE);
-	clock_timer_start(&s->timer, refresh_in_ms(s));
+		sip_subscriber_set_state(s, LIVE);
+	clock_timer_start(&s->timer, sip_subscriber_refresh_ms(s));
 }
 
 /* A refresh came to nothing, but the subscription lives. */
@@ -255,7 +210,7 @@ static void
 retry_later(struct sip_subscriber *s, uint32_t retry_after_s)
 {
 	uint64_t wait = (uint64_t)RETRY_MS << s->retries;
-	uint64_t left = remaining_ms(s);
+	uint64_t left = sip_grant_left_ms(&s->grant);
 
 	if (s->retries < RETRY_DOUBLINGS)
 		s->retries++;
@@ -263,7 +218,7 @@ retry_later(struct sip_subscriber *s, uint32_t retry_after_s)
 	if (wait < (uint64_t)retry_after_s * 1000)
 		wait = (uint64_t)retry_after_s * 1000;
 	if (s->state != LIVE)
-		set_state(s, LIVE);
+		sip_subscriber_set_state(s, LIVE);
 	clock_timer_start(&s->timer, wait < left ? wait : left);
 }
 
@@ -274,8 +229,8 @@ start_refresh(struct sip_subscriber *s)
 
 	if (rc < 0)
 		return rc;
-	set_state(s, REFRESHING);
-	clock_timer_start(&s->timer, remaining_ms(s));
+	sip_subscriber_set_state(s, REFRESHING);
+	clock_timer_start(&s->timer, sip_grant_left_ms(&s->grant));
 	return 0;
 }
 
@@ -285,21 +240,22 @@ static void
 follow_expiry(struct sip_subscriber *s, const struct sip_sub_info *info)
 {
 	uint64_t new_ms = (uint64_t)info->expires_s * 1000;
-	uint64_t left = remaining_ms(s);
+	uint64_t left = sip_grant_left_ms(&s->grant);
 
 	if (!info->expires_known || info->expires_s == 0 ||
 	    info->state == SIP_SUB_TERMINATED)
 		return;
-	if (s->granted && new_ms < left + EXPIRES_SLACK_MS &&
+	if (s->grant.given && new_ms < left + EXPIRES_SLACK_MS &&
 	    left < new_ms + EXPIRES_SLACK_MS)
 		return;
-	if (s->granted_s == EXPIRES_MAX_S && info->expires_s > EXPIRES_MAX_S)
+	if (s->grant.seconds == SIP_SUBSCRIBER_GRANT_MAX_S &&
+	    info->expires_s > SIP_SUBSCRIBER_GRANT_MAX_S)
 		return;
 	set_expiry(s, info->expires_s);
 	if (s->state == LIVE)
-		clock_timer_start(&s->timer, refresh_in_ms(s));
+		clock_timer_start(&s->timer, sip_subscriber_refresh_ms(s));
 	else if (s->state == REFRESHING)
-		clock_timer_start(&s->timer, remaining_ms(s));
+		clock_timer_start(&s->timer, sip_grant_left_ms(&s->grant));
 }
 
 /* The owner has left: only the end matters. */
@@ -310,7 +266,7 @@ take_last(struct sip_subscriber *s, const struct sip_sub_info *info)
 		return;
 	s->finished = true;
 	if (s->state == LINGERING) {
-		set_state(s, OVER);
+		sip_subscriber_set_state(s, OVER);
 		s->gone = true;
 	}
 }
@@ -329,7 +285,7 @@ take_notice(struct sip_subscriber *s, const struct sip_msg *m)
 	}
 	s->notified = true;
 	follow_expiry(s, &info);
-	if (s->state == AWAITING && remaining_ms(s) > 0 &&
+	if (s->state == AWAITING && sip_grant_left_ms(&s->grant) > 0 &&
 	    info.state != SIP_SUB_TERMINATED)
 		go_live(s);
 	notice = (struct sip_notice){ .state = info.state,
@@ -419,7 +375,7 @@ on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
 	(void)ua;
 	enter(s);
 	if (s->state == LINGERING) {
-		set_state(s, OVER);
+		sip_subscriber_set_state(s, OVER);
 		s->gone = true;
 	} else {
 		end_over(s, SIP_SUBSCRIBER_CLOSED, 0, 0);
@@ -428,7 +384,7 @@ on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
 	leave(s);
 }
 
-static const struct sip_dialog_owner owner = {
+const struct sip_dialog_owner sip_subscriber_owner = {
 	.on_request = on_request,
 	.on_withdrawn = on_withdrawn,
 	.on_end = on_dialog_end,
@@ -485,7 +441,7 @@ take_grant(struct sip_subscriber *s, const struct sip_msg *m)
 	if (s->state == REFRESHING || (granted > 0 && s->notified)) {
 		go_live(s);
 	} else {
-		set_state(s, AWAITING);
+		sip_subscriber_set_state(s, AWAITING);
 		clock_timer_start(&s->timer, TIMER_N_MS);
 	}
 	if (s->events->on_granted != NULL)
@@ -520,7 +476,7 @@ take_first(struct sip_subscriber *s, const struct sip_result *r)
 		end_over(s, SIP_SUBSCRIBER_REFUSED, r->status, retry_after(r));
 	} else if (s->notified) {
 		/* The answer was lost; the NOTIFY proves that it was a 2xx. */
-		if (!s->granted)
+		if (!s->grant.given)
 			set_expiry(s, s->asked_s);
 		go_live(s);
 	} else {
@@ -584,7 +540,7 @@ take_ending(struct sip_subscriber *s, const struct sip_result *r)
 		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
 		return;
 	}
-	set_state(s, LINGERING);
+	sip_subscriber_set_state(s, LINGERING);
 	clock_timer_start(&s->timer, TIMER_N_MS);
 	tell_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
 }
@@ -622,7 +578,7 @@ on_timer(struct clock_timer *timer, void *arg)
 		end_over(s, SIP_SUBSCRIBER_SILENT, 0, 0);
 		break;
 	case LIVE:
-		if (remaining_ms(s) == 0)
+		if (sip_grant_left_ms(&s->grant) == 0)
 			end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
 		else if (start_refresh(s) < 0)
 			retry_later(s, 0);
@@ -634,7 +590,7 @@ on_timer(struct clock_timer *timer, void *arg)
 		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
 		break;
 	case LINGERING:
-		set_state(s, OVER);
+		sip_subscriber_set_state(s, OVER);
 		s->gone = true;
 		break;
 	case ASKING: /* its transaction has a limit of its own */
@@ -646,8 +602,8 @@ on_timer(struct clock_timer *timer, void *arg)
 
 /* --- for the owner ------------------------------------------------------ */
 
-static struct sip_subscriber *
-new_subscriber(struct sip_ua *ua, const struct sip_subscriber_opts *o)
+struct sip_subscriber *
+sip_subscriber_new(struct sip_ua *ua, const struct sip_subscriber_opts *o)
 {
 	struct sip_subscriber *s = calloc(1, sizeof(*s));
 
@@ -658,7 +614,7 @@ new_subscriber(struct sip_ua *ua, const struct sip_subscriber_opts *o)
 	s->arg = o->arg;
 	s->event = o->event != NULL ? o->event : "presence";
 	s->accept = o->accept;
-	s->clock = o->clock;
+	s->grant.clock = o->clock;
 	s->asked_s = o->expires_s != 0 ? o->expires_s : EXPIRES_DEFAULT_S;
 	s->label = o->label;
 	clock_timer_init(&s->timer, o->clock, on_timer, s);
@@ -673,16 +629,16 @@ sip_subscriber_open(struct sip_subscriber **out, struct sip_ua *ua,
 		.from_uri = opts->from_uri,
 		.from_display = opts->from_display,
 		.from_epid = opts->from_epid };
-	struct sip_subscriber *s = new_subscriber(ua, opts);
+	struct sip_subscriber *s = sip_subscriber_new(ua, opts);
 	int rc;
 
 	if (s == NULL)
 		return ERR_NOMEM;
-	rc = sip_ua_dialog_prepare(&s->d, ua, &who, &owner, s);
+	rc = sip_ua_dialog_prepare(&s->d, ua, &who, &sip_subscriber_owner, s);
 	if (rc == 0)
 		rc = send_subscribe(s, s->asked_s);
 	if (rc < 0) {
-		destroy(s);
+		sip_subscriber_free(s);
 		return rc;
 	}
 	*out = s;
@@ -697,7 +653,7 @@ sip_subscriber_end(struct sip_subscriber *s)
 
 	if (s->gone || s->state >= ENDING)
 		return;
-	set_state(s, ENDING);
+	sip_subscriber_set_state(s, ENDING);
 	clock_timer_stop(&s->timer);
 	/* As long as there is no dialog to end, its answer decides. */
 	if (first)
@@ -716,7 +672,7 @@ sip_subscriber_drop(struct sip_subscriber *s)
 		return;
 	s->gone = true;
 	if (s->entered == 0)
-		destroy(s);
+		sip_subscriber_free(s);
 }
 
 int
@@ -740,105 +696,11 @@ sip_subscriber_label(const struct sip_subscriber *s)
 int64_t
 sip_subscriber_expires_ms(const struct sip_subscriber *s)
 {
-	if (!s->granted)
-		return 0;
-	return clock_wall_ms(s->clock) + (int64_t)s->expires_at -
-	       (int64_t)clock_now_ms(s->clock);
+	return sip_grant_end_ms(&s->grant);
 }
 
 const char *
 sip_subscriber_call_id(const struct sip_subscriber *s)
 {
 	return s->d != NULL ? sip_dialog_call_id(s->d) : "";
-}
-
-/* --- beyond the process ------------------------------------------------- */
-
-int
-sip_subscriber_save(struct buf *out, const struct sip_subscriber *s)
-{
-	int rc;
-
-	if (!is_lasting(s) || s->d->reserved_cseq == 0)
-		return ERR_BAD_STATE;
-	sip_image_begin(out, SIP_IMAGE_SUBSCRIBER);
-	sip_image_put(out, (uint64_t)sip_subscriber_expires_ms(s), 8);
-	sip_image_put(out, s->granted_s, 4);
-	sip_image_put(out, s->label, 4);
-	rc = sip_dialog_save(out, s->d);
-	if (rc == 0 && buf_failed(out))
-		rc = ERR_NOMEM;
-	return rc;
-}
-
-/* What stands before the dialog. */
-static int
-read_image(struct sip_subscriber *s, struct sip_image *im, const void *data,
-    size_t len)
-{
-	int rc = sip_image_open(im, data, len, SIP_IMAGE_SUBSCRIBER);
-	int64_t left;
-	uint64_t expires_ms;
-
-	if (rc < 0)
-		return rc;
-	expires_ms = sip_image_get(im, 8);
-	s->granted_s = (uint32_t)sip_image_get(im, 4);
-	s->label = (uint32_t)sip_image_get(im, 4);
-	if (im->failed || expires_ms > INT64_MAX ||
-	    s->granted_s > EXPIRES_MAX_S)
-		return ERR_MALFORMED;
-	left = (int64_t)expires_ms - clock_wall_ms(s->clock);
-	if (left <= 0)
-		return ERR_TIMEOUT;
-	/* More than was granted: the wall clock was set back. */
-	if (left > (int64_t)s->granted_s * 1000)
-		left = (int64_t)s->granted_s * 1000;
-	s->expires_at = clock_now_ms(s->clock) + (uint64_t)left;
-	s->granted = true;
-	return 0;
-}
-
-/* An overdue refresh waits for a random moment, so that not all go out at
- * once; but not until half of the rest is gone. */
-static uint64_t
-restored_refresh_ms(const struct sip_subscriber *s, uint32_t spread_s)
-{
-	uint64_t due = refresh_in_ms(s), half = remaining_ms(s) / 2;
-	uint64_t spread = spread_s != 0 ? spread_s : SPREAD_DEFAULT_S;
-
-	spread *= 1000;
-	if (due >= spread)
-		return due;
-	if (spread > half)
-		spread = half;
-	return spread > 0 ? random_below((uint32_t)spread) : 0;
-}
-
-int
-sip_subscriber_restore(struct sip_subscriber **out, struct sip_ua *ua,
-    const struct sip_subscriber_opts *opts, const void *image, size_t len)
-{
-	struct sip_subscriber *s = new_subscriber(ua, opts);
-	struct sip_image im;
-	int rc;
-
-	if (s == NULL)
-		return ERR_NOMEM;
-	rc = read_image(s, &im, image, len);
-	if (rc == 0)
-		rc = sip_ua_dialog_restore(&s->d, ua, &im, &owner, s);
-	if (rc == 0 && (!sip_image_is_whole(&im) || !sip_dialog_is_uac(s->d)))
-		rc = ERR_MALFORMED;
-	if (rc < 0) {
-		destroy(s);
-		return rc;
-	}
-	s->notified = true;
-	s->changes = s->d->changes;
-	s->dirty = sip_dialog_reserve(s->d);
-	set_state(s, LIVE);
-	clock_timer_start(&s->timer, restored_refresh_ms(s, opts->spread_s));
-	*out = s;
-	return 0;
 }

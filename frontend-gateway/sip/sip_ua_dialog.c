@@ -134,7 +134,7 @@ new_owned(struct ua_dialog **out, struct sip_ua *ua, const char *uri,
 	if (rc == 0)
 		rc = sip_ua_dialog_new(&ud, ua, buf_cstr(&contact));
 	buf_finish(&contact);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	ud->owner = owner;
 	*out = ud;
@@ -192,7 +192,7 @@ sip_ua_dialog_take(struct sip_dialog **out, struct sip_ua *ua,
 	if (ua->closing)
 		return ERR_BAD_STATE;
 	rc = new_owned(&ud, ua, sip_msg_to_uri(req), owner);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	return add_owned(out, ud,
 	    sip_dialog_init_uas(&ud->d, req, sip_server_to_tag(st)), user);
@@ -207,7 +207,7 @@ own_uri(char **out, const struct sip_dialog *d)
 
 	if (rc == 0)
 		rc = sip_uri_check(a.uri, a.uri_len);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	*out = strndup(a.uri, a.uri_len);
 	return *out != NULL ? 0 : ERR_NOMEM;
@@ -227,13 +227,13 @@ sip_ua_dialog_restore(struct sip_dialog **out, struct sip_ua *ua,
 	if (ua->closing)
 		return ERR_BAD_STATE;
 	rc = sip_dialog_restore(&d, im);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	rc = own_uri(&uri, &d);
 	if (rc == 0)
 		rc = new_owned(&ud, ua, uri, owner);
 	free(uri);
-	if (rc < 0) {
+	if (rc != 0) {
 		sip_dialog_finish(&d);
 		return rc;
 	}
