@@ -193,6 +193,8 @@ main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
+	/* A store that may not grow is an error of its write. */
+	signal(SIGXFSZ, SIG_IGN);
 	rc = load(&conf, &channel, &sip, &o);
 	if (rc == 0 && o.check) {
 		for (size_t i = 0; i < conf->warning_count; i++)

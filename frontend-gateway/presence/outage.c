@@ -68,6 +68,7 @@ void
 outage_partner_lost(struct presence_partner *t)
 {
 	t->quiet = false;
+	t->tries++;
 	if (t->lost)
 		return;
 	t->lost = true;
@@ -80,6 +81,7 @@ void
 outage_partner_back(struct presence_partner *t)
 {
 	t->quiet = false;
+	t->tries = 0;
 	if (!t->lost)
 		return;
 	t->lost = false;
@@ -143,11 +145,14 @@ on_partner_timer(struct clock_timer *timer, void *arg)
 {
 	struct presence_partner *t = arg;
 	struct edges *e = t->presence->opts.edges;
+	bool idle;
 	int rc;
 
 	(void)timer;
-	if (t->quiet && !t->canary_sent &&
-	    !edges_reach(e, t->local, t->remote)) {
+	idle = t->flight == 0 && list_empty(&t->box) && list_empty(&t->probes);
+	if (!t->canary_sent &&
+	    ((t->quiet && !edges_reach(e, t->local, t->remote)) ||
+		(t->lost && idle))) {
 		rc = send_canary(t);
 		if (rc < 0)
 			log_warn(&t->presence->log, "not-pinged",

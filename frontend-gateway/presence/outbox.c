@@ -31,7 +31,13 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-enum { FLIGHT_MAX = 256, LOST_FLIGHT = 1, LOST_RETRY_MS = 30000, ID_SIZE = 32 };
+enum {
+	FLIGHT_MAX = 256,
+	LOST_FLIGHT = 1,
+	LOST_RETRY_MS = 5000,
+	LOST_DOUBLINGS = 4,
+	ID_SIZE = 32
+};
 
 static const char id_prefix[] = "spp-";
 
@@ -435,8 +441,7 @@ outbox_pump(struct presence_partner *t)
 			wait = 1000;
 			break;
 		}
-	while (has_room(t) && !list_empty(&t->probes) && !t->lost &&
-	       wait == UINT64_MAX) {
+	while (has_room(t) && !list_empty(&t->probes) && wait == UINT64_MAX) {
 		if (now < t->probed_ms) {
 			wait = t->probed_ms - now;
 			break;
@@ -445,10 +450,14 @@ outbox_pump(struct presence_partner *t)
 		if (!send_first(t, &t->probes))
 			wait = 1000;
 	}
+	/* One that is out of reach is tried in any case. */
 	if (t->lost && wait == UINT64_MAX)
-		wait = LOST_RETRY_MS;
-	if (wait != UINT64_MAX &&
-	    (!list_empty(&t->box) || !list_empty(&t->probes)))
+		wait =
+		    (uint64_t)LOST_RETRY_MS
+		    << (t->tries < LOST_DOUBLINGS ? t->tries : LOST_DOUBLINGS);
+	else if (list_empty(&t->box) && list_empty(&t->probes))
+		return;
+	if (wait != UINT64_MAX)
 		clock_timer_start(&t->timer, wait);
 }
 

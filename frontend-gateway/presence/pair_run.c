@@ -384,16 +384,24 @@ stand_in_line(struct pair *p, struct happening *h)
 }
 
 void
+pair_run_restart(struct pair *p)
+{
+	p->restored = false;
+	/* The pool's first word was still to come: it is asked for. */
+	if (p->doc == NULL)
+		from_half_refresh(p);
+	pair_run_kind(p, PAIR_ON_RESTART);
+}
+
+void
 pair_run(struct pair *p, const struct happening *given)
 {
 	struct happening h = *given;
 
 	if (h.watch != NULL)
 		to_half_hold(h.watch);
-	if (p->restored) {
-		p->restored = false;
-		pair_run_kind(p, PAIR_ON_RESTART);
-	}
+	if (p->restored)
+		pair_run_restart(p);
 	if (p->busy || p->running || !list_empty(&p->waiting)) {
 		stand_in_line(p, &h);
 		return;

@@ -94,6 +94,7 @@ struct presence_partner {
 	struct edges_sender canary;
 	size_t count;
 	unsigned flight;
+	unsigned tries;   /* that failed in a row */
 	bool lost;        /* attempts to reach it fail */
 	bool canary_sent; /* its result is awaited */
 	bool quiet;       /* its last stream ended: to be looked after */
@@ -244,6 +245,8 @@ int pairs_set_name(char **slot, const char *name);
 void pair_run(struct pair *p, const struct happening *h);
 /* The same for one that only has a kind. */
 void pair_run_kind(struct pair *p, enum pair_event_kind kind);
+/* PAIR_ON_RESTART, of a pair that was loaded. */
+void pair_run_restart(struct pair *p);
 /* Starts the timer anew. */
 void pair_run_timer(struct pair *p);
 void pair_run_on_timer(struct clock_timer *t, void *arg);

@@ -215,10 +215,8 @@ static void
 tell_restart(struct pair *p, const struct presence_sweep *s)
 {
 	(void)s;
-	if (!p->restored)
-		return;
-	p->restored = false;
-	pair_run_kind(p, PAIR_ON_RESTART);
+	if (p->restored)
+		pair_run_restart(p);
 }
 
 int
