@@ -160,7 +160,7 @@ take_routes(struct sip_dialog *d, const struct sip_msg *m, bool reversed)
 	size_t count;
 	int rc = read_routes(&routes, &count, m);
 
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
 	if (reversed)
 		reverse(routes, count);
