@@ -149,8 +149,8 @@ test_half(void **state)
 		text = request(&d, SIP_SUBSCRIBE, 0);
 		assert_non_null(strstr(text, "CSeq: 2 SUBSCRIBE\r\n"));
 		if (rows[i].rc == 0) {
-			assert_non_null(
-			    strstr(text, "Route: <sip:far.example;lr>\r\n"));
+			assert_non_null(strstr(text,
+			    "Route: <sip:far.example;lr>\r\nRoute: <sip:near"));
 			assert_memory_equal(text, "SUBSCRIBE " GRUU " ", 40);
 			assert_non_null(strstr(text,
 			    "\r\nTo: <sip:anna@contoso.example>;tag=them"
@@ -209,6 +209,14 @@ test_saved(void **state)
 		    sip_dialog_restore(&again, &im), ERR_MALFORMED);
 	}
 	d.target = kept;
+	/* The tag of our own address is another one than the key's. */
+	kept = strstr(d.local, "tag=us");
+	assert_non_null(kept);
+	kept[4] = 'x';
+	buf_clear(&out);
+	assert_int_equal(sip_dialog_save(&out, &d), 0);
+	im = (struct sip_image){ .at = out.data, .left = out.len };
+	assert_int_equal(sip_dialog_restore(&again, &im), ERR_MALFORMED);
 	sip_dialog_finish(&d);
 	buf_finish(&out);
 	sip_msg_free(m);

@@ -1214,40 +1214,54 @@ restored(void **state)
 	sub = NULL;
 }
 
-/* An overdue refresh waits for a random moment of the spread. */
+/* Overdue refreshes wait for random moments of the spread. */
 static void
 overdue(void **state)
 {
+	enum { IMAGES = 200 };
+	static struct buf images[IMAGES];
 	struct sip_subscriber_opts o = opts();
-	unsigned counts[3] = { 0 };
+	size_t thirds[3] = { 0 }, sent = 0;
+
+	(void)state;
+	for (size_t i = 0; i < IMAGES; i++) {
+		live("28800");
+		buf_init(&images[i], 0);
+		assert_int_equal(sip_subscriber_save(&images[i], sub), 0);
+		wire_forget_heard();
+	}
+	restart_ua();
+	seconds(28000);
+	o.spread_s = 90;
+	for (size_t i = 0; i < IMAGES; i++) {
+		assert_int_equal(sip_subscriber_restore(&sub, wire_ua, &o,
+				     images[i].data, images[i].len),
+		    0);
+		buf_finish(&images[i]);
+	}
+	wire.sent = 0;
+	wire.deaf = true;
+	for (unsigned s = 0; s < 90; s++) {
+		clock_advance(wire_clock, s < 89 ? 1000 : 999);
+		thirds[s / 30] += wire.sent - sent;
+		sent = wire.sent;
+	}
+	for (size_t i = 0; i < COUNT(thirds); i++)
+		assert_in_range(thirds[i], 30, 110);
+	assert_int_equal(sent, IMAGES);
+}
+
+/* ... but no longer than half of what is left. */
+static void
+overdue_and_nearly_over(void **state)
+{
+	struct sip_subscriber_opts o = opts();
 
 	(void)state;
 	live("28800");
 	restart_ua();
-	seconds(28000);
-	o.spread_s = 90;
-	for (unsigned i = 0; i < 60; i++) {
-		unsigned s = 0;
-
-		assert_int_equal(sip_subscriber_restore(
-				     &sub, wire_ua, &o, image.data, image.len),
-		    0);
-		/* Each a second less: never past half of what is left. */
-		while (wire.taken == wire.count && s < 100) {
-			clock_advance(wire_clock, 100);
-			s++;
-		}
-		counts[s < 34 ? 0 : s < 67 ? 1 : 2]++;
-		wire_forget_heard();
-		sip_subscriber_drop(sub);
-		if (i % 10 == 9 &&
-		    clock_wall_ms(wire_clock) > WIRE_WALL + 28400000)
-			break;
-	}
-	assert_true(counts[0] > 0 && counts[2] > 0);
-	/* Half of what is left is the bound. */
-	clock_advance(wire_clock,
-	    (uint64_t)(WIRE_WALL + 28790000 - clock_wall_ms(wire_clock)));
+	seconds(28790);
+	o.spread_s = 3000;
 	assert_int_equal(
 	    sip_subscriber_restore(&sub, wire_ua, &o, image.data, image.len),
 	    0);
@@ -1408,6 +1422,7 @@ main(void)
 		T(ua_closes),
 		T(restored),
 		T(overdue),
+		T(overdue_and_nearly_over),
 		T(wall_clock_set_back),
 		T(numbers_reserved),
 		T(damaged_images),
