@@ -155,6 +155,25 @@ describe_edge(const json_t *e)
 }
 
 static void
+describe_contacts(const json_t *c)
+{
+	const char *store = text_of(c, "store");
+
+	if (c == NULL)
+		return;
+	printf("contacts    %" PRId64 ", watched by %" PRId64
+	       " endpoints; %" PRId64 " watch\n",
+	    text_number(c, "pairs"), text_number(c, "dialogs"),
+	    text_number(c, "watching"));
+	if (strcmp(store, "well") != 0)
+		printf(
+		    "            STORE: %s, no new contact is taken\n", store);
+	if (text_number(c, "partners_away") > 0)
+		printf("            %" PRId64 " partners cannot be reached\n",
+		    text_number(c, "partners_away"));
+}
+
+static void
 describe_pool(const json_t *pool)
 {
 	if (pool == NULL)
@@ -189,6 +208,7 @@ describe(const json_t *a)
 		    text_list(a, "hosted"), text_number(a, "epoch"),
 		    text_number(a, "generation"));
 	describe_pool(json_object_get(a, "pool"));
+	describe_contacts(json_object_get(a, "presence"));
 	if (json_object_get(a, "conversations") != NULL)
 		printf("chats       %" PRId64 ", %" PRId64
 		       " messages waiting for an answer\n",

@@ -50,6 +50,7 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 	KEEP("sip.pool", f, n, front_ends);
 	KEEP("sip.negotiate_reply", f, n, negotiate_reply);
 	KEEP("sip.contact", f, n, contact);
+	KEEP("presence.new_per_minute", fresh, now, presence.new_per_minute);
 #undef KEEP
 }
 

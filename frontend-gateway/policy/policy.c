@@ -37,6 +37,9 @@ policy_new(
     struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
 {
 	struct policy *p = calloc(1, sizeof(*p));
+	struct newcomers_opts rate = {
+		.domain_per_minute = conf->presence.new_per_minute,
+	};
 	int rc;
 
 	if (p == NULL)
@@ -46,7 +49,7 @@ policy_new(
 		free(p);
 		return rc;
 	}
-	rc = newcomers_new(&p->newcomers, NULL);
+	rc = newcomers_new(&p->newcomers, &rate);
 	if (rc < 0) {
 		map_finish(&p->pairs);
 		free(p);

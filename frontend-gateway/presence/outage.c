@@ -21,7 +21,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-enum { FIRST_MS = 10000, QUIET_MS = 2000 };
+enum { FIRST_MS = 10000, QUIET_MS = 2000, TRY_DISK_MS = 10000 };
 
 /* --- pool --------------------------------------------------------------- */
 
@@ -269,8 +269,12 @@ presence_on_health(struct presence *pr, bool well)
 	if (pr->well == well)
 		return;
 	pr->well = well;
-	if (!well || pr->stopping)
+	if (pr->stopping)
 		return;
+	if (!well) {
+		clock_timer_start(&pr->flush, TRY_DISK_MS);
+		return;
+	}
 	/* What was not written in between is written now. */
 	sweep_start(&pr->walks[WALK_ROWS], write_again, PAIR_ON_DUE);
 }

@@ -122,15 +122,31 @@ flush_some(struct presence *pr, size_t max)
 	}
 }
 
+/* One row, whichever, to see whether the disk works again: all will be written
+ * then. */
+static void
+try_disk(struct presence *pr)
+{
+	LIST_FOREACH (it, &pr->all) {
+		struct pair *p = list_entry(it, struct pair, all);
+
+		if (p->busy || pair_state_empty(&p->state))
+			continue;
+		pair_row_put_all(p);
+		return;
+	}
+}
+
 void
 pair_row_on_flush(struct clock_timer *t, void *arg)
 {
 	struct presence *pr = arg;
 
-	/* While the disk fails, all will be written when it works again. */
 	if (pr->well)
 		flush_some(pr, FLUSH_MAX);
-	if (!list_empty(&pr->dirty))
+	else
+		try_disk(pr);
+	if (!pr->well || !list_empty(&pr->dirty))
 		clock_timer_start(t, pr->well ? 1000 : FLUSH_MS);
 }
 

@@ -615,10 +615,17 @@ void
 sip_notifier_refuse(struct sip_notifier *n, int status, unsigned diagnostics,
     const char *reason)
 {
+	/* 500 says nothing of later; without it the endpoint may give up. */
+	static const struct sip_header later = { "Retry-After", "30" };
+	struct sip_answer answer = { .status = status,
+		.headers = &later,
+		.header_count = status == 500 ? 1 : 0,
+		.diagnostics = diagnostics,
+		.diagnostics_reason = reason };
 	int rc = ERR_BAD_STATE;
 
 	if (n->st != NULL)
-		rc = sip_ua_refuse(n->ua, n->st, status, diagnostics, reason);
+		rc = sip_ua_respond(n->ua, n->st, &answer);
 	if (rc < 0)
 		log_error(&logger, "answer-not-built", "status=%d error=%s",
 		    status, err_str(rc));

@@ -102,7 +102,7 @@ int sip_notifier_open(struct sip_notifier **out, struct sip_ua *ua,
 /* Answers 200 and starts the time; expires_s 0 = what sip_notifier_expires() says, else that is
  * granted (the image then changes with it).  Once. */
 int sip_notifier_confirm(struct sip_notifier *n, uint32_t expires_s);
-/* Answers with a refusal instead (300 ..); n is gone. */
+/* Answers with a refusal instead (300 .., 500 with Retry-After); n is gone. */
 void sip_notifier_refuse(struct sip_notifier *n, int status,
     unsigned diagnostics, const char *reason);
 /* Answers a fetch 200 and sends the one NOTIFY (terminated;reason=timeout);
