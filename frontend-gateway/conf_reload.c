@@ -45,9 +45,7 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 	KEEP("sip.listen", f, n, listen);
 	KEEP("sip.listen", f, n, port);
 	KEEP("sip.fqdn", f, n, fqdn);
-	KEEP("sip.pool", f, n, pool);
-	KEEP("sip.pool", f, n, front_end_count);
-	KEEP("sip.pool", f, n, front_ends);
+	KEEP("sip.pool.name", f, n, pool);
 	KEEP("sip.negotiate_reply", f, n, negotiate_reply);
 	KEEP("sip.contact", f, n, contact);
 	KEEP("presence.new_per_minute", fresh, now, presence.new_per_minute);

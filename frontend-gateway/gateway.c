@@ -400,6 +400,19 @@ gateway_drain(struct gateway *g)
 
 /* --- the start ------------------------------------------------------------ */
 
+size_t
+gateway_front_ends(struct sip_front_end out[static GATEWAY_CONF_FRONT_ENDS_MAX],
+    const struct gateway_conf *conf)
+{
+	const struct gateway_sip_conf *s = &conf->sip;
+
+	for (size_t i = 0; i < s->front_end_count; i++) {
+		out[i].name = s->front_ends[i].name;
+		out[i].address = s->front_ends[i].address;
+	}
+	return s->front_end_count;
+}
+
 static int
 open_ua(struct gateway *g, char *why, size_t size)
 {
@@ -412,6 +425,7 @@ open_ua(struct gateway *g, char *why, size_t size)
 	};
 	const struct gateway_sip_conf *s = &g->opts.conf->sip;
 	struct sip_front_end front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
+	const size_t count = gateway_front_ends(front_ends, g->opts.conf);
 	struct sip_ua_opts opts = {
 		.loop = g->opts.loop,
 		.clock = g->clock,
@@ -422,7 +436,7 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.listen_count = s->listen_count,
 		.pool = s->pool,
 		.front_ends = front_ends,
-		.front_end_count = s->front_end_count,
+		.front_end_count = count,
 		.negotiate_reply = s->negotiate_reply,
 		.contact = s->contact,
 		.methods = METHODS,
@@ -430,10 +444,6 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.arg = g,
 	};
 
-	for (size_t i = 0; i < s->front_end_count; i++) {
-		front_ends[i].name = s->front_ends[i].name;
-		front_ends[i].address = s->front_ends[i].address;
-	}
 	return sip_ua_open(&g->ua, &opts, why, size);
 }
 

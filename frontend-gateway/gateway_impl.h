@@ -16,7 +16,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "frontend-gateway/gateway.h"
+#include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/generation.h"
+#include "frontend-gateway/sip/sip_ua.h"
 
 enum gateway_state {
 	GATEWAY_RUNNING,
@@ -68,5 +70,9 @@ void gateway_use_secret(struct gateway *g);
 /* --- gateway.c ---------------------------------------------------------- */
 
 const char *gateway_state_str(const struct gateway *g);
+/* As the user agent wants them; they point into the configuration. */
+size_t
+gateway_front_ends(struct sip_front_end out[static GATEWAY_CONF_FRONT_ENDS_MAX],
+    const struct gateway_conf *conf);
 
 #endif

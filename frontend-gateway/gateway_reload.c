@@ -80,6 +80,18 @@ exchange(struct gateway *g, struct fresh *f)
 }
 
 static void
+set_front_ends(struct gateway *g)
+{
+	struct sip_front_end front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
+	const size_t count = gateway_front_ends(front_ends, g->opts.conf);
+	int rc = sip_ua_set_front_ends(g->ua, front_ends, count);
+
+	if (rc < 0)
+		log_error(
+		    &g->log, "front-end-not-added", "error=%s", err_str(rc));
+}
+
+static void
 put_in_force(struct gateway *g, struct fresh *f)
 {
 	bool news = strcmp(f->generation.hash, g->generation.hash) != 0;
@@ -89,6 +101,7 @@ put_in_force(struct gateway *g, struct fresh *f)
 	gateway_conf_log_warnings(g->opts.conf);
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
 	sip_ua_set_tls(g->ua, g->opts.sip_tls);
+	set_front_ends(g);
 	conversations_recheck(g->conversations);
 	presence_recheck(g->presence);
 	/* A secret that is staged waits for their word, old news or not. */

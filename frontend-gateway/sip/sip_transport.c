@@ -7,7 +7,8 @@
  * takes it out of use and tells the owner, once; the memory goes in on_end.
  *
  * The number of a connection carries its peer in the low byte, so that an
- * answer finds another way to that peer when its connection is gone.
+ * answer finds another way to that peer when its connection is gone.  A peer
+ * keeps its number as long as it is one.
  */
 #include "frontend-gateway/sip/sip_transport.h"
 
@@ -33,6 +34,7 @@
 
 enum {
 	BACKLOG = 128,
+	PEERS_MAX = SIP_FRONT_ENDS_MAX + 1,
 	SETTLED_MS = 10000 /* a connection that lived this long was good */
 };
 
@@ -62,9 +64,11 @@ struct link {
 /* A front end, or the pool as a whole for those that show only its name. */
 struct peer {
 	struct sip_transport *t;
+	size_t index; /* among t->peers */
 	char *name;
 	struct sockaddr_storage address;
 	bool dialled;
+	bool wanted;      /* while the front ends change */
 	struct link *own; /* our connection to it, in whatever state */
 	/* In a row: attempts without proof; connections that were proven and
 	 * did not last.  A proof clears the first, time the second. */
@@ -81,8 +85,10 @@ struct sip_transport {
 	struct sip_transport_opts opts;
 	char *fqdn, *allow;
 	struct log log;
-	struct peer *peers; /* front ends, then the pool */
-	const char **names; /* the same, for matching certificates */
+	struct peer *peers[PEERS_MAX]; /* the pool is the first; or NULL */
+	/* Front ends, then the pool, for matching certificates. */
+	const char *names[PEERS_MAX];
+	struct peer *named[PEERS_MAX];
 	size_t peer_count;
 	struct listener *listeners;
 	size_t listener_count;
@@ -97,12 +103,6 @@ struct sip_transport {
 static void dial(struct peer *p);
 
 /* --- links -------------------------------------------------------------- */
-
-static size_t
-peer_index(const struct sip_transport *t, const struct peer *p)
-{
-	return (size_t)(p - t->peers);
-}
 
 static void
 retry_later(struct peer *p)
@@ -171,13 +171,19 @@ drop(struct link *l)
 }
 
 static void
+free_peer(struct peer *p)
+{
+	if (p == NULL)
+		return;
+	free(p->name);
+	free(p);
+}
+
+static void
 free_transport(struct sip_transport *t)
 {
-	if (t->peers != NULL)
-		for (size_t i = 0; i < t->peer_count; i++)
-			free(t->peers[i].name);
-	free(t->peers);
-	free(t->names);
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		free_peer(t->peers[i]);
 	free(t->listeners);
 	free(t->fqdn);
 	free(t->allow);
@@ -381,32 +387,34 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 
 /* --- proof -------------------------------------------------------------- */
 
-/* Index of the peer the certificate names, front ends first; -1 if none. */
-static int
+/* The peer the certificate names, front ends first; or NULL. */
+static struct peer *
 named_peer(struct link *l)
 {
 	const struct sip_transport *t = l->t;
 	const char *own[2];
 	struct cert_names names;
 	X509 *cert = SSL_get1_peer_certificate(conn_ssl(l->conn));
-	int found = -1, rc;
+	struct peer *found = NULL;
+	int rc;
 
 	if (cert == NULL)
-		return -1;
+		return NULL;
 	rc = cert_names_read(&names, cert);
 	X509_free(cert);
 	if (rc < 0) {
 		log_limited_warn(&l->log, conn_peer_ip(l->conn),
 		    "certificate-unreadable", "error=%s", err_str(rc));
-		return -1;
+		return NULL;
 	}
 	if (l->outgoing) {
 		own[0] = l->peer->name;
-		own[1] = t->names[t->peer_count - 1];
+		own[1] = t->peers[0]->name;
 		if (cert_names_match_dns(&names, own, 2) >= 0)
-			found = (int)peer_index(t, l->peer);
+			found = l->peer;
 	} else {
-		found = cert_names_match_dns(&names, t->names, t->peer_count);
+		rc = cert_names_match_dns(&names, t->names, t->peer_count);
+		found = rc >= 0 ? t->named[rc] : NULL;
 	}
 	cert_names_finish(&names);
 	return found;
@@ -442,10 +450,10 @@ on_secured(struct conn *c, void *arg)
 {
 	struct link *l = arg;
 	struct sip_transport *t = l->t;
-	int index = named_peer(l);
+	struct peer *p = named_peer(l);
 
 	(void)c;
-	if (index < 0) {
+	if (p == NULL) {
 		log_limited_warn(&l->log, conn_peer_ip(l->conn), "peer-refused",
 		    "reason=%s",
 		    "certificate names neither the pool nor a front end");
@@ -453,12 +461,12 @@ on_secured(struct conn *c, void *arg)
 		return;
 	}
 	if (!l->outgoing) {
-		l->peer = &t->peers[index];
+		l->peer = p;
 		limit_inbound(t, l->peer);
 		t->unproven--;
 	}
 	l->proven = true;
-	l->id = ++t->serial << 8 | (uint64_t)index;
+	l->id = ++t->serial << 8 | (uint64_t)p->index;
 	l->since_ms = l->heard_ms = l->said_ms = clock_now_ms(t->opts.clock);
 	if (l->outgoing) {
 		l->peer->failures = 0;
@@ -661,7 +669,7 @@ sip_transport_send_on(
 
 	LIST_FOREACH (it, &t->links) {
 		l = list_entry(it, struct link, node);
-		if (!is_usable(l) || peer_index(t, l->peer) != (conn & 0xff))
+		if (!is_usable(l) || l->peer->index != (conn & 0xff))
 			continue;
 		if (l->id == conn) {
 			best = l;
@@ -710,16 +718,24 @@ listen_on(struct sip_transport *t, const struct sockaddr_storage *address)
 	return rc;
 }
 
-static int
-add_peer(struct sip_transport *t, const char *name,
+/* NULL without memory. */
+static struct peer *
+add_peer(struct sip_transport *t, size_t index, const char *name,
     const struct sockaddr_storage *address)
 {
-	struct peer *p = &t->peers[t->peer_count];
+	struct peer *p = calloc(1, sizeof(*p));
 
+	assert(t->peers[index] == NULL);
+	if (p == NULL)
+		return NULL;
 	p->t = t;
+	p->index = index;
+	p->wanted = true;
 	p->name = strdup(name);
-	if (p->name == NULL)
-		return ERR_NOMEM;
+	if (p->name == NULL) {
+		free(p);
+		return NULL;
+	}
 	for (char *c = p->name; *c != '\0'; c++)
 		if (*c >= 'A' && *c <= 'Z')
 			*c = (char)(*c - 'A' + 'a');
@@ -728,37 +744,47 @@ add_peer(struct sip_transport *t, const char *name,
 		p->dialled = true;
 	}
 	clock_timer_init(&p->retry, t->opts.clock, on_retry, p);
-	t->names[t->peer_count++] = p->name;
-	return 0;
+	t->peers[index] = p;
+	return p;
+}
+
+static void
+list_names(struct sip_transport *t)
+{
+	t->peer_count = 0;
+	for (size_t i = 1; i <= PEERS_MAX; i++) {
+		struct peer *p = t->peers[i % PEERS_MAX];
+
+		if (p == NULL)
+			continue;
+		t->names[t->peer_count] = p->name;
+		t->named[t->peer_count++] = p;
+	}
 }
 
 /* Everything but sockets. */
 static int
 prepare(struct sip_transport *t, const struct sip_transport_opts *o)
 {
-	int rc = 0;
-
 	t->opts = *o;
 	log_init(&t->log, "sip_transport");
 	list_init(&t->links);
-	t->peers = calloc(o->front_end_count + 1, sizeof(*t->peers));
-	t->names = calloc(o->front_end_count + 1, sizeof(*t->names));
 	t->listeners = calloc(o->listen_count + 1, sizeof(*t->listeners));
 	t->fqdn = strdup(o->fqdn);
 	t->allow = strdup(o->allow);
-	if (t->peers == NULL || t->names == NULL || t->listeners == NULL ||
-	    t->fqdn == NULL || t->allow == NULL)
+	if (t->listeners == NULL || t->fqdn == NULL || t->allow == NULL ||
+	    add_peer(t, 0, o->pool, NULL) == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; rc == 0 && i < o->front_end_count; i++)
-		rc = add_peer(
-		    t, o->front_ends[i].name, &o->front_ends[i].address);
-	if (rc == 0)
-		rc = add_peer(t, o->pool, NULL);
+	for (size_t i = 0; i < o->front_end_count; i++)
+		if (add_peer(t, i + 1, o->front_ends[i].name,
+			&o->front_ends[i].address) == NULL)
+			return ERR_NOMEM;
+	list_names(t);
 	/* The caller's texts may go now. */
 	t->opts.fqdn = t->opts.pool = t->opts.allow = NULL;
 	t->opts.listen = NULL;
 	t->opts.front_ends = NULL;
-	return rc;
+	return 0;
 }
 
 int
@@ -793,8 +819,8 @@ sip_transport_open(struct sip_transport **out,
 		}
 	}
 	for (size_t i = 0; i < t->peer_count; i++)
-		if (t->peers[i].dialled)
-			dial(&t->peers[i]);
+		if (t->named[i]->dialled)
+			dial(t->named[i]);
 	*out = t;
 	return 0;
 }
@@ -807,7 +833,7 @@ sip_transport_close(struct sip_transport *t)
 	assert(!t->closing);
 	t->closing = true;
 	for (size_t i = 0; i < t->peer_count; i++)
-		clock_timer_stop(&t->peers[i].retry);
+		clock_timer_stop(&t->named[i]->retry);
 	/* Held by hand, so that the last handle cannot go before the loop
 	 * below is done. */
 	t->handles++;
@@ -825,4 +851,98 @@ void
 sip_transport_set_tls(struct sip_transport *t, const struct tls_identity *tls)
 {
 	t->opts.tls = tls;
+}
+
+/* --- other front ends ---------------------------------------------------- */
+
+static struct peer *
+find_front_end(const struct sip_transport *t, const char *name)
+{
+	for (size_t i = 1; i < PEERS_MAX; i++)
+		if (t->peers[i] != NULL &&
+		    strcasecmp(t->peers[i]->name, name) == 0)
+			return t->peers[i];
+	return NULL;
+}
+
+static size_t
+free_index(const struct sip_transport *t)
+{
+	size_t i = 1;
+
+	while (t->peers[i] != NULL)
+		i++;
+	return i;
+}
+
+static void
+remove_peer(struct peer *p)
+{
+	struct sip_transport *t = p->t;
+
+	log_info(&t->log, "front-end-removed", "name=%s", p->name);
+	t->peers[p->index] = NULL;
+	list_names(t);
+	LIST_FOREACH_SAFE (it, &t->links) {
+		struct link *l = list_entry(it, struct link, node);
+
+		if (l->peer == p)
+			drop(l);
+	}
+	clock_timer_stop(&p->retry);
+	free_peer(p);
+}
+
+/* The same front end, elsewhere. */
+static void
+move_peer(struct peer *p, const struct sockaddr_storage *address)
+{
+	if (memcmp(&p->address, address, sizeof(*address)) == 0)
+		return;
+	log_info(&p->t->log, "front-end-moved", "name=%s", p->name);
+	p->address = *address;
+	p->failures = p->brief = 0;
+	if (p->own != NULL)
+		drop(p->own); /* dials anew */
+	else
+		retry_later(p);
+}
+
+int
+sip_transport_set_front_ends(struct sip_transport *t,
+    const struct sip_front_end *front_ends, size_t count)
+{
+	struct peer *p;
+	int rc = 0;
+
+	assert(!t->closing && count <= SIP_FRONT_ENDS_MAX);
+	for (size_t i = 1; i < PEERS_MAX; i++)
+		if (t->peers[i] != NULL)
+			t->peers[i]->wanted = false;
+	for (size_t i = 0; i < count; i++) {
+		p = find_front_end(t, front_ends[i].name);
+		if (p != NULL)
+			p->wanted = true;
+	}
+	/* First those that go, for their places. */
+	for (size_t i = 1; i < PEERS_MAX; i++)
+		if (t->peers[i] != NULL && !t->peers[i]->wanted)
+			remove_peer(t->peers[i]);
+	for (size_t i = 0; i < count; i++) {
+		p = find_front_end(t, front_ends[i].name);
+		if (p != NULL) {
+			move_peer(p, &front_ends[i].address);
+			continue;
+		}
+		p = add_peer(t, free_index(t), front_ends[i].name,
+		    &front_ends[i].address);
+		if (p == NULL) {
+			rc = ERR_NOMEM;
+			continue;
+		}
+		log_info(&t->log, "front-end-added", "name=%s", p->name);
+		list_names(t);
+		dial(p);
+	}
+	return rc;
 }

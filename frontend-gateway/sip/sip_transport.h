@@ -92,6 +92,12 @@ void sip_transport_close(struct sip_transport *t);
 void
 sip_transport_set_tls(struct sip_transport *t, const struct tls_identity *tls);
 
+/* Other front ends: those that are new are dialled, those that are gone lose
+ * their connections, the rest goes on.  At most SIP_FRONT_ENDS_MAX.  ERR_NOMEM
+ * when one could not be added. */
+int sip_transport_set_front_ends(struct sip_transport *t,
+    const struct sip_front_end *front_ends, size_t count);
+
 /* Sends a request: on a connection to that front end, else on any other,
  * our own before the pool's.  *conn tells which.  ERR_CLOSED when there is
  * none. */

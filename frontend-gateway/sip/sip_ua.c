@@ -340,6 +340,13 @@ sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls)
 	sip_transport_set_tls(ua->transport, tls);
 }
 
+int
+sip_ua_set_front_ends(
+    struct sip_ua *ua, const struct sip_front_end *front_ends, size_t count)
+{
+	return sip_transport_set_front_ends(ua->transport, front_ends, count);
+}
+
 bool
 sip_ua_reachable(const struct sip_ua *ua)
 {

@@ -126,6 +126,9 @@ int sip_ua_open(struct sip_ua **out, const struct sip_ua_opts *opts, char *why,
 void sip_ua_close(struct sip_ua *ua);
 /* New connections use this identity from now on; borrowed. */
 void sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls);
+/* As sip_transport_set_front_ends(). */
+int sip_ua_set_front_ends(
+    struct sip_ua *ua, const struct sip_front_end *front_ends, size_t count);
 /* Whether any connection with the pool is up. */
 bool sip_ua_reachable(const struct sip_ua *ua);
 

@@ -24,7 +24,11 @@ static const struct {
 	{ "{'control': '/elsewhere'}", "control" },
 	{ "{'sip': {'listen': ['10.9.9.9:5061']}}", "sip.listen" },
 	{ "{'sip': {'fqdn': 'other.contoso.example'}}", "sip.fqdn" },
-	{ "{'sip': {'pool': {'name': 'pool9.contoso.example'}}}", "sip.pool" },
+	{ "{'sip': {'pool': {'name': 'pool9.contoso.example'}}}",
+	    "sip.pool.name" },
+	{ "{'sip': {'pool': {'front_ends': [{'name':"
+	  "'fe9.contoso.example', 'address': '10.9.9.9:5061'}]}}}",
+	    NULL },
 	{ "{'sip': {'negotiate_reply': '501'}}", "sip.negotiate_reply" },
 	{ "{'sip': {'contact': 'gruu'}}", "sip.contact" },
 	{ "{'users': [], 'partners': [], 'log': {'level': 'debug'}}", NULL },
