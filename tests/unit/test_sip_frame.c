@@ -131,7 +131,7 @@ run(const char *stream, const size_t *cuts, size_t cut_count, const char *items,
 
 	sip_frame_init(&f, &limits);
 	for (size_t i = 0; rc == 0 && i <= cut_count; i++) {
-		end = i < cut_count ? cuts[i] : strlen(stream);
+		end = cuts != NULL && i < cut_count ? cuts[i] : strlen(stream);
 		assert_int_equal(
 		    sip_frame_feed(&f, (const uint8_t *)stream + at, end - at),
 		    0);
