@@ -44,6 +44,13 @@ class Record:
         if self.flow.inward:
             self.ended = self.ended or self.arrived[0]
 
+    def last(self):
+        """When the last was known that a message has to have: that it came
+        and what its sender was told."""
+        if self.ended is None:
+            return float("inf")
+        return max(self.ended, self.told_at or 0, *self.arrived[:1])
+
     def __repr__(self):
         return (f"{self.flow.name} {self.pair}/{self.number} told={self.told}"
                 f" arrived={len(self.arrived)}")
@@ -242,7 +249,10 @@ class Load:
                 "still stopped: " + ", ".join(
                     f.name for f in self.flows if f.name not in took))
             time.sleep(0.05)
-            for r in list(self.records.values()):
+            # The newest are the last; of the rest there may be many.
+            for r in reversed(list(self.records.values())):
+                if r.sent < since - 1:
+                    break
                 if (r.sent >= since and r.flow.name not in took and r.arrived
                         and (r.flow.inward or r.told == "good")):
                     took[r.flow.name] = max(r.arrived[0], r.ended) - since
@@ -290,10 +300,6 @@ class Break:
         self.begin = time.monotonic() - self.MARGIN
         self.killed = time.monotonic()
         self.end = None
-
-    def met(self, record):
-        last = max([record.ended or float("inf"), *record.arrived[:1]])
-        return record.sent <= self.end and last >= self.begin
 
 
 CALM = "none"
@@ -372,19 +378,24 @@ class Books:
         self.doubles = []                       # the story of each, to read
         self.breaks = breaks
         for record in records:
-            self._enter(record)
-            self._judge(record)
+            met = self.met(record)
+            self._enter(record, met)
+            self._judge(record, met)
 
-    def target(self, record):
+    def met(self, record):
+        """The breaks that a message met."""
+        sent, last = record.sent, record.last()
+        return [b for b in self.breaks if sent <= b.end and last >= b.begin]
+
+    def target(self, record, met):
         """Two breaks may lie close together: what has an end owes it to the
         later one, what has none was lost in the first."""
-        met = [b.target for b in self.breaks if b.met(record)]
         if not met:
             return CALM
-        return met[-1 if record.ended else 0]
+        return met[-1 if record.ended else 0].target
 
-    def _enter(self, r):
-        row = self.rows[self.target(r), r.flow.name]
+    def _enter(self, r, met):
+        row = self.rows[self.target(r, met), r.flow.name]
         what = befell(r)
         row["sent"] += 1
         row["arrived"] += bool(r.arrived)
@@ -394,8 +405,7 @@ class Books:
         row["both"] += "both" in what
         row["lost"] += "lost" in what
 
-    def _judge(self, r):
-        met = [b for b in self.breaks if b.met(r)]
+    def _judge(self, r, met):
         for what in befell(r):
             guilty = [b for b in met if what in may(b.target, r.flow)]
             if what == "lost":
@@ -426,7 +436,7 @@ class Books:
         if r.told:
             parts.append(f"told {r.told} +{r.told_at - r.sent:.3f}")
         parts += [f"{b.target} killed {b.killed - r.sent:+.3f}"
-                  for b in self.breaks if b.met(r)]
+                  for b in self.met(r)]
         return ", ".join(parts)
 
     def disorder(self, records, since):
@@ -441,7 +451,7 @@ class Books:
             key = (r.flow.name, r.pair)
             before = last.get(key)
             if before is not None and before.number > r.number:
-                if self.target(r) == CALM and self.target(before) == CALM:
+                if not self.met(r) and not self.met(before):
                     wrong.append((before, r))
                 continue
             last[key] = r
