@@ -476,6 +476,9 @@ on_up(struct edge_link *l, bool resumed, void *arg)
 		d->proofs.count = 0;
 	}
 	send_config(d);
+	/* Before the channel sends anything again. */
+	if (!resumed)
+		e->opts.events->on_renewed(e, d->index, e->opts.arg);
 }
 
 static void

@@ -83,6 +83,11 @@ struct edges_events {
 	    const char *remote, bool failed, void *arg);
 	/* Every edge has confirmed the generation in force. */
 	void (*on_confirmed)(struct edges *e, void *arg);
+	/* The edge is there as a boot it was not before.  What the former
+	 * one has not answered follows by itself, barriers and all; the
+	 * answer to such a barrier may have been used up already, so whoever
+	 * waits for one sends his stanza anew. */
+	void (*on_renewed)(struct edges *e, unsigned edge, void *arg);
 	/* The edge has been away for EDGES_LOST_MS. */
 	void (*on_lost)(struct edges *e, unsigned edge, void *arg);
 	void (*on_closed)(struct edges *e, void *arg);

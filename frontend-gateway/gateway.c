@@ -174,6 +174,18 @@ on_confirmed(struct edges *e, void *arg)
 }
 
 static void
+on_renewed(struct edges *e, unsigned edge, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	if (g->conversations != NULL)
+		conversations_on_renewed(g->conversations, edge);
+	if (g->presence != NULL)
+		presence_on_renewed(g->presence, edge);
+}
+
+static void
 on_lost(struct edges *e, unsigned edge, void *arg)
 {
 	struct gateway *g = arg;
@@ -455,6 +467,7 @@ open_edges(struct gateway *g)
 		.on_stream = on_stream,
 		.on_partner = on_partner,
 		.on_confirmed = on_confirmed,
+		.on_renewed = on_renewed,
 		.on_lost = on_lost,
 		.on_closed = on_edges_closed,
 	};

@@ -118,7 +118,7 @@ struct gateway_presence_conf {
 	uint32_t grace_s;           /* pool or partner out of reach */
 	uint32_t removal_days;      /* no endpoint subscribed: `unsubscribe` */
 	uint32_t pending_repeat_hours;
-	uint32_t added_repeat_s; /* added anew: `subscribe` again */
+	uint32_t added_repeat_s;       /* added anew: `subscribe` again */
 	uint32_t retry_s, retry_max_s; /* a subscription the pool refused */
 	/* Addresses new to them that a partner's contacts may turn to. */
 	uint32_t new_per_minute;

@@ -397,6 +397,12 @@ conversations_on_lost(struct conversations *cs, unsigned edge)
 	outwards_edge_lost(cs->outwards, edge);
 }
 
+void
+conversations_on_renewed(struct conversations *cs, unsigned edge)
+{
+	outwards_edge_renewed(cs->outwards, edge);
+}
+
 /* --- from the pool -------------------------------------------------------- */
 
 static void

@@ -47,6 +47,8 @@ void conversations_on_stanza(struct conversations *cs,
 void conversations_on_presence(struct conversations *cs, const struct frame *f,
     const struct guard_addresses *who);
 void conversations_on_lost(struct conversations *cs, unsigned edge);
+/* The edge is another boot now. */
+void conversations_on_renewed(struct conversations *cs, unsigned edge);
 
 /* The events of struct sip_ua_events. */
 void conversations_on_request(struct conversations *cs,

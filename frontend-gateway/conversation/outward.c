@@ -512,13 +512,38 @@ outwards_withdrawn(struct outwards *os, struct sip_server_txn *st)
 	return true;
 }
 
+/* Once more, as a new frame with a barrier of its own. */
+static void
+post_anew(struct outward *o, unsigned edge)
+{
+	int rc;
+
+	if (o->sent)
+		edges_withdraw(o->os->opts.edges, o->edge, o->seq);
+	o->edge = edge;
+	rc = post(o);
+	if (rc < 0)
+		fail_with_cause(
+		    o, rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+}
+
+void
+outwards_edge_renewed(struct outwards *os, unsigned edge)
+{
+	LIST_FOREACH_SAFE (it, &os->pending) {
+		struct outward *o = list_entry(it, struct outward, link);
+
+		if (o->edge == edge)
+			post_anew(o, edge);
+	}
+}
+
 void
 outwards_edge_lost(struct outwards *os, unsigned edge)
 {
 	LIST_FOREACH_SAFE (it, &os->pending) {
 		struct outward *o = list_entry(it, struct outward, link);
 		unsigned other;
-		int rc;
 
 		if (o->edge != edge)
 			continue;
@@ -530,12 +555,7 @@ outwards_edge_lost(struct outwards *os, unsigned edge)
 		log_info(&os->log, "moved", "id=%s from-edge=%s to-edge=%s",
 		    o->m.id, edges_name(os->opts.edges, edge),
 		    edges_name(os->opts.edges, other));
-		edges_withdraw(os->opts.edges, o->edge, o->seq);
-		o->edge = other;
-		rc = post(o);
-		if (rc < 0)
-			fail_with_cause(o,
-			    rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+		post_anew(o, other);
 	}
 }
 

@@ -82,6 +82,8 @@ bool outwards_bounced(struct outwards *os, const char *id, const char *from,
 bool outwards_withdrawn(struct outwards *os, struct sip_server_txn *st);
 /* The edge is away: its messages go elsewhere if there is another. */
 void outwards_edge_lost(struct outwards *os, unsigned edge);
+/* The edge is another boot: what waits there goes to it with new barriers. */
+void outwards_edge_renewed(struct outwards *os, unsigned edge);
 /* The gateway stops: answers everything with the deadline's error. */
 void outwards_give_up(struct outwards *os);
 

@@ -568,6 +568,31 @@ outbox_forget(struct pair *p)
 
 /* --- edges -------------------------------------------------------------- */
 
+/* Back into the box, and out again through whichever edge it is now. */
+static void
+send_anew(struct presence *pr, struct parcel *c)
+{
+	struct pair *p = c->pair;
+
+	edges_withdraw(pr->opts.edges, c->edge, c->seq);
+	if (p != NULL) {
+		struct presence_box *b = &p->box;
+
+		if (c->sort == SORT_FROM && b->from == 0) {
+			b->from = c->stanza;
+			b->from_serial = c->serial;
+		} else if (c->sort == SORT_TO && b->to == 0) {
+			b->to = c->stanza;
+			b->to_serial = c->serial;
+		}
+		put_back(c);
+		join(p);
+	}
+	drop_parcel(c);
+	if (p != NULL)
+		outbox_pump(p->partner);
+}
+
 /* What an edge holds goes through another, or waits for the machine. */
 void
 outbox_lost(struct presence *pr, unsigned edge)
@@ -576,28 +601,37 @@ outbox_lost(struct presence *pr, unsigned edge)
 		struct parcel *c = list_entry(it, struct parcel, link);
 		struct pair *p = c->pair;
 
-		if (c->edge != edge ||
-		    (p != NULL &&
+		if (c->edge == edge &&
+		    (p == NULL ||
 			edges_choose(pr->opts.edges, p->partner->local,
-			    pair_user(p), pair_contact(p), EDGES_NONE) == edge))
-			continue;
-		edges_withdraw(pr->opts.edges, edge, c->seq);
-		if (p != NULL) {
-			struct presence_box *b = &p->box;
+			    pair_user(p), pair_contact(p), EDGES_NONE) != edge))
+			send_anew(pr, c);
+	}
+}
 
-			if (c->sort == SORT_FROM && b->from == 0) {
-				b->from = c->stanza;
-				b->from_serial = c->serial;
-			} else if (c->sort == SORT_TO && b->to == 0) {
-				b->to = c->stanza;
-				b->to_serial = c->serial;
-			}
-			put_back(c);
-			join(p);
-		}
-		drop_parcel(c);
-		if (p != NULL)
-			outbox_pump(p->partner);
+void
+outbox_renewed(struct presence *pr, unsigned edge)
+{
+	struct list old;
+
+	/* What is sent meanwhile is new. */
+	list_init(&old);
+	LIST_FOREACH_SAFE (it, &pr->parcels) {
+		struct parcel *c = list_entry(it, struct parcel, link);
+
+		if (c->edge != edge || c->pair == NULL ||
+		    (c->sort != SORT_FROM && c->sort != SORT_TO))
+			continue;
+		list_remove(&c->link);
+		list_append(&old, &c->link);
+	}
+	while (!list_empty(&old)) {
+		struct parcel *c =
+		    list_entry(list_first(&old), struct parcel, link);
+
+		list_remove(&c->link);
+		list_append(&pr->parcels, &c->link);
+		send_anew(pr, c);
 	}
 }
 

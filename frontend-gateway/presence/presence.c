@@ -204,6 +204,13 @@ presence_on_lost(struct presence *pr, unsigned edge)
 		outbox_lost(pr, edge);
 }
 
+void
+presence_on_renewed(struct presence *pr, unsigned edge)
+{
+	if (!pr->stopping)
+		outbox_renewed(pr, edge);
+}
+
 /* --- policy ------------------------------------------------------------- */
 
 static enum policy_tie

@@ -71,6 +71,8 @@ void presence_on_stream(
 void presence_on_partner(struct presence *p, unsigned edge, const char *local,
     const char *remote, bool failed);
 void presence_on_lost(struct presence *p, unsigned edge);
+/* The edge is another boot now. */
+void presence_on_renewed(struct presence *p, unsigned edge);
 
 /* --- from the pool ------------------------------------------------------ */
 

@@ -282,6 +282,9 @@ void outbox_pump(struct presence_partner *t);
 /* Out of the box: nothing more is sent for p. */
 void outbox_forget(struct pair *p);
 void outbox_lost(struct presence *pr, unsigned edge);
+/* The same edge is another boot: what waits for a proof goes anew, with a new
+ * barrier. */
+void outbox_renewed(struct presence *pr, unsigned edge);
 void outbox_drop_all(struct presence *pr);
 /* The damper's time has come. */
 void outbox_tell_now(struct pair *p);

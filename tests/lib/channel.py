@@ -5,6 +5,7 @@ wrong certificate.  Numbers and forms of frames and fields are read from
 proto/frame_table.h, so this file knows none of its own.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -71,6 +72,7 @@ def decode(body):
             value = True
         elif form == "JSON":
             value = json.loads(data)
+            fields["json-text"] = data
         else:
             value = data.decode("utf-8", "replace")
         if name in fields:              # repeated: a list
@@ -234,9 +236,9 @@ class FakeEdge:
                 self._peers.append(peer)
                 self._more.notify_all()
 
-    def gateway(self, timeout=10):
+    def gateway(self, timeout=10, honest=False):
         """The next gateway that connects, after hello and welcome; its
-        configuration is confirmed."""
+        configuration is confirmed, with its hash by an honest edge."""
         with self._more:
             if not self._more.wait_for(lambda: self._peers, timeout):
                 raise AssertionError("no gateway dialled")
@@ -245,8 +247,12 @@ class FakeEdge:
         peer.hello("welcome")
         config = peer.wait("config", timeout)
         generation = config["json"]["generation"]
-        peer.send("confirm", status="ok", json=dict(
-            store=generation["store"], counter=generation["counter"]))
+        confirmed = dict(store=generation["store"],
+                         counter=generation["counter"])
+        if honest:
+            confirmed["hash"] = hashlib.sha256(
+                config["json-text"]).hexdigest()
+        peer.send("confirm", status="ok", json=confirmed)
         peer.config = config["json"]
         return peer
 

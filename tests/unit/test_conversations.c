@@ -943,6 +943,29 @@ an_edge_that_is_lost_hands_over(void **state)
 	expect("t2 200\n");
 }
 
+/* As another boot: the answers to the former barriers may be used up. */
+static void
+an_edge_that_is_new_gets_new_frames(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	lync_says(d, "one");
+	lync_says(d, "two");
+	journal[0] = '\0';
+	conversations_on_renewed(cs, 1);
+	expect("");
+	conversations_on_renewed(cs, 0);
+	expect("e0 withdraw 1\n"
+	       "e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) one\n"
+	       "e0 withdraw 2\n"
+	       "e0 frame anna@contoso.example/lync -> bo@partner.example () "
+	       "two\n");
+	edge_result(true, 0);
+	expect("t2 200\n");
+}
+
 static void
 a_full_edge_is_overload(void **state)
 {
@@ -1219,6 +1242,7 @@ main(void)
 		TEST(a_bounce_behind_the_proof_is_told_in_the_chat),
 		TEST(silence_is_told_as_a_failure),
 		TEST(an_edge_that_is_lost_hands_over),
+		TEST(an_edge_that_is_new_gets_new_frames),
 		TEST(a_full_edge_is_overload),
 		TEST(a_transaction_that_is_gone_takes_its_message_along),
 		TEST(refusals_by_content_and_policy),
