@@ -84,9 +84,23 @@ remove_leg(struct conversation *c, struct sip_dialog *d)
 	sip_dialog_set_user(d, NULL);
 	if (c->sent_in == d)
 		c->sent_in = NULL;
+	conversation_states_leave(c, d);
 	if (c->leg_count == 0 && c->state == CONVERSATION_OPEN)
 		set_state(c, CONVERSATION_IDLE);
 	return true;
+}
+
+struct sip_dialog *
+conversation_dialog(const struct conversation *c)
+{
+	return c->leg_count > 0 ? c->legs[c->leg_count - 1].dialog : NULL;
+}
+
+void
+conversation_drop_dialog(struct conversation *c, struct sip_dialog *d)
+{
+	if (remove_leg(c, d))
+		sip_ua_forget(c->env->ua, d);
 }
 
 static void
@@ -114,6 +128,8 @@ conversation_add_leg(
 	leg = &c->legs[c->leg_count++];
 	leg->dialog = d;
 	ids_thread(leg->thread, name, c->env->secret);
+	memcpy(c->thread, leg->thread, sizeof(c->thread));
+	clock_timer_stop(&c->user_left);
 	sip_dialog_set_user(d, c);
 	set_state(c, CONVERSATION_OPEN);
 }
@@ -323,8 +339,8 @@ on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
 	/* To be sent again means that the dialog is lost, and what is older
 	 * than it is not to be trusted either. */
 	if (act(c, in, r, true)) {
-		if (d != NULL && remove_leg(c, d))
-			sip_ua_forget(c->env->ua, d);
+		if (d != NULL)
+			conversation_drop_dialog(c, d);
 		hang_up_all(c);
 	}
 	conversation_settle(c);
@@ -503,7 +519,8 @@ conversation_settle(struct conversation *c)
 {
 	pump(c);
 	if (c->state == CONVERSATION_IDLE && c->call == NULL &&
-	    list_empty(&c->queue) && c->outward == 0)
+	    list_empty(&c->queue) && c->outward == 0 &&
+	    !conversation_states_busy(c))
 		c->env->on_unused(c, c->env->arg);
 }
 
@@ -534,6 +551,7 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	}
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
+	conversation_states_text(c);
 	conversation_touch(c);
 	conversation_settle(c);
 	return 0;
@@ -551,9 +569,11 @@ conversation_unlock(struct conversation *c, const char *full)
 /* --- life ----------------------------------------------------------------- */
 
 void
-conversation_dialog_ended(struct conversation *c, struct sip_dialog *d)
+conversation_dialog_ended(
+    struct conversation *c, struct sip_dialog *d, bool bye)
 {
-	(void)remove_leg(c, d);
+	if (remove_leg(c, d) && bye && c->leg_count == 0)
+		conversation_states_bye(c);
 	conversation_settle(c);
 }
 
@@ -619,6 +639,7 @@ conversation_new(struct conversation **out, const struct conversation_env *env,
 	c->edge = EDGES_NONE;
 	list_init(&c->queue);
 	clock_timer_init(&c->idle, env->clock, on_idle, c);
+	conversation_states_init(c);
 	log_init(&c->log, "conversation");
 	rc = jid_parse(&c->user, user->bare, strlen(user->bare));
 	if (rc < 0)
@@ -655,6 +676,7 @@ conversation_free(struct conversation *c)
 		return;
 	assert(c->outward == 0);
 	clock_timer_stop(&c->idle);
+	conversation_states_stop(c);
 	conversation_drop_call(c);
 	while (c->leg_count > 0) {
 		struct sip_dialog *d = current(c)->dialog;

@@ -72,6 +72,14 @@ const char *conversation_contact_domain(const struct conversation *c);
 /* A message for the Lync user; opts without on_late and arg.  ERR_FULL,
  * ERR_NOMEM: it is the caller's to answer. */
 int conversation_take(struct conversation *c, const struct inward_opts *opts);
+/* A chat state (XEP-0085) without a text. */
+void conversation_state(struct conversation *c, const char *state);
+/* A text of his was taken; with_state: it carried a chat state. */
+void conversation_wrote(struct conversation *c, bool with_state);
+/* His server bounced a chat state of ours. */
+void conversation_state_bounced(struct conversation *c);
+/* Whether the id is of a stanza that bore nothing but a chat state. */
+bool conversation_is_state_id(const char *id);
 /* That resource of the contact is gone: answers go to the bare JID. */
 void conversation_unlock(struct conversation *c, const char *full);
 
@@ -83,8 +91,9 @@ void conversation_invited(struct conversation *c, struct sip_server_txn *st,
 /* A request in dialog d, or a MESSAGE outside (d NULL).  Answered here. */
 void conversation_requested(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req, struct sip_dialog *d);
-/* The peer ended the dialog. */
-void conversation_dialog_ended(struct conversation *c, struct sip_dialog *d);
+/* The dialog ended; by BYE of the peer, or otherwise. */
+void conversation_dialog_ended(
+    struct conversation *c, struct sip_dialog *d, bool bye);
 /* Starts what can be started now (the pool can be reached again), or says
  * that there is nothing left. */
 void conversation_settle(struct conversation *c);

@@ -1,9 +1,10 @@
 /*
- * conversation_impl - what the two files of a conversation share: its record,
+ * conversation_impl - what the files of a conversation share: its record,
  * and the deeds that both directions need.  Nobody else includes it.
  *
- * conversation.c       state, dialogs, XMPP to Lync
- * conversation_lync.c  Lync to XMPP
+ * conversation.c         state, dialogs, XMPP to Lync
+ * conversation_lync.c    Lync to XMPP
+ * conversation_states.c  chat states: typing, leaving
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
 #define GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
@@ -13,6 +14,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "frontend-gateway/conversation/conversation.h"
+#include "frontend-gateway/conversation/typing_state.h"
 
 struct sip_ua_call;
 
@@ -63,7 +65,36 @@ struct conversation {
 
 	size_t outward; /* messages of the user under way */
 	struct clock_timer idle;
+
+	struct typing_state typing;
+	struct sip_ua_call *info;        /* INFO under way; or NULL */
+	struct sip_dialog *info_in;      /* its dialog, while it lives */
+	char thread[IDS_THREAD_SIZE];    /* the last dialog's */
+	struct clock_timer contact_left; /* <gone/>, and silence since */
+	struct clock_timer user_left;    /* BYE, and no new dialog since */
 };
+
+/* --- conversation.c ----------------------------------------------------- */
+
+/* The current dialog; NULL without one. */
+struct sip_dialog *conversation_dialog(const struct conversation *c);
+/* The peer has lost the dialog. */
+void conversation_drop_dialog(struct conversation *c, struct sip_dialog *d);
+
+/* --- conversation_states.c ---------------------------------------------- */
+
+void conversation_states_init(struct conversation *c);
+void conversation_states_stop(struct conversation *c);
+/* The dialog is no longer one of c. */
+void conversation_states_leave(struct conversation *c, struct sip_dialog *d);
+/* A text went either way: nobody has left. */
+void conversation_states_text(struct conversation *c);
+/* The user has ended the last dialog. */
+void conversation_states_bye(struct conversation *c);
+/* Something is still to be said. */
+bool conversation_states_busy(const struct conversation *c);
+
+/* --- both --------------------------------------------------------------- */
 
 /* Puts off the end of an idle chat. */
 void conversation_touch(struct conversation *c);

@@ -20,6 +20,7 @@
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
+#include "frontend-gateway/translate/typing.h"
 
 static const char *
 name_of(const struct sip_msg *m)
@@ -89,6 +90,7 @@ forward(struct conversation *c, struct sip_server_txn *st,
 		.text = (const char *)text->data,
 		.text_len = text->len,
 		.thread = thread,
+		.chat_states = typing_state_wanted(&c->typing),
 	};
 
 	if (thread == NULL) {
@@ -108,6 +110,8 @@ forward(struct conversation *c, struct sip_server_txn *st,
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
 	c->outward++;
+	typing_state_lync_wrote(&c->typing);
+	conversation_states_text(c);
 	conversation_touch(c);
 	outwards_start(c->env->outwards, st, &m, c->edge, on_outward_done, c);
 	buf_finish(&nick);
@@ -157,15 +161,38 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 	conversation_settle(c);
 }
 
-/* What is said in an INFO is of no use to the other side (yet its sender wants
- * to know that it was understood). */
+/* Somebody types, or says in XML what is of no use to the other side: then its
+ * sender only wants to know that it was understood. */
+static void
+on_typing(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req)
+{
+	struct typing_notice notice;
+	int rc = typing_read(&notice, sip_msg_body(req), sip_msg_body_len(req));
+
+	if (rc == ERR_MALFORMED) {
+		refuse(c, st, ERRORS_BODY_MALFORMED);
+	} else {
+		answer_ok(c, st);
+		if (rc == 0 && notice.active)
+			typing_state_lync_types(&c->typing, notice.refresh_s);
+		else if (rc == 0)
+			typing_state_lync_idle(&c->typing);
+	}
+	conversation_settle(c);
+}
+
 static void
 on_info(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req)
 {
 	const char *type = sip_msg_content_type(req);
 
-	if (type[0] == '\0' || strcmp(type, "application/xml") == 0 ||
+	if (strcmp(type, TYPING_INFO_TYPE) == 0) {
+		on_typing(c, st, req);
+		return;
+	}
+	if (type[0] == '\0' ||
 	    strcmp(type, "application/xml+conversationinfo") == 0)
 		answer_ok(c, st);
 	else
@@ -290,7 +317,10 @@ conversation_requested(struct conversation *c, struct sip_server_txn *st,
 	for (size_t i = 0; d != NULL && i < c->leg_count; i++)
 		if (c->legs[i].dialog == d)
 			thread = c->legs[i].thread;
-	if (method == SIP_MESSAGE) {
+	if (method == SIP_MESSAGE &&
+	    strcmp(sip_msg_content_type(req), TYPING_COMPOSING_TYPE) == 0) {
+		on_typing(c, st, req);
+	} else if (method == SIP_MESSAGE) {
 		on_message(c, st, req, thread);
 	} else if (method == SIP_INFO) {
 		on_info(c, st, req);

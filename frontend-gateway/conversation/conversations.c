@@ -41,6 +41,8 @@ struct conversations {
 	bool stopping;
 };
 
+enum { FRAME_STATE_SIZE = 17 };
+
 /* Both bare JIDs with their NULs. */
 struct pair_key {
 	char bytes[2 * (JID_MAX + 1)];
@@ -194,6 +196,16 @@ tell_bounce(struct conversations *cs, const struct guard_addresses *who,
 		    who->to.bare, err_str(rc));
 }
 
+/* Chat states are not welcome. */
+static void
+state_bounced(struct conversations *cs, const struct guard_addresses *who)
+{
+	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
+
+	if (e != NULL)
+		conversation_state_bounced(e->conversation);
+}
+
 /* The partner bounced something of ours, or says so. */
 static void
 on_bounce(struct conversations *cs, struct edges_ticket ticket,
@@ -205,6 +217,8 @@ on_bounce(struct conversations *cs, struct edges_ticket ticket,
 
 	/* An error is never answered with one, whatever it was about. */
 	taken(cs, ticket);
+	if (id != NULL && conversation_is_state_id(id))
+		state_bounced(cs, who);
 	if (id != NULL &&
 	    outwards_bounced(cs->outwards, id, who->from.full, who->from.bare,
 		who->to.bare, condition, text) &&
@@ -316,6 +330,42 @@ prepare(struct conversations *cs, struct buf *text, const struct frame *f,
 	return false;
 }
 
+static bool
+has_text(const struct frame *f)
+{
+	return frame_has(f, FIELD_BODY) || frame_has(f, FIELD_LINK) ||
+	       frame_has(f, FIELD_ENCRYPTED);
+}
+
+/* A chat state alone; it is of interest to a conversation that exists. */
+static void
+on_state(struct conversations *cs, const struct frame *f,
+    const struct guard_addresses *who)
+{
+	char state[FRAME_STATE_SIZE];
+	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
+
+	if (e == NULL ||
+	    !frame_copy(f, FIELD_CHAT_STATE, state, sizeof(state)) ||
+	    policy_judge_inward(
+		cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii)
+		    .standing == POLICY_DENIED)
+		return;
+	conversation_state(e->conversation, state);
+}
+
+/* A text was taken, by a conversation that may be over already. */
+static void
+wrote(struct conversations *cs, const struct frame *f,
+    const struct guard_addresses *who)
+{
+	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
+
+	if (e != NULL)
+		conversation_wrote(
+		    e->conversation, frame_has(f, FIELD_CHAT_STATE));
+}
+
 static void
 on_message(struct conversations *cs, struct edges_ticket ticket,
     const struct frame *f, const struct guard_addresses *who,
@@ -328,9 +378,8 @@ on_message(struct conversations *cs, struct edges_ticket ticket,
 
 	/* Chat states, receipts and markers are never answered with an error,
 	 * and news for everybody are not for a pool. */
-	if ((!frame_has(f, FIELD_BODY) && !frame_has(f, FIELD_LINK) &&
-		!frame_has(f, FIELD_ENCRYPTED)) ||
-	    frame_is(f, FIELD_KIND, "headline")) {
+	if (!has_text(f) || frame_is(f, FIELD_KIND, "headline")) {
+		on_state(cs, f, who);
 		taken(cs, ticket);
 		return;
 	}
@@ -357,6 +406,7 @@ on_message(struct conversations *cs, struct edges_ticket ticket,
 		o.text = (const char *)text.data;
 		o.len = text.len;
 		deliver(cs, f, who, stream, &o);
+		wrote(cs, f, who);
 	}
 	free(id);
 	buf_finish(&text);
@@ -545,7 +595,7 @@ conversations_on_dialog_end(
 	log_info(&cs->log, "dialog-ended", "user=%s contact=%s why=%s",
 	    conversation_user(c), conversation_contact(c),
 	    sip_dialog_end_str(why));
-	conversation_dialog_ended(c, d);
+	conversation_dialog_ended(c, d, why == SIP_DIALOG_END_BYE);
 }
 
 static void

@@ -288,7 +288,7 @@ encode(struct buf *frame, struct outward *o)
 	frame_put(&w, FIELD_BODY, m->text, m->text_len);
 	frame_put_str(&w, FIELD_THREAD, m->thread);
 	frame_put_str(&w, FIELD_NICK, m->nick);
-	frame_put_str(&w, FIELD_CHAT_STATE, "active");
+	frame_put_str(&w, FIELD_CHAT_STATE, m->chat_states ? "active" : NULL);
 	frame_put_str(&w, FIELD_BARRIER, barrier);
 	return frame_end(&w);
 }
@@ -370,6 +370,7 @@ copy(const struct outward_message *m)
 	memcpy(at, m->text, m->text_len);
 	o->m.text = at;
 	o->m.text_len = m->text_len;
+	o->m.chat_states = m->chat_states;
 	o->bytes = bytes;
 	return o;
 }

@@ -58,6 +58,7 @@ struct outward_message {
 	size_t text_len;
 	const char *thread; /* NULL = none */
 	const char *nick;   /* NULL = none */
+	bool chat_states;   /* the contact may know of them */
 };
 
 /* The transaction is answered.  delivered: with 200.  bounced: the partner

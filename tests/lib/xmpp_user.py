@@ -1,7 +1,7 @@
 """A person with an ordinary XMPP client (slixmpp) on a partner's server.
 
 Journal kinds: message (sender, body, id, thread), error (sender, id,
-condition, type, text, by), presence (sender, bare, type, show, status, nick,
+condition, type, text, by), state (state, sender, body, thread), presence (sender, bare, type, show, status, nick,
 stanza), offline.
 
 Contacts are the person's own doing: nothing is answered or asked by itself.
@@ -18,10 +18,14 @@ from xml.sax.saxutils import escape
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
 
 import slixmpp      # noqa: E402  (it logs while it is imported)
+from slixmpp.xmlstream.handler import Callback    # noqa: E402
+from slixmpp.xmlstream.matcher import MatchXPath    # noqa: E402
 
 from .journal import Journal    # noqa: E402
 
 
+STATES = "http://jabber.org/protocol/chatstates"
+CHAT_STATES = ("active", "composing", "paused", "inactive", "gone")
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
 NICK = "{http://jabber.org/protocol/nick}nick"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -91,6 +95,11 @@ class XmppUser:
         client.add_event_handler("message", self._on_message)
         client.add_event_handler("message_error", self._on_error)
         client.add_event_handler("presence", self._on_presence)
+        for state in CHAT_STATES:
+            client.register_handler(Callback(
+                f"state {state}",
+                MatchXPath(f"{{jabber:client}}message/{{{STATES}}}{state}"),
+                self._on_state))
         client.connect(self.address)
         return client, ready
 
@@ -114,6 +123,13 @@ class XmppUser:
         self.journal.add("message", sender=str(stanza["from"]),
                          body=stanza["body"], id=stanza["id"],
                          thread=stanza["thread"], stanza=stanza)
+
+    def _on_state(self, stanza):
+        """A chat state, whether a text comes with it or not."""
+        state = next(child.tag.rpartition("}")[2] for child in stanza.xml
+                     if child.tag.startswith("{" + STATES))
+        self.journal.add("state", state=state, sender=str(stanza["from"]),
+                         body=stanza["body"], thread=stanza["thread"])
 
     def _on_error(self, stanza):
         error = stanza["error"]

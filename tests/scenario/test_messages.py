@@ -147,11 +147,41 @@ def test_typing_opens_no_chat_and_reaches_nobody_as_text(bo, anna):
     anna.journal.none("invite", 1)
 
 
-def test_typing_in_a_chat_is_accepted(bo, anna):
+def state(name):
+    return (f"<message to='{ANNA}' type='chat'><{name} "
+            "xmlns='http://jabber.org/protocol/chatstates'/></message>")
+
+
+def test_the_partner_sees_the_lync_user_type(bo, anna):
     anna.send(BO, "wait")
-    assert anna.typing(BO).status in (200, 415)
+    text = bo.journal.wait("state", body="wait")
+    assert text.state == "active"
+    assert anna.typing(BO).status == 200
+    typed = bo.journal.wait("state", state="composing")
+    assert typed.body == "" and typed.thread == text.thread
+    assert typed.sender.split("/")[0] == ANNA
+    assert anna.typing(BO, "idle").status == 200
+    bo.journal.wait("state", state="paused")
     anna.send(BO, "done")
     bo.message(body="done")
+
+
+def test_the_lync_user_sees_the_partner_type(bo, anna):
+    anna.send(BO, "well?")
+    bo.message(body="well?")
+    bo.raw(state("composing"))
+    anna.journal.wait("typing", state="type", sender=BO)
+    bo.raw(state("paused"))
+    anna.journal.wait("typing", state="idle", sender=BO)
+
+
+def test_the_partner_hears_that_the_lync_user_closed_the_chat(bo, anna):
+    anna.send(BO, "bye then")
+    bo.message(body="bye then")
+    bo.raw(state("active"))
+    bo.barrier("contoso.example")     # has arrived
+    anna.bye(BO)
+    bo.journal.wait("state", state="gone")
 
 
 def test_a_message_of_type_error_is_never_answered(bo, anna):

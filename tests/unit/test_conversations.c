@@ -135,8 +135,12 @@ sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *u, struct sip_dialog *d,
 {
 	if (u->unreachable)
 		return ERR_CLOSED;
-	note("MESSAGE d%d %.*s", number_of(d), (int)q->body_len,
-	    (const char *)q->body);
+	if (q->method == SIP_INFO)
+		note("INFO d%d %s", number_of(d),
+		    strstr(q->body, "\"type\"") != NULL ? "type" : "idle");
+	else
+		note("MESSAGE d%d %.*s", number_of(d), (int)q->body_len,
+		    (const char *)q->body);
 	return new_call(out, q);
 }
 
@@ -313,7 +317,7 @@ int
 edges_send(struct edges *e, unsigned edge, const struct buf *frame,
     struct edges_sender *sender, uint64_t *seq)
 {
-	char from[256], to[256], body[256], nick[64];
+	char from[256], to[256], body[256], nick[64], chat[32];
 	struct frame f;
 
 	if (e->full)
@@ -321,8 +325,19 @@ edges_send(struct edges *e, unsigned edge, const struct buf *frame,
 	assert_int_equal(frame_decode(&f, frame->data, frame->len), 0);
 	assert_true(frame_copy(&f, FIELD_FROM, from, sizeof(from)));
 	assert_true(frame_copy(&f, FIELD_TO, to, sizeof(to)));
-	assert_true(frame_copy(&f, FIELD_BODY, body, sizeof(body)));
 	assert_true(frame_copy(&f, FIELD_ID, last_stanza, sizeof(last_stanza)));
+	/* A chat state alone: nobody waits for it, nobody keeps it. */
+	if (!frame_has(&f, FIELD_BODY)) {
+		assert_true(
+		    frame_copy(&f, FIELD_CHAT_STATE, chat, sizeof(chat)));
+		assert_true(frame_has(&f, FIELD_NO_STORE));
+		assert_false(frame_has(&f, FIELD_BARRIER));
+		assert_null(sender);
+		*seq = ++next_seq;
+		note("e%u state %s -> %s", edge, chat, to);
+		return 0;
+	}
+	assert_true(frame_copy(&f, FIELD_BODY, body, sizeof(body)));
 	assert_true(frame_has(&f, FIELD_BARRIER));
 	assert_true(frame_has(&f, FIELD_THREAD));
 	(void)frame_copy(&f, FIELD_NICK, nick, sizeof(nick));
@@ -409,7 +424,7 @@ on_teardown(void **state)
 
 /* A message frame, as the guard passes it on. */
 struct stanza {
-	const char *id, *from, *to, *kind, *body, *condition, *stream;
+	const char *id, *from, *to, *kind, *body, *condition, *stream, *state;
 };
 
 static void
@@ -434,6 +449,7 @@ stanza_comes(uint64_t seq, struct stanza s)
 	frame_put_str(&w, FIELD_TO, s.to);
 	frame_put_str(&w, FIELD_KIND, s.kind != NULL ? s.kind : "chat");
 	frame_put_str(&w, FIELD_BODY, s.body);
+	frame_put_str(&w, FIELD_CHAT_STATE, s.state);
 	frame_put_str(&w, FIELD_CONDITION, s.condition);
 	assert_int_equal(frame_end(&w), 0);
 	assert_int_equal(frame_decode(&f, b.data, b.len), 0);
@@ -1048,8 +1064,7 @@ small_talk_in_a_dialog_is_answered(void **state)
 	(void)state;
 	journal[0] = '\0';
 	request("INFO", ANNA, BO, "Content-Type: application/xml\r\n",
-	    "<KeyboardActivity><status status=\"type\"/></KeyboardActivity>",
-	    d);
+	    "<ConversationInfo/>", d);
 	expect("t1 200\n");
 	request("INFO", ANNA, BO, "Content-Type: application/csta+xml\r\n",
 	    "<x/>", d);
@@ -1058,6 +1073,117 @@ small_talk_in_a_dialog_is_answered(void **state)
 	expect("t3 200\n");
 	lync_says(d, "\r\n");
 	expect("t4 200\n");
+}
+
+/* --- chat states ----------------------------------------------------------- */
+
+static struct sip_server_txn *
+lync_types(struct sip_dialog *d, const char *status)
+{
+	char body[128];
+
+	snprintf(body, sizeof(body),
+	    "<KeyboardActivity><status status=\"%s\"/></KeyboardActivity>",
+	    status);
+	return request(
+	    "INFO", ANNA, BO, "Content-Type: application/xml\r\n", body, d);
+}
+
+static void
+contact_state(uint64_t seq, const char *chat_state, const char *body)
+{
+	stanza_comes(seq, (struct stanza){ .state = chat_state, .body = body });
+}
+
+static void
+the_contact_sees_the_user_type(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	journal[0] = '\0';
+	lync_types(d, "type");
+	expect("t1 200\ne0 state composing -> bo@partner.example\n");
+	lync_types(d, "type");
+	expect("t2 200\n");
+	clock_advance(wall, 8000);
+	expect("e0 state paused -> bo@partner.example\n");
+	request("INFO", ANNA, BO, "Content-Type: application/xml\r\n", "<x", d);
+	expect("t3 400 Message body is malformed\n");
+	request("MESSAGE", ANNA, BO,
+	    "Content-Type: application/im-iscomposing+xml\r\n",
+	    "<isComposing><state>active</state></isComposing>", d);
+	expect("t4 200\ne0 state composing -> bo@partner.example\n");
+	/* Errors to what was never asked for end it. */
+	stanza_comes(9, (struct stanza){ .id = last_stanza,
+			    .kind = "error",
+			    .condition = "service-unavailable" });
+	expect("e0 answer 9 delivered\n");
+	clock_advance(wall, 9000);
+	lync_types(d, "type");
+	expect("t5 200\n");
+}
+
+static void
+the_user_sees_the_contact_type(void **state)
+{
+	(void)state;
+	/* It opens nothing. */
+	contact_state(1, "composing", NULL);
+	expect("e0 answer 1 delivered\n");
+	assert_int_equal(conversations_count(cs), 0);
+	lync_invites();
+	journal[0] = '\0';
+	contact_state(2, "composing", NULL);
+	expect("INFO d0 type\ne0 answer 2 delivered\n");
+	pool_answers(200, "");
+	clock_advance(wall, 5000);
+	expect("INFO d0 type\n");
+	pool_answers(200, "");
+	contact_state(3, "paused", NULL);
+	expect("INFO d0 idle\ne0 answer 3 delivered\n");
+	/* The dialog is dead: the next text begins anew. */
+	pool_answers(481, "");
+	expect("forget d0\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+the_contact_hears_that_the_user_has_left(void **state)
+{
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	contact_state(1, "active", NULL);
+	journal[0] = '\0';
+	conversations_on_dialog_end(cs, d, SIP_DIALOG_END_BYE);
+	assert_int_equal(conversations_count(cs), 1);
+	clock_advance(wall, 1000);
+	/* Another device goes on. */
+	d = lync_invites();
+	clock_advance(wall, 5000);
+	expect("t1 accepted 200 d1\n");
+	conversations_on_dialog_end(cs, d, SIP_DIALOG_END_BYE);
+	clock_advance(wall, 2000);
+	expect("e0 state gone -> bo@partner.example\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+a_contact_who_has_left_is_believed_after_a_while(void **state)
+{
+	(void)state;
+	lync_invites();
+	journal[0] = '\0';
+	contact_state(1, "gone", NULL);
+	clock_advance(wall, 59000);
+	contact_state(2, "active", NULL);
+	clock_advance(wall, 59000);
+	expect("e0 answer 1 delivered\ne0 answer 2 delivered\n");
+	contact_state(3, "gone", NULL);
+	clock_advance(wall, 60000);
+	expect("e0 answer 3 delivered\nBYE d0\n");
+	assert_int_equal(conversations_count(cs), 0);
 }
 
 static void
@@ -1247,6 +1373,10 @@ main(void)
 		TEST(a_transaction_that_is_gone_takes_its_message_along),
 		TEST(refusals_by_content_and_policy),
 		TEST(small_talk_in_a_dialog_is_answered),
+		TEST(the_contact_sees_the_user_type),
+		TEST(the_user_sees_the_contact_type),
+		TEST(the_contact_hears_that_the_user_has_left),
+		TEST(a_contact_who_has_left_is_believed_after_a_while),
 		TEST(a_message_needs_no_dialog),
 		TEST(when_both_begin_theirs_is_the_session),
 		TEST(when_both_begin_a_text_that_was_shown_is_not_sent_again),
