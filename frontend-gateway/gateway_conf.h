@@ -120,7 +120,8 @@ struct gateway_presence_conf {
 	uint32_t pending_repeat_hours;
 	uint32_t added_repeat_s;       /* added anew: `subscribe` again */
 	uint32_t retry_s, retry_max_s; /* a subscription the pool refused */
-	/* Addresses new to them that a partner's contacts may turn to. */
+	/* Addresses new to them that a partner's contacts may turn to; 0 = the
+	 * policy's own choice. */
 	uint32_t new_per_minute;
 	bool refusal_ends; /* a refused endpoint's dialog ends */
 	bool generated_status;

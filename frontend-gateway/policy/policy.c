@@ -38,6 +38,7 @@ policy_new(
 {
 	struct policy *p = calloc(1, sizeof(*p));
 	struct newcomers_opts rate = {
+		.domain_burst = conf->presence.new_per_minute,
 		.domain_per_minute = conf->presence.new_per_minute,
 	};
 	int rc;

@@ -279,7 +279,7 @@ log_step(const struct pair *p, const struct happening *h,
 static void
 run(struct pair *p, struct happening *h)
 {
-	struct pair_step step;
+	struct pair_step step = { 0 };
 
 	p->running = true;
 	complete(p, &h->e);

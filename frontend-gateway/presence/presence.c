@@ -110,6 +110,8 @@ take_content(struct pair *p, struct happening *h, const struct frame *f,
 		if (!seen)
 			break;
 		take_name(p, f);
+		if (p->name == NULL)
+			outbox_ask_name(p);
 		rc = take_resource(p, f, &who->from);
 		break;
 	case PAIR_ON_UNAVAILABLE:

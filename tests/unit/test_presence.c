@@ -882,8 +882,9 @@ a_user_adds_a_contact_and_sees_him(void **state)
 	stanza(BO "/desk", ANNA, "available", "away");
 	stanza(BO "/desk", ANNA, "available", NULL);
 	assert_int_equal(count_notes("notify"), 0);
+	/* His card was asked for, once. */
 	run(5100);
-	expect("notify 0 open\nnotify 1 open\n");
+	expect("get " BO "\nnotify 0 open\nnotify 1 open\n");
 	stanza(BO "/desk", ANNA, "unavailable", NULL);
 	run(5100);
 	assert_int_equal(count_notes("closed"), 2);
