@@ -141,6 +141,7 @@ put_kind(struct frame_writer *w, const struct pair *p, const struct parcel *c,
 		break;
 	case PAIR_CURRENT:
 	case PAIR_UNAVAILABLE:
+		assert(x != NULL);
 		frame_put_str(
 		    w, FIELD_KIND, x->available ? "available" : "unavailable");
 		put_presence(w, x);
