@@ -153,6 +153,8 @@ on_stream(
 	(void)e;
 	if (g->prover != NULL)
 		prover_on_stream(g->prover, edge, s);
+	if (g->presence != NULL)
+		presence_on_stream(g->presence, edge, s);
 }
 
 static void

@@ -184,7 +184,8 @@ presence_on_stream(
     struct presence *pr, unsigned edge, const struct edges_stream *s)
 {
 	(void)edge;
-	if (pr->stopping)
+	/* A stream of theirs proves that they live, not that we reach them. */
+	if (pr->stopping || s->guard.inbound)
 		return;
 	for (size_t i = 0; i < s->guard.pair_count; i++) {
 		struct presence_partner *t = pairs_partner(

@@ -495,8 +495,13 @@ pair_machine_from_restart(struct pair_machine *m)
 		pair_machine_from_policy(m);
 		return;
 	}
-	if (m->e->restored)
+	if (m->e->restored) {
+		/* The first word of the pool may have found nobody here, and it
+		 * has no other to say before something changes. */
+		if (roster_state_pending_in(pair_machine_roster(m)))
+			pair_machine_do(m, PAIR_SIP_REFRESH);
 		return;
+	}
 	open_sip(m);
 	start_grace(m);
 }

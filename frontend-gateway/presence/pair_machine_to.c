@@ -270,6 +270,22 @@ pair_machine_to_error(struct pair_machine *m)
 
 /* --- Lync's endpoints --------------------------------------------------- */
 
+/* By what we know he agreed.  Somebody who adds him anew may see that he is
+ * not there: his server may have forgotten him or her, and some answer no
+ * probe then.  One that has not answers `subscribe` by itself, unseen by him
+ * (RFC 6121 A.3.1). */
+static void
+confirm_grant(struct pair_machine *m)
+{
+	if (m->e->context &&
+	    pair_machine_passed(m, m->s->asked_ms, m->r->ask_context_ms)) {
+		m->s->asked_ms = m->now;
+		pair_machine_say(m, PAIR_SUBSCRIBE);
+	}
+	if (m->e->dialogs <= 1)
+		pair_machine_say(m, PAIR_PROBE);
+}
+
 void
 pair_machine_watch(struct pair_machine *m)
 {
@@ -288,8 +304,8 @@ pair_machine_watch(struct pair_machine *m)
 	pair_machine_mark(m, PAIR_INVITED, true);
 	if (due)
 		ask(m, m->e->context);
-	else if (granted(m) && m->e->dialogs <= 1)
-		pair_machine_say(m, PAIR_PROBE);
+	else if (granted(m))
+		confirm_grant(m);
 	/* Added by her, he may watch whatever his partner's type. */
 	pair_machine_from_policy(m);
 }

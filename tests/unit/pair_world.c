@@ -133,6 +133,7 @@ pair_world_start(struct pair_world *w, uint64_t seed)
 	w->accepts = pair_world_dice(w, 4) != 0;
 	w->auto_unsubscribed = pair_world_dice(w, 2) == 0;
 	w->auto_presence = pair_world_dice(w, 2) == 0;
+	w->denies_probes = pair_world_dice(w, 4) != 0;
 }
 
 static void

@@ -62,8 +62,9 @@ struct pair_world {
 	enum roster_state x;
 	bool wants, accepts; /* to see her; to be seen by her */
 	bool she_wants;      /* to see him, in the end */
-	bool auto_unsubscribed, auto_presence; /* kinds of servers */
-	int bo;                                /* his presence */
+	/* Kinds of servers. */
+	bool auto_unsubscribed, auto_presence, denies_probes;
+	int bo; /* his presence */
 	int x_sees;
 	bool link_up;
 

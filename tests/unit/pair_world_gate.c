@@ -162,8 +162,12 @@ check_send(struct pair_world *w, const struct pair_event *e,
 		    w, roster_state_from(r), "`subscribed` without a right");
 		break;
 	case PAIR_SUBSCRIBE:
-		pair_world_must(
-		    w, roster_state_pending_out(r), "`subscribe` in vain");
+		/* Or she adds anew whom she may see: he may have forgotten. */
+		pair_world_must(w,
+		    roster_state_pending_out(r) ||
+			(roster_state_to(r) && e->kind == PAIR_ON_WATCH &&
+			    e->context),
+		    "`subscribe` in vain");
 		pair_world_must(w, ++w->asked_in_vain < 400, "he is pestered");
 		break;
 	case PAIR_UNSUBSCRIBE:

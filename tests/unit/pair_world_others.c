@@ -201,7 +201,7 @@ pair_world_deliver_out(struct pair_world *w)
 	case PAIR_PROBE:
 		if (roster_state_from(w->x))
 			pair_world_x_presence(w);
-		else
+		else if (w->denies_probes)
 			pair_world_x_send(w, PAIR_ON_UNSUBSCRIBED, 0);
 		break;
 	case PAIR_CURRENT:
