@@ -40,6 +40,7 @@ class Daemon:
         self.process = run.process(name, [])
         self.process.env.update(SANITIZERS)
         self.control = run.path(name, "control.sock")
+        self.before = []            # what starts it in another way
 
     def files(self, leaf, stem):
         """The daemon's own copies of a certificate and its key."""
@@ -55,7 +56,8 @@ class Daemon:
 
     def start(self):
         path = self.write()
-        self.process.argv = [binary(self.program), "--config", path]
+        self.process.argv = [*self.before, binary(self.program), "--config",
+                             path]
         self.process.start()
         self.await_ready()
         return self

@@ -76,6 +76,12 @@ class Journal:
                     raise AssertionError(self._missing(kind, timeout, match))
                 self.changed.wait(left)
 
+    def settle(self):
+        """What was seen so far is known: only what comes now is news."""
+        with self.changed:
+            for entry in self.entries:
+                entry.taken = True
+
     def none(self, kind, seconds, **match):
         """Asserts that nothing fitting arrives (or waits) for a while."""
         try:

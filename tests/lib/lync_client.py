@@ -84,6 +84,7 @@ class LyncClient(Watching):
         self.pending = {}           # (call id, cseq, method) -> future
         self.inviting = {}          # Call-ID -> INVITE we have not answered
         self.published = ""         # the entity tag of its own presence
+        self.renewal = None
         # What tests turn:
         self.answer_after = 0.0     # several endpoints accept late (observed)
         self.takes_toast = False    # lists ms-text-format in its 200
@@ -151,13 +152,29 @@ class LyncClient(Watching):
             ("Event", "presence"), ("Expires", str(expires))])
         if self.published:
             request.add("SIP-If-Match", self.published)
-        if expires:
+        if state is not None:
             request.add("Content-Type", documents.PIDF)
             request.body = documents.pidf(self.user, state)
         response = await self._transact(request, 10)
+        if self.renewal is not None:
+            self.renewal.cancel()
+            self.renewal = None
         if response.status != 200:
+            self.published = ""
             raise Refused(response)
         self.published = response.get("SIP-ETag") if expires else ""
+        granted = float(response.get("Expires", "0"))
+        if granted > 0:
+            self.renewal = asyncio.get_running_loop().call_later(
+                granted / 2, lambda: asyncio.ensure_future(
+                    self._publish_again()))
+
+    async def _publish_again(self):
+        """The same state for longer: no body."""
+        try:
+            await self._publish(None, 3600)
+        except (Refused, ConnectionError, asyncio.TimeoutError) as e:
+            self.journal.add("unpublished", why=repr(e))
 
     # --- client transactions ---------------------------------------------
 
@@ -491,6 +508,8 @@ class LyncClient(Watching):
         self.run.wait(self._register(0), 20)
 
     def close(self):
+        if self.renewal is not None:
+            self.run.loop.call_soon_threadsafe(self.renewal.cancel)
         if self.connection is not None:
             self.run.loop.call_soon_threadsafe(self.connection.close)
 

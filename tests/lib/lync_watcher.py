@@ -9,7 +9,6 @@ Journal kinds: notice (contact, state, reason, expires, show, seen, watch,
 benotify, request), watched (contact, status, response).
 """
 
-import asyncio
 import re
 
 from . import documents, sip

@@ -74,6 +74,7 @@ class PresencePool(FrontEnd):
         self.order = "after"        # or "before", "piggyback", "none"
         self.benotify = False       # [MS-SIP] 3.5
         self.lower = True           # header names in lower case (observed)
+        self.strange = {}           # header values that a notice gets instead
 
     def user(self, user):
         """The presentity of that address, or user part, made when new."""
@@ -233,6 +234,10 @@ class PresencePool(FrontEnd):
             chosen, content = self._document(sub)
             request.add("Content-Type", form or chosen)
             request.body = content if document is None else document
+        if self.strange:
+            request.headers = [h for h in request.headers if h[0].lower()
+                               not in map(str.lower, self.strange)]
+            request.headers += list(self.strange.items())
         if method == "BENOTIFY":
             line.send(request)
             return 0
@@ -305,9 +310,28 @@ class PresencePool(FrontEnd):
         self.lines.clear()
         super().stop()
 
-    def strays(self):
-        """Notices of ours that no endpoint knew."""
-        return self.journal.all("stray")
+    def chat(self, user, peer, text):
+        """She writes one message in a window of its own; its status."""
+        line = self.connect(self.gateway)
+        try:
+            invite = self.invite(line, user, peer)
+            response = self.transact(line, invite, 40)
+            if response.status != 200:
+                return response.status
+            self.write(line, self.follow(line, invite, response, "ACK", 1))
+            status = self.transact(line, self.follow(
+                line, invite, response, "MESSAGE", 2, text.encode(),
+                [("Content-Type", "text/plain; charset=UTF-8")]), 40).status
+            if status != 481:
+                self.transact(line, self.follow(line, invite, response,
+                                                "BYE", 3))
+            return status
+        finally:
+            self.drop(line)
+
+    def strays(self, watch):
+        """Notices that came for an endpoint's dialog that is no more."""
+        return self.journal.all("stray", call_id=watch.call_id)
 
 
 class Endpoint(Watching):

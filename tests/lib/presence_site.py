@@ -5,16 +5,20 @@ People are handed out in pairs that nobody else uses, so tests share a site
 without sharing contacts: a pair that once subscribed is stored.
 """
 
+import contextlib
+import os
 import sqlite3
+import time
 
 from . import control
 from .daemons import partner
 from .ejabberd import Ejabberd
 from .presence_pool import PresencePool
+from .prosody import encode
 from .site import COMPANY, Site
 from .xmpp_user import XmppUser
 
-PEOPLE = 60
+PEOPLE = 90
 
 # Seconds where life has minutes.  What a test wants otherwise it says.
 QUICK = {"damp_ms": 300, "first_per_user_seconds": 1, "retry_seconds": 1,
@@ -50,6 +54,7 @@ class Couple:
         bo.subscribe(self.anna)
         bo.presence_of(self.anna, type="subscribed")
         bo.presence_of(self.anna, type="available")
+        bo.journal.settle()
 
     def anna_sees_bo(self, bo, endpoint):
         """Anna has added Bo, who allowed it; returns her Watch."""
@@ -57,6 +62,7 @@ class Couple:
         assert watch.response.status == 200
         bo.accept(self.anna)
         endpoint.notice(watch=watch, show="online")
+        endpoint.journal.settle()
         return watch
 
     def friends(self):
@@ -64,6 +70,13 @@ class Couple:
         bo, endpoint = self.login(), self.endpoint()
         self.bo_sees_anna(bo)
         return bo, endpoint, self.anna_sees_bo(bo, endpoint)
+
+    def calm(self):
+        """Nothing is on its way any more: a server that was allowed
+        something probes, and is answered with what it knows already."""
+        time.sleep(0.4)
+        for one in (*self.users, *self.endpoints):
+            one.journal.settle()
 
     def leave(self):
         for user in self.users:
@@ -146,7 +159,9 @@ class PresenceSite(Site):
     def store(self, statement, *values):
         """Asks or changes what the gateway has stored; it must not run when
         something is changed."""
-        with sqlite3.connect(self.gateway.config["store"]) as db:
+        # Closed at the end: who holds it open keeps the gateway out.
+        with contextlib.closing(sqlite3.connect(
+                self.gateway.config["store"])) as db, db:
             return db.execute(statement, values).fetchall()
 
     def days_pass(self, days):
@@ -155,8 +170,40 @@ class PresenceSite(Site):
         self.gateway.stop()
         for column in ("asked_ms", "refused_ms", "remove_ms", "used_ms"):
             self.store(f"UPDATE pair SET {column} = {column} - ? "
-                       f"WHERE {column} > 0", days * 86400000)
+                       f"WHERE {column} > 0", int(days * 86400000))
         self.gateway.start()
+
+    def await_partner(self, couple, timeout=30):
+        """Until stanzas go out to his server again, which was away: the edge
+        lets some seconds pass before it tries anew."""
+        end = time.monotonic() + timeout
+        while self.pool.chat(couple.anna, couple.bo, "again?") != 200:
+            assert time.monotonic() < end, "the partner stays away"
+            time.sleep(0.3)
+
+    def put_back(self, table, rows):
+        """Rows as store() read them."""
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            self.store(f"INSERT OR REPLACE INTO {table} VALUES ({marks})",
+                       *row)
+
+    # --- the roster of somebody on Prosody, while he is not logged in ------
+
+    def _roster(self, jid):
+        user, domain = jid.split("@")
+        return self.run.path(self.prosody.name, "data", encode(domain),
+                             "roster", f"{encode(user)}.dat")
+
+    def save_roster(self, jid):
+        with open(self._roster(jid), encoding="utf-8") as f:
+            return f.read()
+
+    def restore_roster(self, jid, text):
+        self.run.write(self._roster(jid), text, "prosody")
+
+    def forget_roster(self, jid):
+        os.unlink(self._roster(jid))
 
     def reload(self):
         """The gateway reads its file again."""
@@ -174,6 +221,10 @@ class PresenceSite(Site):
         for key, value in more.items():
             setattr(user, key, value)
         return user.login()
+
+    def colleague(self):
+        """One more user of the pool, whom nobody knows."""
+        return self.couple().anna
 
     def couple(self, domain=None):
         domain = domain or ("partner.example" if self.ejabberd is None

@@ -13,7 +13,7 @@ import time
 
 BODY = re.compile(rb"<body>")
 PING = re.compile(rb"""<iq\b[^>]*\btype=['"]get['"][^>]*>""")
-ENDS = (b"</message>", b"</iq>")
+ENDS = (b"</message>", b"</iq>", b"</presence>")
 ERROR = re.compile(rb"""<message[^>]*\btype=['"]error['"]""")
 MESSAGE = re.compile(rb"(<message\b[^>]*>)(.*?)</message>", re.S)
 
@@ -39,6 +39,7 @@ class Component:
         self._until(rb"<handshake\s*/>")
         self.writing = threading.Lock()     # two threads write
         self.received = 0
+        self.seen = BODY            # what counts as one
         self.errors = 0
         self.lost = threading.Event()       # the server closed
         self.changed = threading.Condition()
@@ -77,7 +78,7 @@ class Component:
                     self.on_message(tag, inside)
             with self.changed:
                 self.errors += len(ERROR.findall(data))
-                self.received += len(BODY.findall(data))
+                self.received += len(self.seen.findall(data))
                 self.changed.notify_all()
 
     def _answer_pings(self, data):

@@ -230,13 +230,6 @@ class XmppUser:
         self.run.wait(self._send(to, body, id, kind, thread))
         return id
 
-    def barrier(self, domain):
-        """Returns when everything sent before has come to a domain, and all
-        it made the other side send is here: an answer of a server comes
-        behind what it sent before (RFC 6120 10.1)."""
-        self.iq(domain, slixmpp.xmlstream.ET.fromstring(
-            "<ping xmlns='urn:xmpp:ping'/>"))
-
     def raw(self, text):
         """Writes text into the client's stream as it is."""
         self.run.wait(self._raw(text))
