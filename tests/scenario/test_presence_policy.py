@@ -1,0 +1,248 @@
+"""Who may see whom, and what those learn who may not."""
+
+import re
+import time
+
+import pytest
+
+from lib.daemons import partner
+from lib.documents import BUSY, OFFLINE, State
+from lib.presence_site import PresenceSite
+
+VERIFIED, UNVERIFIED = "verified.example", "unverified.example"
+NOBODY = "nobody@contoso.example"       # not a user of the pool
+FORBIDDEN = "olaf@contoso.example"      # one who may not speak to partners
+
+
+@pytest.fixture(scope="module")
+def site():
+    from conftest import Started
+    site = PresenceSite("policy", rows=[
+        partner(VERIFIED, PartnerType="PublicVerified"),
+        partner(UNVERIFIED, PartnerType="PublicUnverified")])
+    # He is listed here as everybody is, but nobody there knows him.
+    site.gateway.config["users"].append(NOBODY)
+    site.pool.user(NOBODY).status = (404, "Not Found")
+    with Started(site) as site:
+        yield site
+
+
+def people(site, domain):
+    couple = site.couple(domain)
+    yield couple
+    couple.leave()
+
+
+@pytest.fixture
+def couple(site):
+    yield from people(site, "partner.example")
+
+
+@pytest.fixture
+def verified(site):
+    yield from people(site, VERIFIED)
+
+
+@pytest.fixture
+def unverified(site):
+    yield from people(site, UNVERIFIED)
+
+
+def of_the_pool(site, user):
+    """Requests the pool got about a user."""
+    return [e.request.method for e in site.pool.journal.all("request")
+            if user in e.request.get("To")]
+
+
+# What a stranger may try, as stanzas to an address.
+TRIES = {
+    "subscribe": "<presence type='subscribe' to='{0}' id='x1'/>",
+    "message": "<message type='chat' to='{0}' id='x2'><body>hi</body>"
+               "</message>",
+    "vcard": "<iq type='get' to='{0}' id='x3'><vCard xmlns='vcard-temp'/>"
+             "</iq>",
+    "disco": "<iq type='get' to='{0}/lync' id='x4'><query "
+             "xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+    "time": "<iq type='get' to='{0}/lync' id='x5'><time "
+            "xmlns='urn:xmpp:time'/></iq>",
+    "probe": "<presence type='probe' to='{0}' id='x6'/>",
+    "presence": "<presence to='{0}' id='x7'/>",
+    "subscribed": "<presence type='subscribed' to='{0}' id='x8'/>",
+    "unsubscribed": "<presence type='unsubscribed' to='{0}' id='x9'/>",
+    "unsubscribe": "<presence type='unsubscribe' to='{0}' id='xa'/>",
+}
+# Those that have an answer at all.
+ANSWERED = ("subscribe", "message", "vcard", "disco", "time")
+
+
+def answers_of(user, people, name):
+    """What came back on one try from each of them, without ids and the
+    address: {address: stanzas}."""
+    got = {who: [] for who in people}
+
+    def note(stanza):
+        who = stanza.xml.get("from", "").split("/")[0]
+        if who in got:
+            got[who].append(re.sub(r"""\bid=["'][^"']*["']""", "",
+                                   str(stanza)).replace(who, "USER@HERE"))
+        return stanza
+
+    async def listen(on):
+        (user.client.add_filter if on else user.client.del_filter)("in",
+                                                                   note)
+
+    user.run.wait(listen(True))
+    try:
+        for who in people:
+            user.raw(TRIES[name].format(who))
+        end = time.monotonic() + (10 if name in ANSWERED else 0.7)
+        while time.monotonic() < end and not (
+                name in ANSWERED and all(got.values())):
+            time.sleep(0.02)
+        time.sleep(0.1)             # a second answer would be one too many
+    finally:
+        user.run.wait(listen(False))
+    return got
+
+
+# --- those without the right to know ------------------------------------------
+
+@pytest.mark.parametrize("name", TRIES)
+def test_to_a_stranger_everybody_looks_the_same(site, unverified, name):
+    """Known and there, offline, having blocked him, unknown to the pool,
+    not permitted: word for word the same, and no SIP."""
+    offline, blocking = site.couple(), site.couple()
+    site.pool.publish(offline.anna, number=OFFLINE, quiet=True)
+    site.pool.publish(blocking.anna, State(OFFLINE), watcher=unverified.bo,
+                      quiet=True)
+    bo = unverified.login()
+    people = (unverified.anna, offline.anna, blocking.anna, NOBODY,
+              FORBIDDEN, "a.name.never.heard.of@contoso.example")
+    answers = answers_of(bo, people, name)
+    assert len({str(a) for a in answers.values()}) == 1, answers
+    [first, *more] = answers[unverified.anna] or [""]
+    assert not more
+    if name in ANSWERED:
+        assert "service-unavailable" in first
+    for who in people:
+        assert not of_the_pool(site, who), who
+
+
+def test_a_federated_stranger_learns_no_more_by_asking_for_cards(
+        site, couple):
+    """He may ask to watch; until he does he has no right to anything."""
+    bo = couple.login()
+    for name in ("vcard", "disco", "time", "probe"):
+        answers = answers_of(bo, (couple.anna, NOBODY, FORBIDDEN,
+                                  "a.name.never.heard.of@contoso.example"),
+                             name)
+        assert len({str(a) for a in answers.values()}) == 1, (name, answers)
+    assert not of_the_pool(site, couple.anna)
+
+
+def test_a_user_who_may_not_is_not_asked(site, couple):
+    bo = couple.login()
+    bo.subscribe(FORBIDDEN)
+    seen = bo.presence_of(FORBIDDEN)
+    assert (seen.type, seen.condition) == ("error", "service-unavailable")
+    assert not of_the_pool(site, FORBIDDEN)
+
+
+# --- partner types ----------------------------------------------------------------
+
+def test_who_was_not_invited_cannot_begin(site, unverified):
+    bo = unverified.login()
+    bo.subscribe(unverified.anna)
+    seen = bo.presence_of(unverified.anna)
+    assert (seen.type, seen.condition) == ("error", "service-unavailable")
+    id = bo.send(unverified.anna, "hello")
+    assert bo.error(id=id).condition == "service-unavailable"
+    assert not of_the_pool(site, unverified.anna)
+
+
+def test_who_was_added_may_watch_and_write(site, unverified):
+    bo, endpoint = unverified.login(), unverified.endpoint()
+    watch = unverified.anna_sees_bo(bo, endpoint)
+    assert watch.response.status == 200
+    unverified.bo_sees_anna(bo)
+    bo.send(unverified.anna, "hello at last")
+    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                           b"hello at last" in r.body)
+
+
+def test_who_was_added_may_still_do_so_after_a_restart(site, unverified):
+    bo, endpoint = unverified.login(), unverified.endpoint()
+    unverified.anna_sees_bo(bo, endpoint)
+    site.gateway.restart()
+    unverified.bo_sees_anna(bo)
+
+
+def test_who_was_written_to_may_answer(site, unverified):
+    """An invitation of another kind: she wrote first."""
+    bo = unverified.login()
+    assert site.pool.chat(unverified.anna, unverified.bo, "come in") == 200
+    bo.message(body="come in")
+    bo.send(unverified.anna, "thank you")
+    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                           r.body == b"thank you")
+
+
+def test_a_verified_stranger_may_begin(site, verified):
+    bo = verified.login()
+    verified.bo_sees_anna(bo)
+    bo.send(verified.anna, "hello")
+    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                           b"hello" == r.body)
+
+
+@pytest.mark.parametrize("domain", [VERIFIED, UNVERIFIED])
+def test_public_partners_never_see_a_note(site, domain):
+    couple = site.couple(domain)
+    try:
+        bo, endpoint = couple.login(), couple.endpoint()
+        couple.anna_sees_bo(bo, endpoint)
+        site.pool.publish(couple.anna, number=BUSY, note="in Rome")
+        bo.subscribe(couple.anna)
+        seen = bo.presence_of(couple.anna, type="available")
+        assert (seen.show, seen.status) == ("dnd", "Busy")
+        site.pool.publish(couple.anna, number=15500, note="back Monday",
+                          out_of_office=True)
+        seen = bo.presence_of(couple.anna)
+        assert "Monday" not in seen.status and "Rome" not in seen.status
+        assert "Rome" not in str(seen.stanza)
+    finally:
+        couple.leave()
+
+
+# --- the Lync side ----------------------------------------------------------------
+
+def test_an_unlisted_partner_cannot_be_added(site, couple):
+    answer = couple.endpoint().add("eve@stranger.example").response
+    assert answer.status in (403, 404)
+    assert "61" in answer.get("ms-diagnostics")
+
+
+def test_a_lync_user_who_may_not_cannot_add(site):
+    endpoint = site.pool.endpoint(FORBIDDEN)
+    answer = endpoint.add("bo0@partner.example").response
+    assert answer.status == 403
+    assert "61" in answer.get("ms-diagnostics")
+
+
+def test_a_right_that_is_taken_away_ends_both_ways(site, couple):
+    """Unavailable, not unsubscribed: it may be given back."""
+    bo, endpoint, watch = couple.friends()
+    users = site.gateway.config["users"]
+    try:
+        site.gateway.config["users"] = [u for u in users
+                                        if u != couple.anna]
+        site.reload()
+        bo.presence_of(couple.anna, type="unavailable")
+        endpoint.notice(watch=watch, show="offline")
+        id = bo.send(couple.anna, "hello")
+        assert bo.error(id=id).condition == "service-unavailable"
+    finally:
+        site.gateway.config["users"] = users
+        site.reload()
+    bo.presence_of(couple.anna, type="available")
+    bo.await_roster(couple.anna, "both")
