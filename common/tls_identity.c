@@ -24,6 +24,8 @@
 #include <openssl/x509v3.h>
 
 #include "common/err.h"
+#include "common/log.h"
+#include "common/revocation.h"
 
 #define CIPHERS     "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CIPHERS_CBC CIPHERS ":ECDHE+AES"
@@ -225,38 +227,66 @@ parts_read(struct parts *p, const struct tls_identity_opts *o,
 /* ---- judging peers -------------------------------------------------- */
 
 static int verdict_index = -1;
+/* Of a context: set where a certificate passes that no list speaks of. */
+static int lenient_index = -1;
 
 static void
-get_verdict_index(void)
+get_indices(void)
 {
 	verdict_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	lenient_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
-/* Keeps the first error met. */
+/* No list in force speaks of a certificate, which passes for that reason. */
 static void
-record(X509_STORE_CTX *store_ctx)
+tell_unlisted(X509_STORE_CTX *store_ctx, int error)
+{
+	X509 *cert = X509_STORE_CTX_get_current_cert(store_ctx);
+	char issuer[200] = "";
+	struct log log;
+
+	log_init(&log, "tls");
+	if (!log_enabled(&log, LOG_DEBUG))
+		return;
+	if (cert != NULL)
+		(void)X509_NAME_oneline(
+		    X509_get_issuer_name(cert), issuer, (int)sizeof issuer);
+	log_debug(&log, "revocation-unknown", "issuer=%s depth=%d reason=%s",
+	    issuer, X509_STORE_CTX_get_error_depth(store_ctx),
+	    X509_verify_cert_error_string(error));
+}
+
+/* Keeps the first error met.  True when this is none. */
+static bool
+judge(X509_STORE_CTX *store_ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(
 	    store_ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	intptr_t error = X509_STORE_CTX_get_error(store_ctx);
+	int error = X509_STORE_CTX_get_error(store_ctx);
 
+	if (revocation_unknown(error) &&
+	    SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), lenient_index) != NULL) {
+		tell_unlisted(store_ctx, error);
+		X509_STORE_CTX_set_error(store_ctx, X509_V_OK);
+		return true;
+	}
 	if (SSL_get_ex_data(ssl, verdict_index) == NULL)
-		(void)SSL_set_ex_data(ssl, verdict_index, (void *)error);
+		(void)SSL_set_ex_data(
+		    ssl, verdict_index, (void *)(intptr_t)error);
+	return false;
 }
 
 static int
 on_verify_required(int ok, X509_STORE_CTX *store_ctx)
 {
-	if (ok != 1)
-		record(store_ctx);
-	return ok;
+	return ok == 1 || judge(store_ctx) ? 1 : 0;
 }
 
 static int
 on_verify_recorded(int ok, X509_STORE_CTX *store_ctx)
 {
 	if (ok != 1)
-		record(store_ctx);
+		(void)judge(store_ctx);
 	return 1;
 }
 
@@ -286,6 +316,18 @@ set_verify(SSL_CTX *ctx, const struct tls_identity_opts *o)
 		    on_verify_required);
 	else
 		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify_recorded);
+}
+
+static bool
+set_revocation(SSL_CTX *ctx, const struct revocation *r)
+{
+	static char lenient;
+
+	if (r == NULL)
+		return true;
+	if (!r->hard && SSL_CTX_set_ex_data(ctx, lenient_index, &lenient) != 1)
+		return false;
+	return revocation_set(r, ctx) == 0;
 }
 
 /* Everything that is not about certificates. */
@@ -337,6 +379,11 @@ new_context(SSL_CTX **out, const SSL_METHOD *method, const struct parts *p,
 	}
 	SSL_CTX_set1_cert_store(ctx, p->trust);
 	set_verify(ctx, o);
+	if (!set_revocation(ctx, o->revocation)) {
+		(void)refuse(
+		    why, ERR_CERT, "revocation lists: %s", openssl_reason());
+		goto fail;
+	}
 	if (o->judge_as_server &&
 	    SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_SERVER) != 1) {
 		(void)refuse(why, ERR_CERT, "purpose: %s", openssl_reason());
@@ -360,8 +407,8 @@ build(struct tls_identity *out, const struct tls_identity_opts *o,
 	int rc;
 
 	*out = id;
-	(void)pthread_once(&once, get_verdict_index);
-	if (verdict_index < 0)
+	(void)pthread_once(&once, get_indices);
+	if (verdict_index < 0 || lenient_index < 0)
 		return refuse(why, ERR_NOMEM, "out of memory");
 	ERR_clear_error();
 	rc = parts_read(&parts, o, l, why);

@@ -11,7 +11,8 @@
  * tells what was found: the caller decides afterwards (RFC 6120 13.7).
  * Both sides' certificates are judged for the purpose "TLS server" when
  * judge_as_server is set, since public authorities no longer issue clientAuth
- * and in server-to-server XMPP the initiator is a server too.
+ * and in server-to-server XMPP the initiator is a server too.  With revocation,
+ * every certificate of a peer's chain is looked for in the lists.
  */
 #ifndef COMMON_TLS_IDENTITY_H
 #define COMMON_TLS_IDENTITY_H
@@ -19,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <openssl/ssl.h>
+
+struct revocation;
 
 enum tls_peer { TLS_PEER_REQUIRED, TLS_PEER_RECORDED };
 
@@ -37,6 +40,8 @@ struct tls_identity_opts {
 	 * which is all that Windows before Server 2016 shares with us under
 	 * an RSA certificate. */
 	bool allow_cbc;
+	/* Lists to obey, or NULL; borrowed during the call. */
+	const struct revocation *revocation;
 };
 
 struct tls_identity {

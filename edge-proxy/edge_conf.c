@@ -24,6 +24,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "common/jid.h"
+#include "common/revocation.h"
 #include "common/tls_identity.h"
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -121,6 +122,33 @@ read_outgoing(struct edge_conf *c, struct conf_obj *o)
 }
 
 static void
+read_revocation(struct edge_conf *c, bool *nomem, struct conf_obj *external)
+{
+	static const char *const failures[] = { "soft", "hard" };
+	struct conf_obj *o = conf_object(external, "revocation", false);
+	size_t n;
+
+	if (o == NULL)
+		return;
+	n = conf_array(o, "lists", true);
+	if (!count_ok(o, "lists", n, EDGE_CONF_LISTS_MAX))
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *s = conf_array_string(o, "lists", i);
+		char key[32];
+
+		if (s[0] == '\0') {
+			snprintf(key, sizeof(key), "lists/%zu", i);
+			conf_fail(o, key, "must not be empty");
+		}
+		c->lists[i] = copy(nomem, s);
+		c->list_count = i + 1;
+	}
+	c->lists_hard = conf_enum(o, "failure", failures, 2, 0) == 1;
+	conf_end_object(o);
+}
+
+static void
 read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "external", true);
@@ -140,6 +168,7 @@ read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 		c->certificate_count = n;
 	}
 	c->trust = read_path(nomem, o, "trust");
+	read_revocation(c, nomem, o);
 	conf_end_object(o);
 }
 
@@ -349,7 +378,7 @@ fail:
 }
 
 int
-edge_conf_read_file(char **out, size_t *len, const char *path)
+edge_conf_read_file(char **out, size_t *len, const char *path, size_t max)
 {
 	struct buf b;
 	uint8_t piece[8192];
@@ -361,11 +390,13 @@ edge_conf_read_file(char **out, size_t *len, const char *path)
 	f = fopen(path, "re");
 	if (f == NULL)
 		return uv_translate_sys_error(errno);
-	buf_init(&b, EDGE_CONF_FILE_MAX + 1); /* with its NUL */
+	buf_init(&b, max + 1); /* with its NUL */
 	while (rc == 0 && (n = fread(piece, 1, sizeof(piece), f)) > 0)
 		rc = buf_add(&b, piece, n);
 	if (rc == 0 && ferror(f))
 		rc = uv_translate_sys_error(errno);
+	if (rc == 0 && b.len > max)
+		rc = ERR_FULL;
 	fclose(f);
 	OPENSSL_cleanse(piece, sizeof(piece));
 	text = rc == 0 ? buf_cstr(&b) : NULL;
@@ -391,7 +422,7 @@ edge_conf_load(struct edge_conf **out, const char *path, char **text, char *why,
 	size_t len = 0;
 	int rc;
 
-	rc = edge_conf_read_file(&content, &len, path);
+	rc = edge_conf_read_file(&content, &len, path, EDGE_CONF_FILE_MAX);
 	if (rc != 0) {
 		snprintf(why, size, "%s: %s", path, err_str(rc));
 		return ERR_CONFIG;
@@ -414,6 +445,8 @@ edge_conf_free(struct edge_conf *c)
 		free(c->certificates[i].key);
 	}
 	free(c->trust);
+	for (size_t i = 0; i < EDGE_CONF_LISTS_MAX; i++)
+		free(c->lists[i]);
 	free(c->inner.certificate);
 	free(c->inner.key);
 	free(c->inner_trust);
@@ -448,6 +481,46 @@ check_identity(const struct edge_conf_files *files, const char *trust,
 	return 0;
 }
 
+/* Reads the lists, each file by itself; dated: asks for their dates too. */
+static int
+check_lists(const struct edge_conf *c, const char *name, bool dated, char *why,
+    size_t size)
+{
+	for (size_t i = 0; i < c->list_count; i++) {
+		struct revocation r = { 0 };
+		char *data = NULL, text[300] = "";
+		size_t len = 0;
+		int rc;
+
+		rc = edge_conf_read_file(
+		    &data, &len, c->lists[i], EDGE_CONF_LIST_MAX);
+		if (rc != 0)
+			snprintf(text, sizeof(text), "%s",
+			    rc == ERR_FULL ? "larger than 8 MiB" : err_str(rc));
+		else
+			rc = revocation_add(&r, data, len, text, sizeof(text));
+		if (rc == 0 && dated &&
+		    !revocation_in_force(&r, 0, text, sizeof(text)))
+			rc = ERR_CERT;
+		free(data);
+		revocation_finish(&r);
+		if (rc == 0)
+			continue;
+		snprintf(why, size,
+		    "%s: /external/revocation/lists/%zu: %s: %s", name, i,
+		    c->lists[i], text);
+		return ERR_CONFIG;
+	}
+	return 0;
+}
+
+int
+edge_conf_check_dates(
+    const struct edge_conf *c, const char *name, char *why, size_t size)
+{
+	return check_lists(c, name, true, why, size);
+}
+
 bool
 edge_conf_anchor_is_file(const char *anchor)
 {
@@ -470,6 +543,9 @@ edge_conf_check(
 		if (rc < 0)
 			return rc;
 	}
+	rc = check_lists(c, name, false, why, size);
+	if (rc < 0)
+		return rc;
 	snprintf(where, sizeof(where), "%s: /internal", name);
 	rc = check_identity(&c->inner, c->inner_trust, where, why, size);
 	if (rc < 0)

@@ -29,7 +29,9 @@ enum {
 	EDGE_CONF_ANCHORS_MAX = 16,
 	EDGE_CONF_NETWORKS_MAX = 64,
 	EDGE_CONF_COMPONENTS_MAX = 64,
-	EDGE_CONF_FILE_MAX = 4 * 1024 * 1024
+	EDGE_CONF_FILE_MAX = 4 * 1024 * 1024,
+	EDGE_CONF_LISTS_MAX = 32,
+	EDGE_CONF_LIST_MAX = 8 * 1024 * 1024 /* bytes of one */
 };
 
 struct edge_conf_files {
@@ -52,6 +54,10 @@ struct edge_conf {
 	struct edge_conf_files certificates[EDGE_CONF_CERTIFICATES_MAX];
 	size_t certificate_count;
 	char *trust;
+	/* Files of revocation lists; none = revocation is not looked at. */
+	char *lists[EDGE_CONF_LISTS_MAX];
+	size_t list_count;
+	bool lists_hard; /* who is on no list is refused too */
 
 	struct sockaddr_storage inner_listen[EDGE_CONF_LISTEN_MAX];
 	size_t inner_listen_count;
@@ -93,9 +99,9 @@ int edge_conf_load(struct edge_conf **out, const char *path, char **text,
     char *why, size_t size);
 void edge_conf_free(struct edge_conf *c);
 
-/* The whole of a file, at most EDGE_CONF_FILE_MAX bytes and NUL-terminated, to
- * be free()d.  ERR_FULL, ERR_NOMEM or libuv's code. */
-int edge_conf_read_file(char **out, size_t *len, const char *path);
+/* The whole of a file, at most max bytes and NUL-terminated, to be free()d.
+ * ERR_FULL, ERR_NOMEM or libuv's code. */
+int edge_conf_read_file(char **out, size_t *len, const char *path, size_t max);
 /* A trust anchor is a path, or else the text of a record. */
 bool edge_conf_anchor_is_file(const char *anchor);
 
@@ -105,8 +111,13 @@ bool edge_conf_anchor_is_file(const char *anchor);
 json_t *edge_conf_keep(struct edge_conf *fresh, const struct edge_conf *now);
 
 /* Looks at every file the configuration names: certificates load, keys match,
- * trust holds certificates, anchors can be read, the user exists. */
+ * trust holds certificates, revocation lists can be read, anchors too, the user
+ * exists. */
 int edge_conf_check(
+    const struct edge_conf *c, const char *name, char *why, size_t size);
+/* Whether each revocation list is in force today.  No part of the above: an
+ * edge starts with an old list, which is better than none. */
+int edge_conf_check_dates(
     const struct edge_conf *c, const char *name, char *why, size_t size);
 
 /* Sets levels and bodies of common/log.h as configured. */

@@ -67,7 +67,9 @@ send_files(struct keeper *k, enum keeper_message type, const char *const *paths,
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = edge_conf_read_file(&f.text[i], &f.blobs[i].len, paths[i]);
+		rc = edge_conf_read_file(&f.text[i], &f.blobs[i].len, paths[i],
+		    type == KW_REVOCATION ? EDGE_CONF_LIST_MAX
+					  : EDGE_CONF_FILE_MAX);
 		f.blobs[i].data = (const uint8_t *)f.text[i];
 		if (rc < 0)
 			log_error(&k->log, "file-unreadable",
@@ -106,6 +108,11 @@ keeper_hand_to_streams(
 	}
 	if (rc == 0)
 		rc = send_files(k, KW_TRUST, trust, 1);
+	for (size_t i = 0; rc == 0 && i < c->list_count; i++) {
+		const char *list[] = { c->lists[i] };
+
+		rc = send_files(k, KW_REVOCATION, list, 1);
+	}
 	if (rc == 0)
 		rc = send_files(k, KW_INTERNAL, inner, 3);
 	if (rc == 0)
@@ -180,6 +187,7 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_LEVEL:
 	case KW_BEAT:
 	case KW_ANSWER:
+	case KW_REVOCATION:
 	case KW_ALIVE:
 	case KW_ASK_RELOAD:
 	case KW_ASK_LEVEL:

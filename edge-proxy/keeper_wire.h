@@ -50,6 +50,8 @@ struct keeper_link;
 	X(KW_BEAT, 11, "beat", 0, false)                                       \
 	/* keeper to streams: what came of ask-reload, JSON */                 \
 	X(KW_ANSWER, 12, "answer", 1, false)                                   \
+	/* keeper to streams: one file of revocation lists, PEM or DER */      \
+	X(KW_REVOCATION, 13, "revocation", 1, false)                           \
 	/* child to keeper: applied and at work */                             \
 	X(KW_READY, 16, "ready", 0, false)                                     \
 	/* child to keeper: not applied, and why */                            \
@@ -71,8 +73,9 @@ enum keeper_message {
 
 enum {
 	KEEPER_BLOBS_MAX = 3,
-	KEEPER_BLOB_MAX = 4 * 1024 * 1024,
-	KEEPER_QUEUE_MAX = 64 * 1024 * 1024
+	KEEPER_BLOB_MAX = 8 * 1024 * 1024,
+	/* All revocation lists there can be, and room for certificates. */
+	KEEPER_QUEUE_MAX = (32 * 8 + 64) * 1024 * 1024
 };
 
 struct keeper_blob {

@@ -34,6 +34,9 @@ check(const char *path)
 	rc = edge_conf_load(&conf, path, NULL, why, sizeof(why));
 	if (rc == 0) {
 		rc = edge_conf_check(conf, path, why, sizeof(why));
+		if (rc == 0)
+			rc =
+			    edge_conf_check_dates(conf, path, why, sizeof(why));
 		edge_conf_free(conf);
 	}
 	if (rc < 0) {

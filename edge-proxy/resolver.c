@@ -593,6 +593,7 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_LEVEL:
 	case KW_BEAT:
 	case KW_ANSWER:
+	case KW_REVOCATION:
 	case KW_ALIVE:
 	case KW_ASK_RELOAD:
 	case KW_ASK_LEVEL:

@@ -23,6 +23,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/revocation.h"
 #include "common/tls_identity.h"
 #include "edge-proxy/child.h"
 #include "edge-proxy/edge.h"
@@ -49,6 +50,8 @@ struct staged {
 	struct pair pairs[EDGE_CONF_CERTIFICATES_MAX];
 	size_t pair_count;
 	struct piece trust;
+	struct piece lists[EDGE_CONF_LISTS_MAX];
+	size_t list_count;
 	struct pair inner;
 	struct piece inner_trust;
 };
@@ -105,6 +108,8 @@ drop_staged(struct staged *s)
 		drop_piece(&s->pairs[i].key);
 	}
 	drop_piece(&s->trust);
+	for (size_t i = 0; i < s->list_count; i++)
+		drop_piece(&s->lists[i]);
 	drop_piece(&s->inner.certificate);
 	drop_piece(&s->inner.key);
 	drop_piece(&s->inner_trust);
@@ -136,10 +141,43 @@ refuse(struct process *p, const char *why)
 
 /* --- coming into force -------------------------------------------------- */
 
+/* Reads the lists that partners' certificates are looked for in, and warns of
+ * those that are out of date.  On error what *out has is still to be
+ * released. */
+static int
+read_lists(
+    struct revocation *out, const struct process *p, char *why, size_t size)
+{
+	const struct staged *s = &p->staged;
+
+	out->hard = s->conf->lists_hard;
+	for (size_t i = 0; i < s->list_count; i++) {
+		int first = revocation_count(out);
+		char text[300];
+		int rc = revocation_add(
+		    out, s->lists[i].data, s->lists[i].len, text, sizeof(text));
+
+		if (rc < 0) {
+			snprintf(why, size,
+			    "/external/revocation/lists/%zu: %s", i, text);
+			return rc;
+		}
+		if (!revocation_in_force(out, first, text, sizeof(text)))
+			log_warn(&p->log, "revocation-list-stale",
+			    "file=%s reason=%s failure=%s", s->conf->lists[i],
+			    text, out->hard ? "hard" : "soft");
+	}
+	return 0;
+}
+
+/* An identity toward partners, or, where lists is NULL, the one toward
+ * gateways. */
 static int
 make_identity(struct tls_identity *out, const struct pair *pair,
-    const struct piece *trust, bool inner, char *why, size_t size)
+    const struct piece *trust, const struct revocation *lists, char *why,
+    size_t size)
 {
+	bool inner = lists == NULL;
 	const struct tls_identity_opts opts = {
 		.certificate = pair->certificate.data,
 		.certificate_len = pair->certificate.len,
@@ -150,14 +188,16 @@ make_identity(struct tls_identity *out, const struct pair *pair,
 		.peer = inner ? TLS_PEER_REQUIRED : TLS_PEER_RECORDED,
 		.judge_as_server = true,
 		.min_version = inner ? TLS1_3_VERSION : TLS1_2_VERSION,
+		.revocation =
+		    !inner && revocation_count(lists) > 0 ? lists : NULL,
 	};
 
 	return tls_identity_init(out, &opts, why, size);
 }
 
 static int
-make_identities(
-    struct identities **out, const struct staged *s, char *why, size_t size)
+make_identities(struct identities **out, const struct staged *s,
+    const struct revocation *lists, char *why, size_t size)
 {
 	struct identities *ids;
 	char text[256];
@@ -168,7 +208,7 @@ make_identities(
 		struct tls_identity id;
 
 		rc = make_identity(
-		    &id, &s->pairs[i], &s->trust, false, text, sizeof(text));
+		    &id, &s->pairs[i], &s->trust, lists, text, sizeof(text));
 		if (rc < 0) {
 			snprintf(why, size, "/external/certificates/%zu: %s", i,
 			    text);
@@ -285,17 +325,21 @@ apply(struct process *p)
 	struct staged *s = &p->staged;
 	struct identities *ids = NULL;
 	struct tls_identity inner = { 0 };
+	struct revocation lists = { 0 };
 	char why[512] = "incomplete";
 	int rc = ERR_CONFIG;
 
 	if (s->conf == NULL || s->pair_count == 0 || s->trust.data == NULL ||
-	    s->inner_trust.data == NULL)
+	    s->inner_trust.data == NULL || s->list_count != s->conf->list_count)
 		goto fail;
-	rc = make_identities(&ids, s, why, sizeof(why));
+	rc = read_lists(&lists, p, why, sizeof(why));
+	if (rc < 0)
+		goto fail;
+	rc = make_identities(&ids, s, &lists, why, sizeof(why));
 	if (rc < 0)
 		goto fail;
 	rc = make_identity(
-	    &inner, &s->inner, &s->inner_trust, true, why, sizeof(why));
+	    &inner, &s->inner, &s->inner_trust, NULL, why, sizeof(why));
 	if (rc < 0)
 		goto fail;
 	identities_replace(p->identities, ids);
@@ -310,13 +354,16 @@ apply(struct process *p)
 		goto fail;
 	edge_conf_apply_log(s->conf);
 	keeper_link_send(p->child.link, KW_READY, NULL, 0, -1);
-	log_info(&p->log, "in-force", "certificates=%zu gateways=%zu",
-	    s->pair_count, s->conf->gateway_count);
+	log_info(&p->log, "in-force",
+	    "certificates=%zu gateways=%zu revocation_lists=%d", s->pair_count,
+	    s->conf->gateway_count, revocation_count(&lists));
+	revocation_finish(&lists);
 	tls_identity_finish(&inner);
 	drop_staged(s);
 	return;
 
 fail:
+	revocation_finish(&lists);
 	identities_free(ids);
 	tls_identity_finish(&inner);
 	drop_staged(s);
@@ -355,6 +402,11 @@ stage(struct process *p, enum keeper_message type,
 		if (s->pair_count == EDGE_CONF_CERTIFICATES_MAX)
 			return ERR_FULL;
 		return keep_pair(&s->pairs[s->pair_count++], blobs);
+	}
+	if (type == KW_REVOCATION) {
+		if (s->list_count == EDGE_CONF_LISTS_MAX)
+			return ERR_FULL;
+		return keep_piece(&s->lists[s->list_count++], &blobs[0]);
 	}
 	if (type == KW_TRUST)
 		return keep_piece(&s->trust, &blobs[0]);
@@ -396,6 +448,7 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_CONF:
 	case KW_EXTERNAL:
 	case KW_TRUST:
+	case KW_REVOCATION:
 	case KW_INTERNAL:
 		if (stage(p, type, blobs, why, sizeof(why)) < 0)
 			refuse(p, why);

@@ -5,6 +5,7 @@ trust, and the internal one of the pool and the channel.
 """
 
 import os
+import time
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -42,3 +43,26 @@ class Authority:
             self.run.command(argv)
             self.leaves[name] = Leaf(self.folder, name)
         return self.leaves[name]
+
+    def revocation_list(self, name, *revoked, days=(-1, 1), der=False):
+        """A list that takes these leaves back; in force from one of the days
+        to the other, counted from today.  Its path."""
+        index = self.run.write(f"{name}.index", "")
+        conf = self.run.write(
+            f"{name}.cnf", f"[ca]\ndefault_ca=x\n[x]\ndatabase={index}\n"
+            "default_md=sha256\n")
+        signer = ("openssl", "ca", "-config", conf, "-keyfile",
+                  os.path.join(self.folder, "ca.key"), "-cert",
+                  self.certificate)
+        for leaf in revoked:
+            self.run.command([*signer, "-revoke", leaf.certificate])
+        begin, end = (time.strftime("%Y%m%d%H%M%SZ",
+                                    time.gmtime(time.time() + d * 86400))
+                      for d in days)
+        path = self.run.path(name)
+        self.run.command([*signer, "-gencrl", "-crl_lastupdate", begin,
+                          "-crl_nextupdate", end, "-out", path])
+        if der:
+            self.run.command(["openssl", "crl", "-in", path, "-outform",
+                              "DER", "-out", path])
+        return path

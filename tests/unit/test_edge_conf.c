@@ -90,6 +90,7 @@ test_what_may_be_left_out(void **state)
 	    0);
 	assert_int_equal(c->outgoing4.ss_family, AF_UNSPEC);
 	assert_int_equal(c->server_count, 0);
+	assert_int_equal(c->list_count, 0);
 	assert_int_equal(c->level, LOG_INFO);
 	assert_false(c->bodies);
 	edge_conf_free(c);
@@ -126,6 +127,23 @@ static const struct {
 	    "/external/certificates/0/c: is not a known setting" },
 	{ "{'external': {'trust': 5}}",
 	    "/external/trust: must be a string, is a whole number" },
+	{ "{'external': {'revocation': {}}}",
+	    "/external/revocation/lists: is missing" },
+	{ "{'external': {'revocation': {'lists': []}}}",
+	    "/external/revocation/lists: must not be empty" },
+	{ "{'external': {'revocation': {'lists': ['a', '']}}}",
+	    "/external/revocation/lists/1: must not be empty" },
+	{ "{'external': {'revocation': {'lists': ['a'], 'failure': 'no'}}}",
+	    "/external/revocation/failure: \"no\" is none of \"soft\", "
+	    "\"hard\"" },
+	{ "{'external': {'revocation': {'lists': ['a'], 'fetch': true}}}",
+	    "/external/revocation/fetch: is not a known setting" },
+	{ "{'external': {'revocation': {'lists': ['1','2','3','4','5','6',"
+	  "'7','8','9','10','11','12','13','14','15','16','17','18','19','20',"
+	  "'21','22','23','24','25','26','27','28','29','30','31','32',"
+	  "'33']}}}",
+	    "/external/revocation/lists: 33 elements, at most 32 are "
+	    "allowed" },
 	{ "{'internal': {'gateways': []}}",
 	    "/internal/gateways: must not be empty" },
 	{ "{'internal': {'gateways': ['a.example', 'A.example']}}",
@@ -251,6 +269,35 @@ test_check_looks_at_the_files(void **state)
 }
 
 static void
+test_revocation_lists_are_named(void **state)
+{
+	static const struct {
+		const char *patch;
+		bool hard;
+	} sets[] = {
+		{ "{'external': {'revocation': {'lists': ['a', 'b']}}}",
+		    false },
+		{ "{'external': {'revocation': {'lists': ['a', 'b'],"
+		  " 'failure': 'soft'}}}",
+		    false },
+		{ "{'external': {'revocation': {'lists': ['a', 'b'],"
+		  " 'failure': 'hard'}}}",
+		    true },
+	};
+	struct edge_conf *c;
+	char why[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+		assert_int_equal(load(&c, sets[i].patch, why, sizeof(why)), 0);
+		assert_int_equal(c->list_count, 2);
+		assert_string_equal(c->lists[1], "b");
+		assert_int_equal(c->lists_hard, sets[i].hard);
+		edge_conf_free(c);
+	}
+}
+
+static void
 test_a_file_that_is_not_there(void **state)
 {
 	struct edge_conf *c = NULL;
@@ -317,6 +364,7 @@ main(void)
 		cmocka_unit_test(test_each_mistake_has_its_place),
 		cmocka_unit_test(test_check_looks_at_the_files),
 		cmocka_unit_test(test_what_needs_a_restart_stays_and_is_told),
+		cmocka_unit_test(test_revocation_lists_are_named),
 		cmocka_unit_test(test_a_file_that_is_not_there),
 	};
 
