@@ -22,6 +22,7 @@ enum {
 	CONTACT_LEFT_MS = 60000,
 	USER_LEFT_MS = 2000,
 	ID_BYTES = 8,
+	ID_DIGITS = 2 * ID_BYTES,
 	DIALOG_UNKNOWN = 481,
 	NOT_THERE = 480,
 	NO_ANSWER = 408
@@ -42,7 +43,7 @@ static void
 on_state(const char *state, void *arg)
 {
 	struct conversation *c = arg;
-	char id[sizeof(id_prefix) + 2 * ID_BYTES];
+	char id[sizeof(id_prefix) + ID_DIGITS];
 	struct frame_writer w;
 	struct buf frame;
 	uint64_t seq;

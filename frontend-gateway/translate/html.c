@@ -24,7 +24,7 @@
 #include "common/xml.h"
 #include "proto/rich_body.h"
 
-enum { DEPTH_MAX = 64 };
+enum { DEPTH_MAX = 64, WISH_MAX = 4 * RICH_BODY_STYLE_MAX };
 
 /* What an element means. */
 enum {
@@ -223,7 +223,7 @@ collect_style(struct buf *out, const struct rule *rule, const xmlChar **attrs)
 	const char *style = find_attr(attrs, "style"), *value;
 	struct buf wish;
 
-	buf_init(&wish, 4 * RICH_BODY_STYLE_MAX);
+	buf_init(&wish, WISH_MAX);
 	if (rule->style != NULL)
 		buf_add_str(&wish, rule->style);
 	if (strcmp(rule->name, "font") == 0) {
