@@ -496,10 +496,9 @@ pair_machine_from_restart(struct pair_machine *m)
 		return;
 	}
 	if (m->e->restored) {
-		/* The first word of the pool may have found nobody here, and it
-		 * has no other to say before something changes. */
-		if (roster_state_pending_in(pair_machine_roster(m)))
-			pair_machine_do(m, PAIR_SIP_REFRESH);
+		/* What the pool said meanwhile found nobody here: it may have
+		 * given the subscription up, or the user have gone. */
+		pair_machine_do(m, PAIR_SIP_REFRESH);
 		return;
 	}
 	open_sip(m);
