@@ -66,6 +66,7 @@ class PresencePool(FrontEnd):
         self.endpoints = []
         self.lines = {}             # gateway -> connection toward it
         self.gateway = None
+        self.dialling = asyncio.Lock()
         # What tests turn, for all users:
         self.grant = None           # seconds instead of Lync's own choice
         # A body in the 200 belongs to those who ask for it ([MS-SIP] 3.4);
@@ -94,11 +95,12 @@ class PresencePool(FrontEnd):
 
     async def _line(self):
         """A connection that the front end opened toward the gateway."""
-        line = self.lines.get(self.gateway)
-        if line is None or line.closed:
-            line = await self._connect(self.gateway.address,
-                                       self.gateway.port)
-            self.lines[self.gateway] = line
+        async with self.dialling:
+            line = self.lines.get(self.gateway)
+            if line is None or line.closed:
+                line = await self._connect(self.gateway.address,
+                                           self.gateway.port)
+                self.lines[self.gateway] = line
         return line
 
     # --- requests of the gateway -----------------------------------------
