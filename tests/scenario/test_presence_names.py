@@ -1,5 +1,7 @@
 """Display names both ways, and the cards that stand behind them."""
 
+import time
+
 import pytest
 
 from lib.documents import BUSY, State
@@ -68,6 +70,21 @@ def test_without_a_nick_it_is_his_address(site, couple):
     assert request.get("From").startswith(
         f'"{couple.bo.split("@")[0]}"') or \
         request.get("From").startswith(f"<sip:{couple.bo}>")
+
+
+def test_the_name_on_his_card_reaches_her_device(couple):
+    """Nobody sent a nick: the card is asked for, once he may be seen."""
+    bo = couple.login()
+    bo.publish_vcard("Bo Builder", "bobby")
+    endpoint = couple.endpoint()
+    watch = endpoint.add(couple.bo)
+    bo.accept(couple.anna)
+    endpoint.notice(watch=watch, show="online")
+    end = time.monotonic() + 10
+    while watch.seen.name not in ("Bo Builder", "bobby"):
+        assert time.monotonic() < end, f"he is called {watch.seen.name!r}"
+        bo.show("away", f"{end - time.monotonic():.1f}")
+        time.sleep(0.5)
 
 
 def test_a_nick_reaches_her_device(couple):
