@@ -17,7 +17,7 @@ from lib.presence_site import PresenceSite
 DAY = 86400000
 
 
-# --- with a daemon of the test's making -----------------------------------------
+# --- with a daemon of the test's making --------------------------------------
 
 class Daemon:
     """Answers one line of JSON with the next of its answers."""
@@ -160,7 +160,7 @@ def test_without_a_daemon_it_says_so():
     sallyport("--socket", "/nonexistent/gw.sock", "contacts", status=3)
 
 
-# --- with the gateway --------------------------------------------------------------
+# --- with the gateway --------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def site():

@@ -57,7 +57,7 @@ def endpoint(couple):
     return couple.endpoint()
 
 
-# --- what is asked --------------------------------------------------------------
+# --- what is asked -----------------------------------------------------------
 
 def test_an_interval_is_adjusted_not_refused(couple, endpoint):
     for asked, granted in ((None, 28800), (1, 2), (600, 600),
@@ -120,7 +120,7 @@ def test_what_is_read_of_a_body_is_bounded(couple, endpoint):
         lync_watcher.BATCH = whole
 
 
-# --- life of a dialog -------------------------------------------------------------
+# --- life of a dialog --------------------------------------------------------
 
 def test_an_unknown_dialog_is_told_so(site, couple, endpoint):
     watch = endpoint.watch(couple.bo)
@@ -197,7 +197,7 @@ def test_asking_once_about_a_stranger_tells_nothing(couple, bo, endpoint):
     bo.journal.none("presence", 0.5, bare=couple.anna, type="subscribe")
 
 
-# --- removing -----------------------------------------------------------------------
+# --- removing ----------------------------------------------------------------
 
 def test_a_contact_is_off_the_list_when_nobody_comes_back(brief):
     """Removing looks like signing out; only time tells the two apart: the
@@ -240,7 +240,7 @@ def test_a_contact_added_again_is_one_again(brief):
         couple.leave()
 
 
-# --- what is seen of several devices of his ------------------------------------------
+# --- what is seen of several devices of his ----------------------------------
 
 def test_the_most_present_of_his_devices_counts(couple, bo, endpoint):
     watch = couple.anna_sees_bo(bo, endpoint)
@@ -316,7 +316,7 @@ def test_more_devices_than_anybody_has(couple, bo, endpoint):
     endpoint.notice(watch=watch, show="busy")
 
 
-# --- damping ------------------------------------------------------------------------
+# --- damping -----------------------------------------------------------------
 
 def test_five_changes_at_once_are_a_first_and_a_last(couple, bo, endpoint):
     watch = couple.anna_sees_bo(bo, endpoint)
@@ -347,7 +347,7 @@ def test_five_changes_of_hers_are_a_first_and_a_last(site, couple, bo):
     assert len(seen) <= 3, seen
 
 
-# --- at the end, for it takes its time ---------------------------------------------
+# --- at the end, for it takes its time ---------------------------------------
 
 def test_a_dialog_without_refresh_ends_with_a_word(lapsing):
     """32 seconds after its time, in which a refresh may still be under

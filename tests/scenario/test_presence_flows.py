@@ -231,7 +231,7 @@ def test_both_watch_each_other(couple):
     endpoint.notice(watch=watch, show="away")
 
 
-# --- removing and blocking ----------------------------------------------------
+# --- removing and blocking ---------------------------------------------------
 
 def test_an_xmpp_user_removes_her(site, couple):
     bo, endpoint, watch = couple.friends()

@@ -105,7 +105,7 @@ def answers_of(user, people, name):
     return got
 
 
-# --- those without the right to know ------------------------------------------
+# --- those without the right to know -----------------------------------------
 
 @pytest.mark.parametrize("name", TRIES)
 def test_to_a_stranger_everybody_looks_the_same(site, unverified, name):
@@ -148,7 +148,7 @@ def test_a_user_who_may_not_is_not_asked(site, couple):
     assert not of_the_pool(site, FORBIDDEN)
 
 
-# --- partner types ----------------------------------------------------------------
+# --- partner types -----------------------------------------------------------
 
 def test_who_was_not_invited_cannot_begin(site, unverified):
     bo = unverified.login()
@@ -214,7 +214,7 @@ def test_public_partners_never_see_a_note(site, domain):
         couple.leave()
 
 
-# --- the Lync side ----------------------------------------------------------------
+# --- the Lync side -----------------------------------------------------------
 
 def test_an_unlisted_partner_cannot_be_added(site, couple):
     answer = couple.endpoint().add("eve@stranger.example").response

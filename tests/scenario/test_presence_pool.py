@@ -195,7 +195,7 @@ def test_one_watcher_s_view_is_not_another_s(site, pool):
         two.leave()
 
 
-# --- answers to SUBSCRIBE ------------------------------------------------------
+# --- answers to SUBSCRIBE ----------------------------------------------------
 
 def test_a_refresh_comes_before_the_granted_time_is_over(pool, couple, bo):
     """Shorter than asked, longer than asked: the answer counts."""
@@ -312,7 +312,7 @@ def test_a_refused_refresh_destroys_nothing(pool, bo, colleagues):
         bo.await_roster(user, "to")
 
 
-# --- the pool ends a subscription ---------------------------------------------
+# --- the pool ends a subscription --------------------------------------------
 
 def test_an_end_that_means_nothing_is_followed_by_a_new_start(
         pool, bo, colleagues):
@@ -371,7 +371,7 @@ def test_pending_says_nothing_until_it_is_decided(pool, couple, bo):
     assert user.status is None
 
 
-# --- notices that are not right --------------------------------------------------
+# --- notices that are not right ----------------------------------------------
 
 def test_a_notice_of_an_unknown_dialog_is_refused(site, pool, couple, bo):
     couple.bo_sees_anna(bo)
@@ -453,7 +453,7 @@ def test_a_note_of_64_kilobytes_does_not_break_the_stream(pool, couple, bo):
     quiet_about(bo, couple.anna, "unsubscribed")
 
 
-# --- how often --------------------------------------------------------------------
+# --- how often ---------------------------------------------------------------
 
 def test_first_askings_are_spread_for_each_lync_user(site, pool):
     """Each is a question on her screen."""

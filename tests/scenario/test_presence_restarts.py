@@ -71,7 +71,7 @@ def quiet(couple):
     return Quiet(couple, bo, endpoint, watch)
 
 
-# --- our own daemons -------------------------------------------------------------
+# --- our own daemons ---------------------------------------------------------
 
 @pytest.mark.torture
 @pytest.mark.parametrize("way", ["restart", "kill"])
@@ -218,7 +218,7 @@ def test_kills_at_any_moment_leave_no_pair_half_way(site):
             couple.leave()
 
 
-# --- the others ------------------------------------------------------------------
+# --- the others --------------------------------------------------------------
 
 @pytest.mark.torture
 def test_the_partner_s_server_restarts(site, quiet):
@@ -308,7 +308,7 @@ def test_a_short_outage_of_the_pool_is_not_told(site, quiet):
     quiet.check()
 
 
-# --- the two sides disagree -----------------------------------------------------
+# --- the two sides disagree --------------------------------------------------
 
 def test_his_server_lost_or_got_back_its_rosters(site):
     """Three people at once, for a restart of their server takes its time:

@@ -63,7 +63,7 @@ def await_store(site, state, timeout=10):
         time.sleep(0.1)
 
 
-# --- writing fails -----------------------------------------------------------------
+# --- writing fails -----------------------------------------------------------
 
 def test_a_full_disk_takes_nothing_new_and_serves_what_is_known(
         site, couple, full):
@@ -119,7 +119,7 @@ def test_what_was_refused_on_a_full_disk_is_not_there_after_a_restart(
     bo.accept(couple.anna)
 
 
-# --- at the start --------------------------------------------------------------------
+# --- at the start ------------------------------------------------------------
 
 @pytest.fixture
 def stopped(site):
