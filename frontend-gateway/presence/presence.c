@@ -142,7 +142,9 @@ take_content(struct pair *p, struct happening *h, const struct frame *f,
 static bool
 is_new_address(const struct pair *p, enum pair_event_kind kind)
 {
-	return kind == PAIR_ON_SUBSCRIBE && pair_state_empty(&p->state);
+	/* While it waits for the disk, the first has paid. */
+	return kind == PAIR_ON_SUBSCRIBE && !p->busy &&
+	       pair_state_empty(&p->state);
 }
 
 static void

@@ -398,14 +398,17 @@ class TranslatedSite(Site):
     public_address = PUBLIC
 
 
-@pytest.fixture
-def federation(networks, enforced):
+@pytest.fixture(scope="module")
+def federation(networks, description):
     """Both daemons, a pool and a partner's real server, each in the network
-    where it belongs, on the ports that the documents name."""
+    where it belongs, on the ports that the documents name; the rules are in
+    force."""
+    networks.networks.load(plan(description, "--format", "nftables", "--nat"))
     site = TranslatedSite("firewall", wide=False, run=networks)
     site.dns.clients = "0.0.0.0/0"
     site.start()
     yield site
+    networks.networks.unload()
     assert not site.reports()
 
 
@@ -435,6 +438,7 @@ def test_the_edge_listens_and_connects_where_it_was_told(networks,
     networks.enter(INTERNAL)
     anna = federation.lync_user("anna")
     assert anna.send(BO, "From where?").status == 200
+    anna.logout()
     # The partner sees the public address, which is that of `outgoing`.
     assert federation.prosody.log.lines(
         rf"New connection FD \d+ \({PUBLIC}")

@@ -294,14 +294,13 @@ def test_a_status_is_a_note_with_its_language(couple, bo, endpoint):
 
 def test_presence_of_somebody_she_did_not_add_goes_nowhere(
         site, couple, bo, endpoint):
-    before = len(site.pool.journal.all("request", method="NOTIFY"))
     bo.raw(f"<presence to='{couple.anna}'><show>away</show></presence>")
     watch = endpoint.add(couple.bo)
     assert endpoint.notice(watch=watch).show == "offline"
     bo.presence_of(couple.anna, type="subscribe")
     endpoint.journal.none("notice", 0.7, watch=watch)
-    assert len(site.pool.journal.all("request", method="NOTIFY")) == \
-        before + 1
+    assert len(site.pool.journal.all("request", method="NOTIFY",
+                                     call_id=watch.call_id)) == 1
 
 
 def test_more_devices_than_anybody_has(couple, bo, endpoint):

@@ -119,12 +119,14 @@ def test_askings_of_one_address_over_and_over_are_one(site, couple):
     for _ in range(200):
         bo.raw(f"<presence type='subscribe' to='{couple.anna}'/>")
     bo.presence_of(couple.anna, type="subscribed")
-    for _ in range(50):
+    # Not so often that he counts as somebody who tries one address after the
+    # other.
+    for _ in range(12):
         bo.unsubscribe(couple.anna)
         bo.subscribe(couple.anna)
     time.sleep(1)
     # Each that did go out was a question on her screen.
-    assert len(site.pool.asked(couple.anna, fresh=True)) <= 52
+    assert len(site.pool.asked(couple.anna, fresh=True)) <= 14
     assert len(site.pool.live(couple.anna)) <= 1
     bo.subscribe(couple.anna)
     site.pool.publish(couple.anna, number=BUSY)
