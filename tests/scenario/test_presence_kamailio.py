@@ -53,9 +53,9 @@ def user(kamailio):
 
 def test_a_published_state_reaches_his_server(user):
     anna, bo = user("anna"), user(BO)
-    anna.publish(BUSY, note="in Rome")
     bo.subscribe(anna.user)
     bo.presence_of(anna.user, type="subscribed")
+    anna.publish(BUSY, note="in Rome")
     seen = bo.presence_of(anna.user, type="available")
     assert (seen.show, seen.status) == ("dnd", "in Rome")
     anna.publish(AWAY)
