@@ -2,11 +2,9 @@
  * A pair is named by both bare JIDs with NUL between; conversations come and
  * go with the first and the last thing there is to do for a pair.
  *
- * Order of the checks, inward: guard (done), kind, policy, text, duplicates,
- * room.  Nothing a stranger may not know depends on anything behind policy.
- * Outward: method, content, addresses, policy, room.
+ * Order of the checks, outward: method, content, addresses, policy, room.
  */
-#include "frontend-gateway/conversation/conversations.h"
+#include "frontend-gateway/conversation/conversations_impl.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -17,10 +15,6 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/jid.h"
-#include "common/log.h"
-#include "common/log_limit.h"
-#include "common/map.h"
-#include "frontend-gateway/conversation/compose.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/duplicates.h"
 #include "frontend-gateway/conversation/outward.h"
@@ -31,30 +25,10 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-struct conversations {
-	struct conversations_opts opts;
-	struct conversation_env env;
-	struct outwards *outwards;
-	struct duplicates *duplicates;
-	struct map pairs;
-	struct log log;
-	bool stopping;
-};
-
-enum { FRAME_STATE_SIZE = 17 };
-
 /* Both bare JIDs with their NULs. */
 struct pair_key {
 	char bytes[2 * (JID_MAX + 1)];
 	size_t len;
-};
-
-/* A pair's key lives with its conversation. */
-struct entry {
-	struct conversation *conversation;
-	struct map_node node;
-	size_t len;
-	char key[];
 };
 
 /* --- the table ---------------------------------------------------------- */
@@ -70,6 +44,14 @@ make_key(struct pair_key *k, const char *user, const char *contact)
 	k->len = ulen + clen;
 }
 
+/* A pair's key lives with its conversation. */
+struct entry {
+	struct conversation *conversation;
+	struct map_node node;
+	size_t len;
+	char key[];
+};
+
 static struct entry *
 find_entry(
     const struct conversations *cs, const char *user, const char *contact)
@@ -80,6 +62,15 @@ find_entry(
 	make_key(&key, user, contact);
 	n = map_get(&cs->pairs, key.bytes, key.len);
 	return n == NULL ? NULL : map_entry(n, struct entry, node);
+}
+
+struct conversation *
+conversations_find(
+    const struct conversations *cs, const char *user, const char *contact)
+{
+	struct entry *e = find_entry(cs, user, contact);
+
+	return e != NULL ? e->conversation : NULL;
 }
 
 static void
@@ -101,11 +92,9 @@ on_unused(struct conversation *c, void *arg)
 	drop_entry(cs, e);
 }
 
-/* The pair's conversation, a new one if there is none.  ERR_FULL, ERR_JID (an
- * address that SIP cannot carry), ERR_NOMEM. */
-static int
-get(struct conversation **out, struct conversations *cs, const struct jid *user,
-    const struct jid *contact)
+int
+conversations_get(struct conversation **out, struct conversations *cs,
+    const struct jid *user, const struct jid *contact)
 {
 	struct entry *e = find_entry(cs, user->bare, contact->bare);
 	struct pair_key key;
@@ -137,30 +126,6 @@ get(struct conversation **out, struct conversations *cs, const struct jid *user,
 
 /* --- from the edges ------------------------------------------------------- */
 
-static void
-answer(struct conversations *cs, struct edges_ticket ticket,
-    const struct channel_result *r)
-{
-	edges_answer(cs->opts.edges, ticket, r);
-}
-
-static void
-taken(struct conversations *cs, struct edges_ticket ticket)
-{
-	struct channel_result r = { .delivered = true, .proof = PROOF_GATEWAY };
-
-	answer(cs, ticket, &r);
-}
-
-static void
-refused(struct conversations *cs, struct edges_ticket ticket, enum condition c,
-    const char *text)
-{
-	struct channel_result r = { .condition = c, .text = text };
-
-	answer(cs, ticket, &r);
-}
-
 /* The 200 said too much: the user reads so in the chat it belongs to. */
 static void
 tell_bounce(struct conversations *cs, const struct guard_addresses *who,
@@ -184,7 +149,7 @@ tell_bounce(struct conversations *cs, const struct guard_addresses *who,
 	o.len = (size_t)snprintf(words, sizeof(words),
 	    "[A message that you sent could not be delivered: %s.]", e.reason);
 	o.text = words;
-	rc = get(&c, cs, &who->to, &who->from);
+	rc = conversations_get(&c, cs, &who->to, &who->from);
 	if (rc == 0) {
 		rc = conversation_take(c, &o);
 		if (rc < 0)
@@ -200,10 +165,11 @@ tell_bounce(struct conversations *cs, const struct guard_addresses *who,
 static void
 state_bounced(struct conversations *cs, const struct guard_addresses *who)
 {
-	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
+	struct conversation *c =
+	    conversations_find(cs, who->to.bare, who->from.bare);
 
-	if (e != NULL)
-		conversation_state_bounced(e->conversation);
+	if (c != NULL)
+		conversation_state_bounced(c);
 }
 
 /* The partner bounced something of ours, or says so. */
@@ -216,7 +182,7 @@ on_bounce(struct conversations *cs, struct edges_ticket ticket,
 	char *text = frame_dup(f, FIELD_ERROR_TEXT);
 
 	/* An error is never answered with one, whatever it was about. */
-	taken(cs, ticket);
+	conversations_inward_taken(cs, ticket);
 	if (id != NULL && conversation_is_state_id(id))
 		state_bounced(cs, who);
 	if (id != NULL &&
@@ -227,189 +193,6 @@ on_bounce(struct conversations *cs, struct edges_ticket ticket,
 	free(id);
 	free(condition);
 	free(text);
-}
-
-static bool
-on_broken(const char *stream, void *arg)
-{
-	return edges_stream_broken(arg, stream);
-}
-
-/* The text is ready; a conversation takes it unless it is a second copy. */
-static void
-deliver(struct conversations *cs, const struct frame *f,
-    const struct guard_addresses *who, const struct edges_stream *stream,
-    struct inward_opts *o)
-{
-	struct duplicates_copy copy = {
-		.id = o->id,
-		.from = who->from.full,
-		.to = who->to.bare,
-		.body = o->text,
-		.body_len = o->len,
-		.stream = stream->id,
-	};
-	struct conversation *c;
-	char *nick;
-	int rc;
-
-	switch (duplicates_look(cs->duplicates, &o->duplicate, &copy,
-	    clock_now_ms(cs->opts.clock), on_broken, cs->opts.edges)) {
-	case DUPLICATES_DELIVERED:
-		log_info(&cs->log, "second-copy", "id=%s from=%s to=%s", o->id,
-		    who->from.full, who->to.bare);
-		taken(cs, o->ticket);
-		return;
-	case DUPLICATES_PENDING:
-		log_info(&cs->log, "second-copy", "id=%s from=%s to=%s", o->id,
-		    who->from.full, who->to.bare);
-		if (inward_join(duplicates_owner(o->duplicate), o->ticket) < 0)
-			refused(cs, o->ticket, COND_RESOURCE_CONSTRAINT, NULL);
-		return;
-	case DUPLICATES_NEW:
-		break;
-	}
-	nick = frame_dup(f, FIELD_NICK);
-	o->nick = nick;
-	o->env = &cs->env.inward;
-	rc = get(&c, cs, &who->to, &who->from);
-	if (rc == 0) {
-		rc = conversation_take(c, o);
-		if (rc < 0)
-			conversation_settle(c);
-	}
-	free(nick);
-	if (rc == 0)
-		return;
-	log_warn(&cs->log, "not-taken", "id=%s from=%s to=%s error=%s", o->id,
-	    who->from.full, who->to.bare, err_str(rc));
-	duplicates_settle(
-	    cs->duplicates, o->duplicate, false, clock_now_ms(cs->opts.clock));
-	refused(cs, o->ticket,
-	    rc == ERR_JID ? COND_JID_MALFORMED : COND_RESOURCE_CONSTRAINT,
-	    NULL);
-}
-
-/* Brings the message into SIP form; false when it was answered already. */
-static bool
-prepare(struct conversations *cs, struct buf *text, const struct frame *f,
-    struct edges_ticket ticket)
-{
-	size_t limit = cs->opts.conf->limits.body_bytes;
-	enum compose_verdict verdict;
-	struct buf plain;
-	char why[160];
-	int rc;
-
-	buf_init(&plain, FRAME_MAX);
-	rc = compose_text(&plain, &verdict, f, clock_wall_ms(cs->opts.clock));
-	if (rc == 0 && verdict == COMPOSE_TEXT)
-		rc = body_to_sip(
-		    text, (const char *)plain.data, plain.len, limit);
-	buf_finish(&plain);
-	if (rc == ERR_TOO_LONG) {
-		body_limit_text(why, sizeof(why), limit);
-		refused(cs, ticket, COND_POLICY_VIOLATION, why);
-		return false;
-	}
-	if (rc < 0) {
-		refused(cs, ticket, COND_RESOURCE_CONSTRAINT, NULL);
-		return false;
-	}
-	switch (verdict) {
-	case COMPOSE_TEXT:
-		return true;
-	case COMPOSE_NOTHING:
-		taken(cs, ticket);
-		return false;
-	case COMPOSE_UNREADABLE:
-		break;
-	}
-	refused(cs, ticket, COND_NOT_ACCEPTABLE,
-	    "Encrypted messages cannot be read here.");
-	return false;
-}
-
-static bool
-has_text(const struct frame *f)
-{
-	return frame_has(f, FIELD_BODY) || frame_has(f, FIELD_LINK) ||
-	       frame_has(f, FIELD_ENCRYPTED);
-}
-
-/* A chat state alone; it is of interest to a conversation that exists. */
-static void
-on_state(struct conversations *cs, const struct frame *f,
-    const struct guard_addresses *who)
-{
-	char state[FRAME_STATE_SIZE];
-	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
-
-	if (e == NULL ||
-	    !frame_copy(f, FIELD_CHAT_STATE, state, sizeof(state)) ||
-	    policy_judge_inward(
-		cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii)
-		    .standing == POLICY_DENIED)
-		return;
-	conversation_state(e->conversation, state);
-}
-
-/* A text was taken, by a conversation that may be over already. */
-static void
-wrote(struct conversations *cs, const struct frame *f,
-    const struct guard_addresses *who)
-{
-	struct entry *e = find_entry(cs, who->to.bare, who->from.bare);
-
-	if (e != NULL)
-		conversation_wrote(
-		    e->conversation, frame_has(f, FIELD_CHAT_STATE));
-}
-
-static void
-on_message(struct conversations *cs, struct edges_ticket ticket,
-    const struct frame *f, const struct guard_addresses *who,
-    const struct edges_stream *stream)
-{
-	struct inward_opts o = { .ticket = ticket, .from = who->from.full };
-	struct policy_inward p;
-	struct buf text;
-	char *id;
-
-	/* Chat states, receipts and markers are never answered with an error,
-	 * and news for everybody are not for a pool. */
-	if (!has_text(f) || frame_is(f, FIELD_KIND, "headline")) {
-		on_state(cs, f, who);
-		taken(cs, ticket);
-		return;
-	}
-	/* A room is not a person, nor is a server. */
-	if (frame_is(f, FIELD_KIND, "groupchat") || who->from.local == NULL ||
-	    who->to.local == NULL) {
-		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
-		return;
-	}
-	p = policy_judge_inward(
-	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
-	if (p.standing == POLICY_DENIED) {
-		log_limited_info(&cs->log, who->from.ascii, "denied",
-		    "from=%s to=%s reason=%s", who->from.full, who->to.bare,
-		    p.reason);
-		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
-		return;
-	}
-	buf_init(&text, FRAME_MAX);
-	id = frame_dup(f, FIELD_ID);
-	if (prepare(cs, &text, f, ticket)) {
-		o.standing = p.standing;
-		o.id = id;
-		o.text = (const char *)text.data;
-		o.len = text.len;
-		deliver(cs, f, who, stream, &o);
-		wrote(cs, f, who);
-	}
-	free(id);
-	buf_finish(&text);
 }
 
 /* News of a resource end the preference for it (RFC 6121 5.1). */
@@ -438,7 +221,7 @@ conversations_on_stanza(struct conversations *cs, struct edges_ticket ticket,
 	if (frame_is(f, FIELD_KIND, "error"))
 		on_bounce(cs, ticket, f, who);
 	else
-		on_message(cs, ticket, f, who, stream);
+		conversations_inward_message(cs, ticket, f, who, stream);
 }
 
 void
@@ -546,7 +329,7 @@ on_first(struct conversations *cs, struct sip_server_txn *st,
 		refuse(cs, st, req, cause);
 		goto done;
 	}
-	rc = get(&c, cs, &user, &contact);
+	rc = conversations_get(&c, cs, &user, &contact);
 	if (rc < 0) {
 		refuse(cs, st, req,
 		    rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);

@@ -1,0 +1,55 @@
+/*
+ * conversations_impl - what the files of conversations share: the record, and
+ * the look-up of a pair.  Nobody else includes it.
+ *
+ * conversations.c         the table, the pool's side, life
+ * conversations_inward.c  messages from XMPP users
+ */
+#ifndef GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
+#define GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
+
+#include <stdbool.h>
+
+#include "common/log.h"
+#include "common/map.h"
+#include "frontend-gateway/conversation/conversation.h"
+#include "frontend-gateway/conversation/conversations.h"
+#include "frontend-gateway/edges.h"
+
+struct duplicates;
+struct frame;
+struct guard_addresses;
+struct jid;
+struct outwards;
+
+struct conversations {
+	struct conversations_opts opts;
+	struct conversation_env env;
+	struct outwards *outwards;
+	struct duplicates *duplicates;
+	struct map pairs;
+	struct log log;
+	bool stopping;
+};
+
+/* --- conversations.c ----------------------------------------------------- */
+
+/* The pair's conversation; NULL when there is none. */
+struct conversation *conversations_find(
+    const struct conversations *cs, const char *user, const char *contact);
+/* The same, a new one if there is none.  ERR_FULL, ERR_JID (an address that
+ * SIP cannot carry), ERR_NOMEM. */
+int conversations_get(struct conversation **out, struct conversations *cs,
+    const struct jid *user, const struct jid *contact);
+
+/* --- conversations_inward.c ---------------------------------------------- */
+
+/* There is nothing more to do for it. */
+void conversations_inward_taken(
+    struct conversations *cs, struct edges_ticket ticket);
+/* A message that is no error.  Answered here, now or later. */
+void conversations_inward_message(struct conversations *cs,
+    struct edges_ticket ticket, const struct frame *f,
+    const struct guard_addresses *who, const struct edges_stream *stream);
+
+#endif
