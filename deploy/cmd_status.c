@@ -188,6 +188,24 @@ describe_pool(const json_t *pool)
 	    text_number(pool, "requests_out"));
 }
 
+static void
+describe_chats(const json_t *a)
+{
+	const json_t *repeats = json_object_get(a, "repeats");
+
+	if (json_object_get(a, "conversations") == NULL)
+		return;
+	printf("chats       %" PRId64 ", %" PRId64
+	       " messages waiting for an answer\n",
+	    text_number(a, "conversations"), text_number(a, "pending"));
+	if (text_number(repeats, "sent_again") > 0)
+		printf("            %" PRId64
+		       " messages sent again in a new dialog, %" PRId64
+		       " of them perhaps seen twice\n",
+		    text_number(repeats, "sent_again"),
+		    text_number(repeats, "doubled"));
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
 static void
@@ -209,10 +227,7 @@ describe(const json_t *a)
 		    text_number(a, "generation"));
 	describe_pool(json_object_get(a, "pool"));
 	describe_contacts(json_object_get(a, "presence"));
-	if (json_object_get(a, "conversations") != NULL)
-		printf("chats       %" PRId64 ", %" PRId64
-		       " messages waiting for an answer\n",
-		    text_number(a, "conversations"), text_number(a, "pending"));
+	describe_chats(a);
 	if (streams != NULL)
 		printf("streams     %" PRId64 " in, %" PRId64 " out\n",
 		    text_number(streams, "in"), text_number(streams, "out"));

@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/heap.h"
 #include "common/service.h"
+#include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
@@ -57,12 +58,23 @@ pool_json(const struct gateway *g)
 	    "requests_out", (json_int_t)s.requests_out);
 }
 
+/* What came for Lync users more than once, or may have. */
+static json_t *
+repeats_json(const struct gateway *g)
+{
+	const struct conversation_counts *n =
+	    conversations_counts(g->conversations);
+
+	return json_pack("{s:I, s:I}", "sent_again", (json_int_t)n->sent_again,
+	    "doubled", (json_int_t)n->doubled);
+}
+
 static json_t *
 status_json(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:o, s:o, s:I}",
+	    "s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:I}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -71,9 +83,10 @@ status_json(const struct gateway *g)
 	    "generation", (json_int_t)g->generation.counter, "edges",
 	    edges_status(g->edges), "pool", pool_json(g), "conversations",
 	    (json_int_t)conversations_count(g->conversations), "pending",
-	    (json_int_t)conversations_pending(g->conversations), "failures",
-	    edges_failures(g->edges), "presence", presence_status(g->presence),
-	    "heap_bytes", (json_int_t)heap_in_use());
+	    (json_int_t)conversations_pending(g->conversations), "repeats",
+	    repeats_json(g), "failures", edges_failures(g->edges), "presence",
+	    presence_status(g->presence), "heap_bytes",
+	    (json_int_t)heap_in_use());
 }
 
 /* --- verbs -------------------------------------------------------------- */

@@ -39,6 +39,13 @@ struct sip_msg;
 struct sip_server_txn;
 struct sip_ua;
 
+/* What happened to messages for Lync users since the start. */
+struct conversation_counts {
+	uint64_t sent_again; /* in another dialog, as theirs was lost */
+	uint64_t doubled;    /* of these, taken after the answer to the first
+	                        try was lost: perhaps seen twice */
+};
+
 struct conversation_env {
 	const struct gateway_conf *conf;
 	struct clock *clock;
@@ -48,6 +55,7 @@ struct conversation_env {
 	struct outwards *outwards;
 	struct ids_secret secret; /* of ids and threads */
 	struct inward_env inward;
+	struct conversation_counts *counts;
 	/* c is of no use any more: free it. */
 	void (*on_unused)(struct conversation *c, void *arg);
 	void *arg;

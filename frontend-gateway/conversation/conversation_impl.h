@@ -2,7 +2,8 @@
  * conversation_impl - what the files of a conversation share: its record,
  * and the deeds that both directions need.  Nobody else includes it.
  *
- * conversation.c         state, dialogs, XMPP to Lync
+ * conversation.c         state, dialogs, life
+ * conversation_xmpp.c    XMPP to Lync
  * conversation_lync.c    Lync to XMPP
  * conversation_states.c  chat states: typing, leaving
  */
@@ -15,6 +16,7 @@
 #include "common/log.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/typing_state.h"
+#include "proto/condition.h"
 
 struct sip_ua_call;
 
@@ -35,6 +37,7 @@ enum conversation_state {
 /* One dialog of the pair. */
 struct leg {
 	struct sip_dialog *dialog;
+	unsigned accepts; /* SIP_SDP_BIT()s of what the endpoint takes */
 	char thread[IDS_THREAD_SIZE];
 };
 
@@ -76,10 +79,17 @@ struct conversation {
 
 /* --- conversation.c ----------------------------------------------------- */
 
+/* The only writer of c->state. */
+void conversation_set_state(struct conversation *c, enum conversation_state to);
+/* The current leg; NULL without one. */
+struct leg *conversation_leg(struct conversation *c);
+
 /* The current dialog; NULL without one. */
 struct sip_dialog *conversation_dialog(const struct conversation *c);
 /* The peer has lost the dialog. */
 void conversation_drop_dialog(struct conversation *c, struct sip_dialog *d);
+/* The same; those begun before it are not to be trusted either. */
+void conversation_drop_through(struct conversation *c, struct sip_dialog *d);
 
 /* --- conversation_states.c ---------------------------------------------- */
 
@@ -94,6 +104,13 @@ void conversation_states_bye(struct conversation *c);
 /* Something is still to be said. */
 bool conversation_states_busy(const struct conversation *c);
 
+/* --- conversation_xmpp.c ------------------------------------------------ */
+
+/* Every message of the queue has failed. */
+void conversation_fail_queue(struct conversation *c, enum condition why);
+/* Nobody is told. */
+void conversation_abandon_queue(struct conversation *c);
+
 /* --- both --------------------------------------------------------------- */
 
 /* Puts off the end of an idle chat. */
@@ -104,8 +121,8 @@ void conversation_drop_call(struct conversation *c);
  * is known that the one on the way has not shown it. */
 void conversation_yield(struct conversation *c);
 /* d becomes the current dialog; name is what the pool calls the
- * conversation. */
-void conversation_add_leg(
-    struct conversation *c, struct sip_dialog *d, const char *name);
+ * conversation, accepts what the endpoint takes. */
+void conversation_add_leg(struct conversation *c, struct sip_dialog *d,
+    const char *name, unsigned accepts);
 
 #endif

@@ -214,7 +214,8 @@ answer_sdp(struct conversation *c, struct buf *out, const struct sip_msg *req)
 	if (strcmp(sip_msg_content_type(req), "application/sdp") == 0 &&
 	    sip_sdp_parse(offer, sip_msg_body(req), sip_msg_body_len(req)) ==
 		0 &&
-	    offer->kind != SIP_SDP_OTHER && offer->accepts_plain)
+	    offer->kind != SIP_SDP_OTHER &&
+	    (offer->accepts & SIP_SDP_BIT(SIP_SDP_PLAIN)) != 0)
 		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
 		    CONVERSATION_SDP_PORT, c->contact_uri, BODY_ACCEPT_TYPES);
 	free(offer);
@@ -276,6 +277,7 @@ conversation_invited(struct conversation *c, struct sip_server_txn *st,
 	struct sip_answer a = { .status = 200,
 		.content_type = "application/sdp" };
 	char name[256];
+	unsigned accepts = sip_sdp_accepts_of(req);
 	struct sip_dialog *d;
 	struct buf sdp;
 	int rc;
@@ -300,7 +302,7 @@ conversation_invited(struct conversation *c, struct sip_server_txn *st,
 	/* Both sides began at once: theirs is the session. */
 	if (c->state == CONVERSATION_INVITING)
 		conversation_yield(c);
-	conversation_add_leg(c, d, name);
+	conversation_add_leg(c, d, name, accepts);
 	conversation_touch(c);
 done:
 	buf_finish(&sdp);

@@ -456,6 +456,12 @@ conversations_count(const struct conversations *cs)
 	return cs->pairs.count;
 }
 
+const struct conversation_counts *
+conversations_counts(const struct conversations *cs)
+{
+	return &cs->counts;
+}
+
 int
 conversations_new(
     struct conversations **out, const struct conversations_opts *opts)
@@ -495,6 +501,7 @@ conversations_new(
 		    .edges = opts->edges,
 		    .duplicates = cs->duplicates,
 		    .deadline_ms = opts->conf->timers.inward_ms },
+		.counts = &cs->counts,
 		.on_unused = on_unused,
 		.arg = cs,
 	};

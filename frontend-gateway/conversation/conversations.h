@@ -20,6 +20,7 @@
 #include "frontend-gateway/translate/ids.h"
 
 struct barrier;
+struct conversation_counts;
 struct conversations;
 struct gateway_conf;
 struct policy;
@@ -71,5 +72,7 @@ size_t conversations_pending(const struct conversations *cs);
 void conversations_hang_up(struct conversations *cs);
 
 size_t conversations_count(const struct conversations *cs);
+const struct conversation_counts *
+conversations_counts(const struct conversations *cs);
 
 #endif

@@ -25,6 +25,7 @@ struct outwards;
 struct conversations {
 	struct conversations_opts opts;
 	struct conversation_env env;
+	struct conversation_counts counts;
 	struct outwards *outwards;
 	struct duplicates *duplicates;
 	struct map pairs;

@@ -37,7 +37,7 @@ struct inward_env {
  * calls inward_finish(). */
 typedef void inward_late_fn(struct inward *in, void *arg);
 
-/* Fields are the owner's to read; link, invited and retried to write. */
+/* Fields are the owner's to read; link, invited, retried and unsure to write. */
 struct inward {
 	struct list link; /* in the queue of a conversation */
 	const struct inward_env *env;
@@ -50,6 +50,7 @@ struct inward {
 	enum policy_standing standing;
 	bool invited; /* rides in an INVITE */
 	bool retried; /* was sent anew once */
+	bool unsure;  /* ... while the first may have arrived */
 	char *id;     /* "" = none */
 	char *from;   /* full JID */
 	char *nick;   /* NULL = none */

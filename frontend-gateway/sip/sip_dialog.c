@@ -12,7 +12,7 @@
 
 #include "common/err.h"
 #include "frontend-gateway/sip/sip_build.h"
-#include "frontend-gateway/sip/sip_image.h"
+#include "frontend-gateway/sip/sip_dialog_impl.h"
 
 #define BIT(s) (1u << (s))
 
@@ -68,8 +68,8 @@ drop_texts(char **texts, size_t count)
 		free(texts[i]);
 }
 
-static void
-free_routes(char **routes, size_t count)
+void
+sip_dialog_free_routes(char **routes, size_t count)
 {
 	drop_texts(routes, count);
 	free(routes);
@@ -165,10 +165,10 @@ take_routes(struct sip_dialog *d, const struct sip_msg *m, bool reversed)
 	if (reversed)
 		reverse(routes, count);
 	if (same_routes(d, routes, count)) {
-		free_routes(routes, count);
+		sip_dialog_free_routes(routes, count);
 		return 0;
 	}
-	free_routes(d->routes, d->route_count);
+	sip_dialog_free_routes(d->routes, d->route_count);
 	d->changes++;
 	d->routes = routes;
 	d->route_count = count;
@@ -211,10 +211,9 @@ sip_dialog_key(char **out, size_t *len, const char *call_id,
 	return 0;
 }
 
-/* Makes the key; Call-ID and tags are read in it from then on. */
-static int
-set_id(struct sip_dialog *d, const char *call_id, const char *local_tag,
-    const char *remote_tag)
+int
+sip_dialog_set_id(struct sip_dialog *d, const char *call_id,
+    const char *local_tag, const char *remote_tag)
 {
 	char *id;
 	size_t len;
@@ -251,7 +250,7 @@ sip_dialog_init_uas(
 	d->remote_cseq_known = true;
 	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
 	if (rc == 0)
-		rc = set_id(d, sip_msg_call_id(request), local_tag,
+		rc = sip_dialog_set_id(d, sip_msg_call_id(request), local_tag,
 		    sip_msg_from_tag(request));
 	if (rc == 0)
 		rc = take_target(d, sip_msg_contact_uri(request));
@@ -262,16 +261,14 @@ sip_dialog_init_uas(
 	return rc;
 }
 
-enum { OWN_TAG_SIZE = 128 };
-
-/* The tag of our own From value, which we wrote ourselves. */
-static int
-tag_of(char out[OWN_TAG_SIZE], const char *from)
+int
+sip_dialog_tag_of(char out[SIP_DIALOG_TAG_SIZE], const char *from)
 {
 	struct sip_addr a;
 
 	if (sip_addr_read(&a, from, strlen(from)) < 0 ||
-	    sip_param_get(out, OWN_TAG_SIZE, a.params, a.params_len, "tag") < 0)
+	    sip_param_get(
+		out, SIP_DIALOG_TAG_SIZE, a.params, a.params_len, "tag") < 0)
 		return ERR_MALFORMED;
 	return 0;
 }
@@ -282,8 +279,8 @@ sip_dialog_init_uac(struct sip_dialog *d, const struct sip_msg *response,
 {
 	const char *contact = sip_msg_contact_uri(response);
 	bool success = sip_msg_status(response) >= 200;
-	char tag[OWN_TAG_SIZE];
-	int rc = tag_of(tag, from);
+	char tag[SIP_DIALOG_TAG_SIZE];
+	int rc = sip_dialog_tag_of(tag, from);
 
 	memset(d, 0, sizeof(*d));
 	if (rc < 0)
@@ -297,7 +294,7 @@ sip_dialog_init_uac(struct sip_dialog *d, const struct sip_msg *response,
 	d->local_cseq = sip_msg_cseq(response);
 	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
 	if (rc == 0)
-		rc = set_id(d, sip_msg_call_id(response), tag,
+		rc = sip_dialog_set_id(d, sip_msg_call_id(response), tag,
 		    sip_msg_to_tag(response));
 	if (rc == 0)
 		rc = take_target(d, contact != NULL ? contact : request_uri);
@@ -315,7 +312,7 @@ sip_dialog_finish(struct sip_dialog *d)
 	free(d->remote);
 	free(d->target);
 	free(d->id);
-	free_routes(d->routes, d->route_count);
+	sip_dialog_free_routes(d->routes, d->route_count);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -325,8 +322,8 @@ int
 sip_dialog_init_half(struct sip_dialog *d, const char *from, const char *to,
     const char *call_id, const char *uri)
 {
-	char tag[OWN_TAG_SIZE];
-	int rc = tag_of(tag, from);
+	char tag[SIP_DIALOG_TAG_SIZE];
+	int rc = sip_dialog_tag_of(tag, from);
 
 	memset(d, 0, sizeof(*d));
 	if (rc < 0)
@@ -337,7 +334,7 @@ sip_dialog_init_half(struct sip_dialog *d, const char *from, const char *to,
 	d->remote = strdup(to);
 	rc = d->local != NULL && d->remote != NULL ? 0 : ERR_NOMEM;
 	if (rc == 0)
-		rc = set_id(d, call_id, tag, "");
+		rc = sip_dialog_set_id(d, call_id, tag, "");
 	if (rc == 0)
 		rc = take_target(d, uri);
 	if (rc < 0)
@@ -372,7 +369,7 @@ sip_dialog_complete(struct sip_dialog *d, const struct sip_msg *m)
 	whole.remote = strdup(notify ? sip_msg_from(m) : sip_msg_to(m));
 	rc = whole.local != NULL && whole.remote != NULL ? 0 : ERR_NOMEM;
 	if (rc == 0)
-		rc = set_id(&whole, call_id, d->local_tag, tag);
+		rc = sip_dialog_set_id(&whole, call_id, d->local_tag, tag);
 	if (rc == 0)
 		rc = take_target(&whole, sip_msg_contact_uri(m));
 	if (rc == 0)
@@ -486,135 +483,4 @@ sip_dialog_fill(struct sip_dialog *d, struct sip_build_request *r,
 	r->to = d->remote;
 	r->call_id = d->call_id;
 	r->cseq = method == SIP_ACK ? cseq : ++d->local_cseq;
-}
-
-/* --- beyond the process ------------------------------------------------- */
-
-enum {
-	RESERVE_STEP = 64,
-	CSEQ_LIMIT = 0x7ffffff0 /* RFC 3261 8.1.1.5: below 2^31 */
-};
-
-/* One step stays in hand, so that the image with the next one has time to
- * reach the disk. */
-bool
-sip_dialog_reserve(struct sip_dialog *d)
-{
-	if (d->reserved_cseq >= d->local_cseq + RESERVE_STEP)
-		return false;
-	d->reserved_cseq = d->local_cseq + 2 * RESERVE_STEP;
-	return true;
-}
-
-int
-sip_dialog_save(struct buf *out, const struct sip_dialog *d)
-{
-	const char *const texts[] = { d->call_id, d->local_tag, d->remote_tag,
-		d->local, d->remote, d->target };
-	int rc = 0;
-
-	assert(d->state == SIP_DIALOG_CONFIRMED && d->reserved_cseq != 0);
-	sip_image_put(out, d->uac, 1);
-	sip_image_put(out, d->reserved_cseq, 4);
-	sip_image_put(out, d->remote_cseq_known, 1);
-	sip_image_put(out, d->remote_cseq, 4);
-	for (size_t i = 0; rc == 0 && i < sizeof(texts) / sizeof(*texts); i++)
-		rc = sip_image_put_text(out, texts[i]);
-	sip_image_put(out, d->route_count, 1);
-	for (size_t i = 0; rc == 0 && i < d->route_count; i++)
-		rc = sip_image_put_text(out, d->routes[i]);
-	return rc;
-}
-
-static int
-restore_routes(struct sip_dialog *d, struct sip_image *im)
-{
-	size_t count = (size_t)sip_image_get(im, 1);
-	char **routes;
-
-	if (count > SIP_DIALOG_ROUTES_MAX)
-		return ERR_MALFORMED;
-	if (count == 0)
-		return 0;
-	routes = calloc(count, sizeof(*routes));
-	if (routes == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		routes[i] = sip_image_text(im);
-		if (routes[i] == NULL) {
-			free_routes(routes, i);
-			return im->failed ? ERR_MALFORMED : ERR_NOMEM;
-		}
-	}
-	d->routes = routes;
-	d->route_count = count;
-	return 0;
-}
-
-/* Whether what was read can be put in messages. */
-static bool
-is_usable(const struct sip_dialog *d)
-{
-	char tag[OWN_TAG_SIZE];
-	struct sip_addr a;
-
-	if (*d->call_id == '\0' || strpbrk(d->call_id, " \t") != NULL ||
-	    tag_of(tag, d->local) < 0 || strcmp(tag, d->local_tag) != 0 ||
-	    sip_addr_read(&a, d->remote, strlen(d->remote)) < 0 ||
-	    sip_uri_check(d->target, strlen(d->target)) < 0)
-		return false;
-	for (size_t i = 0; i < d->route_count; i++)
-		if (sip_uri_check(d->routes[i], strlen(d->routes[i])) < 0)
-			return false;
-	return true;
-}
-
-/* Call-ID and both tags. */
-static int
-restore_id(struct sip_dialog *d, struct sip_image *im)
-{
-	char *texts[3];
-	int rc = 0;
-
-	for (size_t i = 0; i < 3; i++)
-		texts[i] = sip_image_text(im);
-	if (texts[0] == NULL || texts[1] == NULL || texts[2] == NULL)
-		rc = im->failed ? ERR_MALFORMED : ERR_NOMEM;
-	else
-		rc = set_id(d, texts[0], texts[1], texts[2]);
-	for (size_t i = 0; i < 3; i++)
-		free(texts[i]);
-	return rc;
-}
-
-int
-sip_dialog_restore(struct sip_dialog *d, struct sip_image *im)
-{
-	uint64_t cseq;
-	int rc;
-
-	memset(d, 0, sizeof(*d));
-	d->state = SIP_DIALOG_CONFIRMED;
-	d->uac = sip_image_get(im, 1) != 0;
-	cseq = sip_image_get(im, 4);
-	d->remote_cseq_known = sip_image_get(im, 1) != 0;
-	d->remote_cseq = (uint32_t)sip_image_get(im, 4);
-	rc = restore_id(d, im);
-	if (rc == 0) {
-		d->local = sip_image_text(im);
-		d->remote = sip_image_text(im);
-		d->target = sip_image_text(im);
-		if (d->local == NULL || d->remote == NULL || d->target == NULL)
-			rc = im->failed ? ERR_MALFORMED : ERR_NOMEM;
-	}
-	if (rc == 0)
-		rc = restore_routes(d, im);
-	if (rc == 0 && (im->failed || cseq >= CSEQ_LIMIT || !is_usable(d)))
-		rc = ERR_MALFORMED;
-	if (rc < 0) {
-		sip_dialog_finish(d);
-		return rc;
-	}
-	d->local_cseq = d->reserved_cseq = (uint32_t)cseq;
-	return 0;
 }

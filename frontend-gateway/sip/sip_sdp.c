@@ -6,11 +6,13 @@
 #include "frontend-gateway/sip/sip_sdp.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "frontend-gateway/sip/sip_msg.h"
 
 enum { LINES_MAX = 2000 };
 
@@ -71,6 +73,31 @@ read_media(struct sip_sdp *sdp, bool *ours, const char *p, const char *end)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	unsigned types;
+} listed[] = {
+	{ "text/plain", SIP_SDP_BIT(SIP_SDP_PLAIN) },
+	{ "text/html", SIP_SDP_BIT(SIP_SDP_HTML) },
+	{ "text/rtf", SIP_SDP_BIT(SIP_SDP_RTF) },
+	{ "application/rtf", SIP_SDP_BIT(SIP_SDP_RTF) },
+	{ "multipart/alternative", SIP_SDP_BIT(SIP_SDP_ALTERNATIVE) },
+	{ "multipart/*", SIP_SDP_BIT(SIP_SDP_ALTERNATIVE) },
+	{ "text/*", SIP_SDP_BIT(SIP_SDP_PLAIN) | SIP_SDP_BIT(SIP_SDP_HTML) |
+			SIP_SDP_BIT(SIP_SDP_RTF) },
+	{ "*", SIP_SDP_BIT(SIP_SDP_TYPE_COUNT) - 1 },
+	{ "*/*", SIP_SDP_BIT(SIP_SDP_TYPE_COUNT) - 1 },
+};
+
+static unsigned
+types_of(const char *word, size_t len)
+{
+	for (size_t i = 0; i < sizeof(listed) / sizeof(*listed); i++)
+		if (word_is(word, len, listed[i].name))
+			return listed[i].types;
+	return 0;
+}
+
 /* The list behind "accept-types:". */
 static int
 read_accept_types(struct sip_sdp *sdp, const char *p, const char *end)
@@ -78,7 +105,7 @@ read_accept_types(struct sip_sdp *sdp, const char *p, const char *end)
 	size_t used = 0, len;
 	const char *word;
 
-	sdp->accepts_plain = false;
+	sdp->accepts = 0;
 	sdp->accept_types[0] = '\0';
 	for (;;) {
 		word = next_word(&p, end, &len);
@@ -86,9 +113,7 @@ read_accept_types(struct sip_sdp *sdp, const char *p, const char *end)
 			return 0;
 		if (used + len + 2 > sizeof(sdp->accept_types))
 			return ERR_TOO_LONG;
-		if (word_is(word, len, "text/plain") ||
-		    word_is(word, len, "text/*") || word_is(word, len, "*"))
-			sdp->accepts_plain = true;
+		sdp->accepts |= types_of(word, len);
 		if (used > 0)
 			sdp->accept_types[used++] = ' ';
 		for (size_t i = 0; i < len; i++)
@@ -102,7 +127,8 @@ int
 sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len)
 {
 	static const char accept[] = "a=accept-types:";
-	struct sip_sdp sdp = { .kind = SIP_SDP_OTHER, .accepts_plain = true };
+	struct sip_sdp sdp = { .kind = SIP_SDP_OTHER,
+		.accepts = SIP_SDP_BIT(SIP_SDP_PLAIN) };
 	const char *p = (const char *)text, *end = p + len;
 	const char *line, *stop;
 	bool in_ours = false;
@@ -143,6 +169,20 @@ sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len)
 		return ERR_MALFORMED;
 	*out = sdp;
 	return 0;
+}
+
+unsigned
+sip_sdp_accepts_of(const struct sip_msg *m)
+{
+	struct sip_sdp *sdp = malloc(sizeof(*sdp));
+	unsigned accepts = SIP_SDP_BIT(SIP_SDP_PLAIN);
+
+	if (sdp != NULL && m != NULL &&
+	    strcmp(sip_msg_content_type(m), "application/sdp") == 0 &&
+	    sip_sdp_parse(sdp, sip_msg_body(m), sip_msg_body_len(m)) == 0)
+		accepts = sdp->accepts;
+	free(sdp);
+	return accepts;
 }
 
 static int

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct buf;
+struct sip_msg;
 
 enum sip_sdp_kind {
 	SIP_SDP_MESSAGE,   /* m=message ... sip */
@@ -22,18 +23,32 @@ enum sip_sdp_kind {
 
 enum { SIP_SDP_MAX = 64 * 1024, SIP_SDP_ACCEPT_MAX = 2048 };
 
+/* Types of content that matter here, as bits of a set. */
+enum sip_sdp_type {
+	SIP_SDP_PLAIN,       /* text/plain */
+	SIP_SDP_HTML,        /* text/html */
+	SIP_SDP_RTF,         /* text/rtf, application/rtf */
+	SIP_SDP_ALTERNATIVE, /* multipart/alternative */
+	SIP_SDP_TYPE_COUNT
+};
+#define SIP_SDP_BIT(type) (1u << (unsigned)(type))
+
 struct sip_sdp {
 	enum sip_sdp_kind kind; /* message when any m= line is for messages */
 	size_t media;           /* number of m= lines, refused ones included */
 	size_t others;          /* of these: neither message nor port 0 */
-	bool accepts_plain;     /* accept-types lists text/plain or "*",
-	                           or is absent */
+	unsigned accepts;       /* SIP_SDP_BIT()s: what is listed by name or
+	                           by wildcard; absent = plain alone */
 	/* The accept-types of the message line, lower case; "" when absent. */
 	char accept_types[SIP_SDP_ACCEPT_MAX];
 };
 
 /* ERR_MALFORMED: no SDP, or without any m= line.  ERR_TOO_LONG. */
 int sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len);
+
+/* What the sender of a message with SDP accepts; plain text alone when the
+ * message has none that can be read. */
+unsigned sip_sdp_accepts_of(const struct sip_msg *m);
 
 /* Appends an offer: "m=message <port> sip null".  host is an address or a
  * domain name; accept_types a space separated list. */

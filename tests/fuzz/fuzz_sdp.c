@@ -25,7 +25,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (sip_sdp_answer(&out, &sdp, "gw.example", 5061, NULL,
 			"text/plain") < 0 ||
 		    sip_sdp_parse(&again, out.data, out.len) < 0 ||
-		    !again.accepts_plain || sdp.others > sdp.media)
+		    again.accepts != SIP_SDP_BIT(SIP_SDP_PLAIN) ||
+		    sdp.others > sdp.media)
 			abort();
 		buf_finish(&out);
 	}

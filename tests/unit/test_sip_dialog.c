@@ -378,45 +378,54 @@ test_no_contact(void **state)
 #define OTHER  SIP_SDP_OTHER
 #define MSG    SIP_SDP_MESSAGE
 #define OLDMSG SIP_SDP_X_MESSAGE
+#define PLAIN  SIP_SDP_BIT(SIP_SDP_PLAIN)
+#define HTML   SIP_SDP_BIT(SIP_SDP_HTML)
+#define RTF    SIP_SDP_BIT(SIP_SDP_RTF)
+#define ALT    SIP_SDP_BIT(SIP_SDP_ALTERNATIVE)
+#define EVERY  (PLAIN | HTML | RTF | ALT)
 
 static const struct {
 	const char *text;
 	int rc;
 	enum sip_sdp_kind kind;
 	size_t media, others;
-	bool plain;
+	unsigned accepts;
 	const char *accept;
 } sdps[] = {
 	{ V "m=message 5060 sip null\r\na=accept-types:text/plain "
 	    "multipart/alternative image/gif Text/RTF \r\n",
-	    0, MSG, 1, 0, true,
+	    0, MSG, 1, 0, PLAIN | RTF | ALT,
 	    "text/plain multipart/alternative image/gif text/rtf" },
-	{ V "m=message 5060 sip null", 0, MSG, 1, 0, true, "" },
-	{ V "m=message 5060 sip sip:a@b\r\n", 0, MSG, 1, 0, true, "" },
+	{ V "m=message 5060 sip null", 0, MSG, 1, 0, PLAIN, "" },
+	{ V "m=message 5060 sip sip:a@b\r\n", 0, MSG, 1, 0, PLAIN, "" },
 	{ "v=0\nm=x-ms-message 5060 sip null\na=accept-types:text/html\n", 0,
-	    OLDMSG, 1, 0, false, "text/html" },
+	    OLDMSG, 1, 0, HTML, "text/html" },
 	{ V "m=message 5060 sip null\r\na=accept-types:*\r\n", 0, MSG, 1, 0,
-	    true, "*" },
+	    EVERY, "*" },
 	{ V "m=audio 50000 RTP/AVP 0 8\r\nm=message 5060 sip null\r\n", 0, MSG,
-	    2, 1, true, "" },
+	    2, 1, PLAIN, "" },
 	{ V "m=audio 0 RTP/AVP 0\r\nm=message 5060 sip null\r\n", 0, MSG, 2, 0,
-	    true, "" },
-	{ V "m=audio 50000/2 RTP/SAVP 0\r\n", 0, OTHER, 1, 1, true, "" },
-	{ V "m=message 2855 TCP/MSRP *\r\n", 0, OTHER, 1, 1, true, "" },
+	    PLAIN, "" },
+	{ V "m=audio 50000/2 RTP/SAVP 0\r\n", 0, OTHER, 1, 1, PLAIN, "" },
+	{ V "m=message 2855 TCP/MSRP *\r\n", 0, OTHER, 1, 1, PLAIN, "" },
 	{ V "a=accept-types:text/html\r\nm=message 5060 sip null\r\n", 0, MSG,
-	    1, 0, true, "" },
+	    1, 0, PLAIN, "" },
 	{ V "m=message 1 sip null\r\nm=video 2 RTP/AVP 0\r\n"
 	    "a=accept-types:text/html\r\n",
-	    0, MSG, 2, 1, true, "" },
-	{ V, ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ "", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ "v=", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ "m=message 5060 sip null\r\n", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ V "m=\r\n", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ V "m=message\r\n", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ V "m=message x sip null\r\n", ERR_MALFORMED, 0, 0, 0, false, NULL },
-	{ V "nonsense\r\nm=message 1 sip null\r\n", ERR_MALFORMED, 0, 0, 0,
-	    false, NULL },
+	    0, MSG, 2, 1, PLAIN, "" },
+	{ V "m=message 1 sip null\r\na=accept-types:text/* multipart/*\r\n", 0,
+	    MSG, 1, 0, PLAIN | HTML | RTF | ALT, "text/* multipart/*" },
+	{ V "m=message 1 sip null\r\na=accept-types:image/gif\r\n", 0, MSG, 1,
+	    0, 0, "image/gif" },
+	{ V, ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ "", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ "v=", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ "m=message 5060 sip null\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ V "m=\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ V "m=message\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ V "m=message x sip null\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
+	{ V "nonsense\r\nm=message 1 sip null\r\n", ERR_MALFORMED, 0, 0, 0, 0,
+	    NULL },
 };
 
 static void
@@ -436,7 +445,7 @@ test_sdp(void **state)
 		assert_int_equal(sdp.kind, sdps[i].kind);
 		assert_int_equal(sdp.media, sdps[i].media);
 		assert_int_equal(sdp.others, sdps[i].others);
-		assert_int_equal(sdp.accepts_plain, sdps[i].plain);
+		assert_int_equal(sdp.accepts, sdps[i].accepts);
 		assert_string_equal(sdp.accept_types, sdps[i].accept);
 	}
 }
@@ -489,7 +498,7 @@ test_sdp_write(void **state)
 	sip_sdp_offer(&out, "gw.example", 5061, "text/plain");
 	assert_int_equal(sip_sdp_parse(&again, out.data, out.len), 0);
 	assert_int_equal(again.kind, SIP_SDP_MESSAGE);
-	assert_true(again.accepts_plain);
+	assert_int_equal(again.accepts, PLAIN);
 	buf_finish(&out);
 }
 

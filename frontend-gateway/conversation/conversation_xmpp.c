@@ -1,0 +1,490 @@
+/*
+ * What the contact writes: it waits in a queue and goes to the Lync user one
+ * message at a time, the first in an INVITE, the others as MESSAGE in the
+ * dialog.
+ *
+ * A message stays at the head of the queue while it is on its way, so its
+ * deadline and the dialog's fate find it in one place.
+ */
+#include "frontend-gateway/conversation/conversation_impl.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base64.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/random.h"
+#include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/sip/sip_sdp.h"
+#include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/translate/address.h"
+#include "frontend-gateway/translate/body.h"
+#include "frontend-gateway/translate/errors.h"
+
+/* --- XMPP to Lync: the queue --------------------------------------------- */
+
+static struct inward *
+head(struct conversation *c)
+{
+	if (list_empty(&c->queue))
+		return NULL;
+	return list_entry(c->queue.next, struct inward, link);
+}
+
+static void
+unqueue(struct conversation *c, struct inward *in)
+{
+	list_remove(&in->link);
+	c->queue_count--;
+	c->queue_bytes -= in->len;
+	if (c->sent == in)
+		c->sent = NULL;
+}
+
+static void
+delivered(struct conversation *c, struct inward *in)
+{
+	log_info(&c->log, "delivered", "id=%s from=%s doubled=%d", in->id,
+	    in->from, in->unsure);
+	if (in->unsure)
+		c->env->counts->doubled++;
+	unqueue(c, in);
+	inward_delivered(in);
+	conversation_touch(c);
+}
+
+static void
+failed(struct conversation *c, struct inward *in, const struct errors_stanza *e)
+{
+	log_info(&c->log, "failed", "id=%s from=%s condition=%s", in->id,
+	    in->from, condition_str(e->condition));
+	unqueue(c, in);
+	inward_failed(in, e->condition, e->type, e->text);
+}
+
+static void
+failed_here(struct conversation *c, struct inward *in, enum condition why)
+{
+	struct errors_stanza e = { .condition = why };
+
+	failed(c, in, &e);
+}
+
+void
+conversation_fail_queue(struct conversation *c, enum condition why)
+{
+	struct inward *in;
+
+	while ((in = head(c)) != NULL)
+		failed_here(c, in, why);
+}
+
+void
+conversation_abandon_queue(struct conversation *c)
+{
+	struct inward *in;
+
+	while ((in = head(c)) != NULL) {
+		unqueue(c, in);
+		inward_abandon(in);
+	}
+}
+
+void
+conversation_drop_call(struct conversation *c)
+{
+	if (c->call != NULL)
+		sip_ua_drop(c->env->ua, c->call);
+	c->call = NULL;
+	c->sent = NULL;
+	c->sent_in = NULL;
+	c->yielded = false;
+	if (c->state == CONVERSATION_INVITING)
+		conversation_set_state(c, CONVERSATION_IDLE);
+}
+
+void
+conversation_yield(struct conversation *c)
+{
+	assert(c->state == CONVERSATION_INVITING);
+	c->yielded = true;
+	sip_ua_cancel(c->env->ua, c->call);
+}
+
+static void
+on_late(struct inward *in, void *arg)
+{
+	struct conversation *c = arg;
+
+	if (c->sent == in)
+		conversation_drop_call(c);
+	failed_here(c, in, COND_REMOTE_SERVER_TIMEOUT);
+	conversation_settle(c);
+}
+
+/* --- what the pool answered ----------------------------------------------- */
+
+/* Number at the start of a header's value; 0 when there is none. */
+static unsigned
+leading_number(const char *value)
+{
+	unsigned n = 0;
+
+	if (value == NULL)
+		return 0;
+	for (; *value >= '0' && *value <= '9' && n < 10000000; value++)
+		n = n * 10 + (unsigned)(*value - '0');
+	return n;
+}
+
+/* 52035 means that the client still has the conversation; clients and servers
+ * put their ids in fields of their own, and several may be there. */
+static unsigned
+diagnostics_of(const struct sip_msg *m)
+{
+	static const char *const names[] = { "ms-client-diagnostics",
+		"ms-diagnostics", "ms-diagnostics-public" };
+	unsigned first = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < 8; k++) {
+			unsigned n =
+			    leading_number(sip_msg_header(m, names[i], k));
+
+			if (n == 0)
+				break;
+			if (n == 52035)
+				return n;
+			if (first == 0)
+				first = n;
+		}
+	}
+	return first;
+}
+
+static enum errors_next
+judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
+    const struct sip_result *r, bool in_dialog)
+{
+	struct errors_answer a = {
+		.status = r->status,
+		.transport = r->outcome == SIP_OUTCOME_TRANSPORT,
+		.in_dialog = in_dialog,
+		.retried = in->retried,
+	};
+	enum errors_next next;
+
+	if (r->response != NULL) {
+		a.warning =
+		    leading_number(sip_msg_header(r->response, "Warning", 0));
+		a.diagnostics = diagnostics_of(r->response);
+		/* What only we know (no answer, no connection) says nothing
+		 * about a user. */
+		a.stranger = policy_conceals(in->standing);
+	}
+	next = errors_from_sip(e, &a);
+	log_info(&c->log, "pool-answered",
+	    "id=%s method=%s status=%d diagnostics=%u retry=%d", in->id,
+	    in_dialog ? "MESSAGE" : "INVITE", r->status, a.diagnostics,
+	    next == ERRORS_RETRY_INVITE || next == ERRORS_RETRY_CONVERSATION);
+	if (next == ERRORS_REPORT && e->alarm)
+		log_error(&c->log, "pool-demands-credentials", "status=%d",
+		    r->status);
+	return next;
+}
+
+/* Whether a refusal concerns this one text rather than the user. */
+static bool
+about_content(int status)
+{
+	return status == 413 || status == 415 || status == 488 ||
+	       status == 513 || status == 606;
+}
+
+/* True when the message is to be sent once more. */
+static bool
+act(struct conversation *c, struct inward *in, const struct sip_result *r,
+    bool in_dialog)
+{
+	struct errors_stanza e;
+
+	switch (judge(c, &e, in, r, in_dialog)) {
+	case ERRORS_TAKEN:
+	case ERRORS_NOTHING:
+		delivered(c, in);
+		return false;
+	case ERRORS_RETRY_INVITE:
+	case ERRORS_RETRY_CONVERSATION:
+		in->retried = true;
+		return true;
+	case ERRORS_REPORT:
+		break;
+	}
+	failed(c, in, &e);
+	if (in_dialog || about_content(r->status))
+		return false;
+	/* Those behind would meet the same answer, each after an INVITE of
+	 * its own. */
+	while ((in = head(c)) != NULL &&
+	       judge(c, &e, in, r, false) == ERRORS_REPORT)
+		failed(c, in, &e);
+	return false;
+}
+
+/* Whether nobody can tell if the client has shown the message: it was not
+ * refused, its answer did not come. */
+static bool
+answer_lost(const struct sip_result *r)
+{
+	return r->outcome != SIP_OUTCOME_RESPONSE || r->status == 408 ||
+	       r->status == 504;
+}
+
+static void
+on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *r, void *arg)
+{
+	struct conversation *c = arg;
+	struct inward *in = c->sent;
+	struct sip_dialog *d = c->sent_in;
+
+	(void)ua;
+	if (!r->final)
+		return;
+	assert(c->call == call && in != NULL);
+	c->call = NULL;
+	c->sent = NULL;
+	c->sent_in = NULL;
+	/* To be sent again means that the dialog is lost.  If the user has
+	 * begun another meanwhile, the message goes there. */
+	if (act(c, in, r, true)) {
+		c->env->counts->sent_again++;
+		in->unsure = answer_lost(r);
+		if (d != NULL)
+			conversation_drop_through(c, d);
+	}
+	conversation_settle(c);
+}
+
+/* Whether the callee has shown the text of the INVITE; he says so. */
+static bool
+was_shown(const struct inward *in, const struct sip_result *r)
+{
+	return in->invited &&
+	       sip_msg_lists(r->response, "Supported", "ms-text-format");
+}
+
+/* An INVITE that gave way has ended.  If the answer crossed the CANCEL its
+ * dialog is one too many, but the text may have been seen; else the text
+ * follows in the user's dialog, which settling does. */
+static void
+on_yielded(
+    struct conversation *c, struct inward *in, const struct sip_result *r)
+{
+	c->yielded = false;
+	if (r->dialog == NULL)
+		return;
+	sip_dialog_set_user(r->dialog, NULL);
+	sip_ua_bye(c->env->ua, r->dialog);
+	if (was_shown(in, r))
+		delivered(c, in);
+}
+
+static void
+on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
+    const struct sip_result *r, void *arg)
+{
+	struct conversation *c = arg;
+	struct inward *in = c->sent;
+
+	(void)ua;
+	if (!r->final)
+		return;
+	assert(c->call == call && in != NULL);
+	c->call = NULL;
+	c->sent = NULL;
+	if (c->yielded) {
+		on_yielded(c, in, r);
+		conversation_settle(c);
+		return;
+	}
+	if (r->dialog == NULL) {
+		conversation_set_state(c, CONVERSATION_IDLE);
+		(void)act(c, in, r, false);
+		conversation_settle(c);
+		return;
+	}
+	conversation_add_leg(
+	    c, r->dialog, c->id, sip_sdp_accepts_of(r->response));
+	conversation_touch(c);
+	/* Else it follows as a MESSAGE. */
+	if (was_shown(in, r))
+		delivered(c, in);
+	conversation_settle(c);
+}
+
+/* --- asking ---------------------------------------------------------------- */
+
+static void
+new_id(struct conversation *c)
+{
+	uint8_t raw[16];
+	struct buf b;
+
+	buf_init(&b, sizeof(c->id) - 1);
+	random_bytes(raw, sizeof(raw));
+	memset(c->id, 0, sizeof(c->id));
+	if (base64_encode(&b, raw, sizeof(raw)) == 0)
+		memcpy(c->id, b.data, b.len);
+	else
+		random_hex(c->id, sizeof(raw));
+	buf_finish(&b);
+}
+
+static int
+ask_invite(struct conversation *c, struct inward *in)
+{
+	struct sip_header headers[2] = { { "Ms-Conversation-ID", c->id } };
+	struct sip_question q = {
+		.method = SIP_INVITE,
+		.uri = c->user_uri,
+		.from_uri = c->contact_uri,
+		.headers = headers,
+		.header_count = 1,
+		.content_type = "application/sdp",
+		.on_result = on_invite_result,
+		.arg = c,
+		.user = c,
+	};
+	struct buf sdp, first, name;
+	int rc;
+
+	new_id(c);
+	buf_init(&sdp, CONVERSATION_TEXT_MAX);
+	buf_init(&first, CONVERSATION_TEXT_MAX);
+	buf_init(&name, CONVERSATION_TEXT_MAX);
+	rc = sip_sdp_offer(&sdp, c->env->conf->sip.fqdn, CONVERSATION_SDP_PORT,
+	    BODY_ACCEPT_TYPES);
+	/* A text too long for a header field follows as a MESSAGE. */
+	in->invited = ids_text_format(&first, in->text, in->len) == 0;
+	if (in->invited) {
+		headers[1].name = "ms-text-format";
+		headers[1].value = buf_cstr(&first);
+		q.header_count = 2;
+	}
+	if (in->nick != NULL)
+		(void)address_display(&name, in->nick, strlen(in->nick));
+	if (name.len == 0)
+		(void)address_display_of(&name, &c->contact);
+	q.from_display = name.len > 0 ? buf_cstr(&name) : NULL;
+	q.body = sdp.data;
+	q.body_len = sdp.len;
+	if (rc == 0 && in->invited && headers[1].value == NULL)
+		rc = ERR_NOMEM;
+	if (rc == 0)
+		rc = sip_ua_ask(&c->call, c->env->ua, &q);
+	buf_finish(&sdp);
+	buf_finish(&first);
+	buf_finish(&name);
+	if (rc < 0)
+		return rc;
+	c->sent = in;
+	conversation_set_state(c, CONVERSATION_INVITING);
+	return 0;
+}
+
+static int
+ask_message(struct conversation *c, struct inward *in)
+{
+	struct sip_question q = {
+		.method = SIP_MESSAGE,
+		.content_type = BODY_CONTENT_TYPE,
+		.body = in->text,
+		.body_len = in->len,
+		.on_result = on_message_result,
+		.arg = c,
+	};
+	struct sip_dialog *d = conversation_dialog(c);
+	int rc;
+
+	rc = sip_ua_ask_in(&c->call, c->env->ua, d, &q);
+	if (rc < 0)
+		return rc;
+	c->sent = in;
+	c->sent_in = d;
+	return 0;
+}
+
+/* Starts the next message if none is on its way. */
+static void
+pump(struct conversation *c)
+{
+	struct inward *in;
+	int rc;
+
+	while (c->call == NULL && (in = head(c)) != NULL) {
+		rc = c->state == CONVERSATION_OPEN ? ask_message(c, in)
+						   : ask_invite(c, in);
+		/* No connection with the pool: wait for one, or for the
+		 * deadline. */
+		if (rc == 0 || rc == ERR_CLOSED)
+			return;
+		log_warn(&c->log, "not-asked", "id=%s error=%s", in->id,
+		    err_str(rc));
+		failed_here(c, in, COND_RESOURCE_CONSTRAINT);
+	}
+}
+
+void
+conversation_settle(struct conversation *c)
+{
+	pump(c);
+	if (c->state == CONVERSATION_IDLE && c->call == NULL &&
+	    list_empty(&c->queue) && c->outward == 0 &&
+	    !conversation_states_busy(c))
+		c->env->on_unused(c, c->env->arg);
+}
+
+int
+conversation_take(struct conversation *c, const struct inward_opts *opts)
+{
+	struct inward_opts o = *opts;
+	struct inward *in;
+	char *lock;
+	int rc;
+
+	if (c->queue_count >= c->env->conf->limits.queue_messages ||
+	    c->queue_bytes + o.len > c->env->conf->limits.queue_bytes)
+		return ERR_FULL;
+	o.on_late = on_late;
+	o.arg = c;
+	rc = inward_new(&in, &o);
+	if (rc < 0)
+		return rc;
+	list_append(&c->queue, &in->link);
+	c->queue_count++;
+	c->queue_bytes += in->len;
+	/* The user's answers go to the device he is written to from. */
+	lock = o.notice ? NULL : strdup(o.from);
+	if (lock != NULL) {
+		free(c->lock);
+		c->lock = lock;
+	}
+	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
+	    c->contact.bare, c->edge);
+	conversation_states_text(c);
+	conversation_touch(c);
+	conversation_settle(c);
+	return 0;
+}
+
+void
+conversation_unlock(struct conversation *c, const char *full)
+{
+	if (c->lock == NULL || strcmp(c->lock, full) != 0)
+		return;
+	free(c->lock);
+	c->lock = NULL;
+}
