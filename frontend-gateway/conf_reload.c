@@ -48,7 +48,6 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 	KEEP("sip.pool.name", f, n, pool);
 	KEEP("sip.negotiate_reply", f, n, negotiate_reply);
 	KEEP("sip.contact", f, n, contact);
-	KEEP("presence.new_per_minute", fresh, now, presence.new_per_minute);
 #undef KEEP
 }
 

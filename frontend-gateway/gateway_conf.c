@@ -194,6 +194,29 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	conf_end_object(o);
 }
 
+static uint32_t
+rate_member(
+    struct conf_obj *o, const char *prefix, const char *name, int64_t def)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s_%s", prefix, name);
+	return (uint32_t)conf_int(o, key, def, 1, 100000);
+}
+
+void
+gateway_conf_read_rate(
+    struct gateway_rate *out, struct conf_obj *o, const char *prefix)
+{
+	out->per_minute = rate_member(o, prefix, "per_minute", 120);
+	out->at_once = rate_member(o, prefix, "at_once",
+	    out->per_minute > 500 ? out->per_minute : 500);
+	out->contact_per_minute =
+	    rate_member(o, prefix, "contact_per_minute", 2);
+	out->contact_at_once = rate_member(o, prefix, "contact_at_once",
+	    out->contact_per_minute > 20 ? out->contact_per_minute : 20);
+}
+
 static void
 read_limits(struct gateway_conf *c, struct conf_obj *root)
 {
@@ -219,6 +242,7 @@ read_limits(struct gateway_conf *c, struct conf_obj *root)
 	    (uint32_t)conf_int(o, "route_frames", 1000, 1, 100000);
 	l->route_bytes =
 	    (uint32_t)conf_int(o, "route_bytes", 4194304, 65536, 268435456);
+	gateway_conf_read_rate(&l->misses, o, "misses");
 	conf_end_object(o);
 }
 

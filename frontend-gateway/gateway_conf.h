@@ -83,6 +83,13 @@ struct gateway_sip_conf {
 	enum sip_contact_form contact;
 };
 
+/* How often contacts may do something: those of one partner together, and each
+ * of them. */
+struct gateway_rate {
+	uint32_t per_minute, at_once;
+	uint32_t contact_per_minute, contact_at_once;
+};
+
 struct gateway_limits {
 	size_t body_bytes;                  /* of one text, as UTF-8 */
 	size_t conversations;               /* pairs at a time */
@@ -93,6 +100,7 @@ struct gateway_limits {
 	uint32_t stanza_bytes;              /* one stanza at the edge */
 	uint32_t inward_window;             /* stanzas ahead of the count */
 	uint32_t route_frames, route_bytes; /* queue of a connecting route */
+	struct gateway_rate misses; /* strangers' first messages in vain */
 };
 
 struct gateway_timers {
@@ -120,10 +128,8 @@ struct gateway_presence_conf {
 	uint32_t pending_repeat_hours;
 	uint32_t added_repeat_s;       /* added anew: `subscribe` again */
 	uint32_t retry_s, retry_max_s; /* a subscription the pool refused */
-	/* Addresses new to them that a partner's contacts may turn to; 0 = the
-	 * policy's own choice. */
-	uint32_t new_per_minute;
-	bool refusal_ends; /* a refused endpoint's dialog ends */
+	struct gateway_rate newcomers; /* addresses asked for the first time */
+	bool refusal_ends;             /* a refused endpoint's dialog ends */
 	bool generated_status;
 	const char *language; /* of generated texts */
 	bool busy_idle_is_away, unknown_is_available;

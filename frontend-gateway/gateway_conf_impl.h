@@ -33,6 +33,11 @@ int gateway_conf_choice(struct conf_obj *o, const char *key,
 size_t
 gateway_conf_array(struct conf_obj *o, const char *key, size_t min, size_t max);
 
+/* The four members of a rate: <prefix>_per_minute (120), <prefix>_at_once (500,
+ * or per_minute if that is more), and <prefix>_contact_per_minute (2),
+ * <prefix>_contact_at_once (20) of each contact. */
+void gateway_conf_read_rate(
+    struct gateway_rate *out, struct conf_obj *o, const char *prefix);
 /* Each reads one member of the root.  Users need the hosted domains. */
 void gateway_conf_read_hosted(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_partners(struct gateway_conf *c, struct conf_obj *root);

@@ -62,7 +62,7 @@ gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root)
 	p->retry_max_s = number(o, "retry_max_seconds", 1800, 1, DAY_S);
 	if (p->retry_max_s < p->retry_s)
 		conf_fail(o, "retry_max_seconds", "is below retry_seconds");
-	p->new_per_minute = number(o, "new_per_minute", 0, 0, 100000);
+	gateway_conf_read_rate(&p->newcomers, o, "new");
 	p->refusal_ends =
 	    gateway_conf_choice(o, "refused_form", forms, 2, 0) == 1;
 	read_texts(p, o);

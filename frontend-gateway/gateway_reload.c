@@ -17,6 +17,7 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/presence.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
@@ -102,6 +103,7 @@ put_in_force(struct gateway *g, struct fresh *f)
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
 	sip_ua_set_tls(g->ua, g->opts.sip_tls);
 	set_front_ends(g);
+	policy_recheck(g->policy);
 	conversations_recheck(g->conversations);
 	presence_recheck(g->presence);
 	/* A secret that is staged waits for their word, old news or not. */

@@ -203,6 +203,40 @@ about_content(int status)
 	       status == 513 || status == 606;
 }
 
+/* The pool has nobody of that name, nobody who is there, or nobody who lets
+ * herself be disturbed: whoever guesses names hears this. */
+static bool
+is_miss(int status)
+{
+	switch (status) {
+	case 403:
+	case 404:
+	case 410:
+	case 480:
+	case 484:
+	case 485:
+	case 486:
+	case 600:
+	case 603:
+	case 604:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A stranger's first message has failed. */
+static void
+note_miss(struct conversation *c, const struct inward *in,
+    const struct sip_result *r)
+{
+	if (in->standing == POLICY_STRANGER && r->response != NULL &&
+	    is_miss(r->status))
+		policy_missed(c->env->policy, conversation_contact(c),
+		    conversation_contact_domain(c),
+		    clock_now_ms(c->env->clock));
+}
+
 /* True when the message is to be sent once more. */
 static bool
 act(struct conversation *c, struct inward *in, const struct sip_result *r,
@@ -222,6 +256,8 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
 	case ERRORS_REPORT:
 		break;
 	}
+	if (!in_dialog)
+		note_miss(c, in, r);
 	failed(c, in, &e);
 	if (in_dialog || about_content(r->status))
 		return false;

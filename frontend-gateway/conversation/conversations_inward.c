@@ -177,6 +177,17 @@ wrote(struct conversations *cs, const struct frame *f,
 		conversation_wrote(c, frame_has(f, FIELD_CHAT_STATE));
 }
 
+/* A chat that lives has been permitted when it began. */
+static struct policy_inward
+judge(struct conversations *cs, const struct guard_addresses *who)
+{
+	if (conversations_find(cs, who->to.bare, who->from.bare) != NULL)
+		return policy_judge_inward(cs->opts.policy, who->to.bare,
+		    who->from.bare, who->from.ascii);
+	return policy_judge_first(cs->opts.policy, who->to.bare, who->from.bare,
+	    who->from.ascii, clock_now_ms(cs->opts.clock));
+}
+
 void
 conversations_inward_message(struct conversations *cs,
     struct edges_ticket ticket, const struct frame *f,
@@ -200,8 +211,7 @@ conversations_inward_message(struct conversations *cs,
 		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}
-	p = policy_judge_inward(
-	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
+	p = judge(cs, who);
 	if (p.standing == POLICY_DENIED) {
 		log_limited_info(&cs->log, who->from.ascii, "denied",
 		    "from=%s to=%s reason=%s", who->from.full, who->to.bare,

@@ -17,7 +17,7 @@ enum { TOKEN = 60000 }; /* one per minute = one part per millisecond */
 struct bucket {
 	struct map_node node;
 	struct list by_use;
-	uint64_t level; /* parts of tokens */
+	int64_t level;  /* parts of tokens; below 0 = debt */
 	uint64_t at_ms; /* of which that is true */
 	char key[];
 };
@@ -25,8 +25,8 @@ struct bucket {
 struct table {
 	struct map map;
 	struct list by_use; /* longest unused first */
-	uint64_t burst;     /* parts */
-	uint64_t per_ms;    /* parts */
+	int64_t burst;      /* parts */
+	int64_t per_ms;     /* parts */
 };
 
 struct newcomers {
@@ -34,12 +34,17 @@ struct newcomers {
 	size_t max;
 };
 
+static void
+table_set(struct table *t, uint32_t burst, uint32_t per_minute)
+{
+	t->burst = (int64_t)burst * TOKEN;
+	t->per_ms = per_minute;
+}
+
 static int
-table_init(struct table *t, uint32_t burst, uint32_t per_minute)
+table_init(struct table *t)
 {
 	list_init(&t->by_use);
-	t->burst = (uint64_t)burst * TOKEN;
-	t->per_ms = per_minute;
 	return map_init(&t->map);
 }
 
@@ -59,6 +64,15 @@ table_finish(struct table *t)
 	map_finish(&t->map);
 }
 
+void
+newcomers_set(struct newcomers *n, const struct newcomers_opts *o)
+{
+	table_set(&n->contacts, o->contact_burst != 0 ? o->contact_burst : 20,
+	    o->contact_per_minute != 0 ? o->contact_per_minute : 2);
+	table_set(&n->domains, o->domain_burst != 0 ? o->domain_burst : 500,
+	    o->domain_per_minute != 0 ? o->domain_per_minute : 120);
+}
+
 int
 newcomers_new(struct newcomers **out, const struct newcomers_opts *opts)
 {
@@ -71,20 +85,18 @@ newcomers_new(struct newcomers **out, const struct newcomers_opts *opts)
 	if (opts != NULL)
 		o = *opts;
 	n->max = o.max != 0 ? o.max : NEWCOMERS_MAX;
-	rc = table_init(&n->contacts,
-	    o.contact_burst != 0 ? o.contact_burst : 20,
-	    o.contact_per_minute != 0 ? o.contact_per_minute : 2);
+	rc = table_init(&n->contacts);
 	if (rc < 0) {
 		free(n);
 		return rc;
 	}
-	rc = table_init(&n->domains, o.domain_burst != 0 ? o.domain_burst : 500,
-	    o.domain_per_minute != 0 ? o.domain_per_minute : 120);
+	rc = table_init(&n->domains);
 	if (rc < 0) {
 		table_finish(&n->contacts);
 		free(n);
 		return rc;
 	}
+	newcomers_set(n, &o);
 	*out = n;
 	return 0;
 }
@@ -103,15 +115,13 @@ static void
 fill(const struct table *t, struct bucket *b, uint64_t now_ms)
 {
 	uint64_t passed = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
-	uint64_t missing = t->burst - b->level;
+	int64_t missing = t->burst - b->level;
 
 	b->at_ms = now_ms;
-	if (passed >= missing / t->per_ms + 1)
+	if (missing <= 0 || passed > (uint64_t)(missing / t->per_ms))
 		b->level = t->burst;
 	else
-		b->level += passed * t->per_ms;
-	if (b->level > t->burst)
-		b->level = t->burst;
+		b->level += (int64_t)passed * t->per_ms;
 }
 
 /* Makes room for one more: of those unused for longest, the full ones. */
@@ -180,4 +190,43 @@ newcomers_admit(struct newcomers *n, const char *contact, const char *domain,
 	d->level -= TOKEN;
 	c->level -= TOKEN;
 	return true;
+}
+
+static bool
+has_token(const struct table *t, const char *key, uint64_t now_ms)
+{
+	struct map_node *node = map_get(&t->map, key, strlen(key));
+	struct bucket *b;
+
+	if (node == NULL)
+		return true;
+	b = map_entry(node, struct bucket, node);
+	fill(t, b, now_ms);
+	return b->level >= TOKEN;
+}
+
+bool
+newcomers_may(struct newcomers *n, const char *contact, const char *domain,
+    uint64_t now_ms)
+{
+	return has_token(&n->domains, domain, now_ms) &&
+	       has_token(&n->contacts, contact, now_ms);
+}
+
+static void
+charge(struct newcomers *n, struct table *t, const char *key, uint64_t now_ms)
+{
+	int64_t floor = -t->per_ms * NEWCOMERS_DEBT_MINUTES * TOKEN;
+	struct bucket *b = bucket_of(n, t, key, now_ms);
+
+	if (b != NULL && b->level - TOKEN >= floor)
+		b->level -= TOKEN;
+}
+
+void
+newcomers_miss(struct newcomers *n, const char *contact, const char *domain,
+    uint64_t now_ms)
+{
+	charge(n, &n->domains, domain, now_ms);
+	charge(n, &n->contacts, contact, now_ms);
 }

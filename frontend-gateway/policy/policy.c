@@ -27,41 +27,11 @@ struct policy {
 	struct map pairs;
 	struct list by_use; /* longest unused first */
 	size_t max;
-	struct newcomers *newcomers;
-	policy_tie_fn *tie; /* NULL = nobody knows */
+	struct newcomers *newcomers; /* who ask to watch */
+	struct newcomers *misses;    /* who write in vain */
+	policy_tie_fn *tie;          /* NULL = nobody knows */
 	void *tie_arg;
 };
-
-int
-policy_new(
-    struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
-{
-	struct policy *p = calloc(1, sizeof(*p));
-	struct newcomers_opts rate = {
-		.domain_burst = conf->presence.new_per_minute,
-		.domain_per_minute = conf->presence.new_per_minute,
-	};
-	int rc;
-
-	if (p == NULL)
-		return ERR_NOMEM;
-	rc = map_init(&p->pairs);
-	if (rc < 0) {
-		free(p);
-		return rc;
-	}
-	rc = newcomers_new(&p->newcomers, &rate);
-	if (rc < 0) {
-		map_finish(&p->pairs);
-		free(p);
-		return rc;
-	}
-	list_init(&p->by_use);
-	p->conf = conf;
-	p->max = pairs_max != 0 ? pairs_max : POLICY_PAIRS_MAX;
-	*out = p;
-	return 0;
-}
 
 static void
 drop(struct policy *p, struct pair *pair)
@@ -69,6 +39,57 @@ drop(struct policy *p, struct pair *pair)
 	map_remove(&p->pairs, &pair->node);
 	list_remove(&pair->by_use);
 	free(pair);
+}
+
+static struct newcomers_opts
+rate_of(const struct gateway_rate *r)
+{
+	return (struct newcomers_opts){
+		.contact_burst = r->contact_at_once,
+		.contact_per_minute = r->contact_per_minute,
+		.domain_burst = r->at_once,
+		.domain_per_minute = r->per_minute,
+	};
+}
+
+int
+policy_new(
+    struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
+{
+	struct newcomers_opts fresh = rate_of(&conf->presence.newcomers);
+	struct newcomers_opts missed = rate_of(&conf->limits.misses);
+	struct policy *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	list_init(&p->by_use);
+	p->conf = conf;
+	p->max = pairs_max != 0 ? pairs_max : POLICY_PAIRS_MAX;
+	rc = map_init(&p->pairs);
+	if (rc < 0) {
+		free(p);
+		return rc;
+	}
+	rc = newcomers_new(&p->newcomers, &fresh);
+	if (rc == 0)
+		rc = newcomers_new(&p->misses, &missed);
+	if (rc < 0) {
+		policy_free(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+policy_recheck(struct policy *p)
+{
+	struct newcomers_opts fresh = rate_of(&p->conf->presence.newcomers);
+	struct newcomers_opts missed = rate_of(&p->conf->limits.misses);
+
+	newcomers_set(p->newcomers, &fresh);
+	newcomers_set(p->misses, &missed);
 }
 
 void
@@ -80,6 +101,7 @@ policy_free(struct policy *p)
 		drop(p, list_entry(it, struct pair, by_use));
 	map_finish(&p->pairs);
 	newcomers_free(p->newcomers);
+	newcomers_free(p->misses);
 	free(p);
 }
 
@@ -195,6 +217,30 @@ policy_judge_inward(struct policy *p, const char *user, const char *contact,
 	if (tie != POLICY_TIE_NONE)
 		return (struct policy_inward){ POLICY_KNOWN, "known" };
 	return (struct policy_inward){ POLICY_STRANGER, "partner-type" };
+}
+
+struct policy_inward
+policy_judge_first(struct policy *p, const char *user, const char *contact,
+    const char *contact_domain, uint64_t now_ms)
+{
+	struct policy_inward in =
+	    policy_judge_inward(p, user, contact, contact_domain);
+
+	if (in.standing == POLICY_KNOWN)
+		return in;
+	if (!newcomers_may(p->misses, contact, contact_domain, now_ms))
+		return (
+		    struct policy_inward){ POLICY_DENIED, "too-many-in-vain" };
+	if (in.standing == POLICY_DENIED)
+		newcomers_miss(p->misses, contact, contact_domain, now_ms);
+	return in;
+}
+
+void
+policy_missed(struct policy *p, const char *contact, const char *contact_domain,
+    uint64_t now_ms)
+{
+	newcomers_miss(p->misses, contact, contact_domain, now_ms);
 }
 
 struct policy_presence

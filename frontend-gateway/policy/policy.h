@@ -36,6 +36,8 @@ enum { POLICY_PAIRS_MAX = 100000 };
 int policy_new(
     struct policy **out, const struct gateway_conf *conf, size_t pairs_max);
 void policy_free(struct policy *p);
+/* The configuration has changed. */
+void policy_recheck(struct policy *p);
 
 /* What the stored contacts know of a pair. */
 enum policy_tie {
@@ -62,6 +64,15 @@ struct policy_inward {
 /* May contact (of domain) write to user? */
 struct policy_inward policy_judge_inward(struct policy *p, const char *user,
     const char *contact, const char *contact_domain);
+/* The same for a message that would begin a chat.  Who has tried too many
+ * addresses in vain (limits.misses) is denied as long as he is nobody's
+ * contact, whomever he turns to: he cannot go on finding out who exists.
+ * A chat that comes about costs nothing.  now_ms is monotonic. */
+struct policy_inward policy_judge_first(struct policy *p, const char *user,
+    const char *contact, const char *contact_domain, uint64_t now_ms);
+/* The pool had nobody for a stranger's first message. */
+void policy_missed(struct policy *p, const char *contact,
+    const char *contact_domain, uint64_t now_ms);
 
 /* Whether a contact of that standing must not be told why the pool refused his
  * message.  Unknown, blocked and forbidden users look alike to all but the

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from lib import sip
 from lib.daemons import partner
 from lib.documents import BUSY, OFFLINE, State
 from lib.presence_site import PresenceSite
@@ -12,6 +13,7 @@ from lib.presence_site import PresenceSite
 VERIFIED, UNVERIFIED = "verified.example", "unverified.example"
 NOBODY = "nobody@contoso.example"       # not a user of the pool
 FORBIDDEN = "olaf@contoso.example"      # one who may not speak to partners
+GUESSES = [f"guess{i}@contoso.example" for i in range(60)]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,9 @@ def site():
         partner(VERIFIED, PartnerType="PublicVerified"),
         partner(UNVERIFIED, PartnerType="PublicUnverified")])
     # He is listed here as everybody is, but nobody there knows him.
-    site.gateway.config["users"].append(NOBODY)
+    site.gateway.config["users"] += [NOBODY, *GUESSES]
+    site.gateway.config["limits"] = {"misses_contact_per_minute": 60,
+                                     "misses_contact_at_once": 20}
     site.pool.user(NOBODY).status = (404, "Not Found")
     with Started(site) as site:
         yield site
@@ -146,6 +150,78 @@ def test_a_user_who_may_not_is_not_asked(site, couple):
     seen = bo.presence_of(FORBIDDEN)
     assert (seen.type, seen.condition) == ("error", "service-unavailable")
     assert not of_the_pool(site, FORBIDDEN)
+
+
+# --- who guesses names ---------------------------------------------------------
+
+@pytest.fixture
+def few(site):
+    """Nobody of the guessed names is there."""
+    def invited(message, conn):
+        if sip.address_of(message.get("To")) in GUESSES:
+            conn.send(message.answer(404, "Not Found", sip.token(5)))
+        else:
+            site.pool.accept(message, conn)
+
+    site.pool.script["INVITE"] = invited
+    yield
+    del site.pool.script["INVITE"]
+
+
+def refusals(bo, people):
+    """He writes to one after the other; what he is told."""
+    errors = (bo.error(id=bo.send(who, "are you there?")) for who in people)
+    return {(e.condition, e.type, e.text) for e in errors}
+
+
+def test_who_guesses_names_is_stopped_before_the_pool_is_asked(
+        site, couple, few):
+    bo, begin = couple.login(), time.monotonic()
+    told = refusals(bo, GUESSES[:40])
+    asked = [e for e in site.pool.journal.all("request", method="INVITE")
+             if couple.bo in e.request.get("From")]
+    paid = 20 + time.monotonic() - begin + 1
+    assert 20 <= len(asked) <= paid, (len(asked), paid)
+    # Who is there, who is not, who may not be written to: he hears the same.
+    told |= refusals(bo, [couple.anna, FORBIDDEN, "never.heard@"
+                          "contoso.example"])
+    assert told == {("service-unavailable", "cancel", "")}
+    assert not of_the_pool(site, couple.anna)
+    # His neighbour has nothing to do with it.
+    other = site.couple()
+    try:
+        other.login().send(other.anna, "hello")
+        site.pool.journal.wait("request", method="MESSAGE",
+                               request=lambda r: r.body == b"hello"
+                               and other.bo in r.get("From"))
+    finally:
+        other.leave()
+    # Nor has he himself, once he has waited.
+    time.sleep(2)
+    bo.send(couple.anna, "hello at last")
+    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                           b"hello at last" in r.body)
+
+
+def test_who_talks_with_many_is_not_held_up(site, couple, few):
+    """Forty people who are there, one after the other: none of them is a
+    guess."""
+    bo = couple.login()
+    people = [f"anna{i}@contoso.example" for i in range(40)]
+    for who in people:
+        bo.send(who, f"notice for {who}")
+    for who in people:
+        site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                               f"notice for {who}".encode() == r.body)
+
+
+def test_who_was_added_is_not_held_up_by_his_guesses(site, couple, few):
+    bo, endpoint = couple.login(), couple.endpoint()
+    couple.anna_sees_bo(bo, endpoint)
+    refusals(bo, GUESSES[:30])
+    bo.send(couple.anna, "it is me")
+    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
+                           b"it is me" in r.body)
 
 
 # --- partner types -----------------------------------------------------------

@@ -747,6 +747,54 @@ the_denied_reach_nobody(void **state)
 	assert_int_equal(conversations_count(cs), 0);
 }
 
+/* Names are guessed: after twenty the pool is not asked any more, nor for her
+ * who is there.  Chats that came about, and failures that say nothing about a
+ * user, cost nothing. */
+static void
+who_guesses_names_is_stopped(void **state)
+{
+	static const int innocent[] = { 408, 413, 488, 500, 503, 504 };
+	static const struct stanza guess = { .body = "hi",
+		.from = "s@partner.example/a" };
+	uint64_t seq = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 5 * sizeof(innocent) / sizeof(innocent[0]);
+	     i++) {
+		stanza_comes(++seq, guess);
+		pool_answers(innocent[i % 6], "");
+	}
+	for (int i = 0; i < 20; i++) {
+		stanza_comes(++seq, guess);
+		assert_int_equal(calls[call_count - 1].open, true);
+		pool_answers(i % 2 == 0 ? 404 : 480, "");
+		assert_int_equal(conversations_count(cs), 0);
+	}
+	journal[0] = '\0';
+	stanza_comes(900, guess);
+	expect("e0 answer 900 service-unavailable\n");
+	stanza_comes(901, (struct stanza){ .body = "hi",
+			      .from = "s@partner.example/b",
+			      .to = "nobody@contoso.example" });
+	expect("e0 answer 901 service-unavailable\n");
+	/* Another of his server may, and half a minute later he may. */
+	says(902, "hi");
+	pool_answers(200, TAKES_FIRST);
+	clock_advance(wall, 30000);
+	stanza_comes(903, guess);
+	pool_answers(200, TAKES_FIRST);
+	journal[0] = '\0';
+	/* His chat goes on, whatever else he tries. */
+	stanza_comes(904, (struct stanza){ .body = "hi",
+			      .from = "s@partner.example/b",
+			      .to = "carl@contoso.example" });
+	pool_answers(404, "");
+	journal[0] = '\0';
+	stanza_comes(905, guess);
+	assert_non_null(strstr(journal, "MESSAGE"));
+	pool_answers(200, "");
+}
+
 static void
 too_long_a_text_is_refused_whole(void **state)
 {
@@ -1359,6 +1407,7 @@ main(void)
 		TEST(the_edge_has_its_answer_in_a_minute),
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
+		TEST(who_guesses_names_is_stopped),
 		TEST(too_long_a_text_is_refused_whole),
 		TEST(a_second_copy_is_shown_once),
 		TEST(a_message_is_answered_when_it_is_proven),

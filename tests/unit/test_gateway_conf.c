@@ -157,6 +157,14 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->presence.first_per_user_s, 10);
 	assert_int_equal(c->presence.grace_s, 120);
 	assert_int_equal(c->presence.removal_days, 7);
+	assert_int_equal(c->presence.newcomers.per_minute, 120);
+	assert_int_equal(c->presence.newcomers.at_once, 500);
+	assert_int_equal(c->presence.newcomers.contact_per_minute, 2);
+	assert_int_equal(c->presence.newcomers.contact_at_once, 20);
+	assert_int_equal(c->limits.misses.per_minute, 120);
+	assert_int_equal(c->limits.misses.at_once, 500);
+	assert_int_equal(c->limits.misses.contact_per_minute, 2);
+	assert_int_equal(c->limits.misses.contact_at_once, 20);
 	assert_true(c->presence.generated_status);
 	assert_false(c->presence.refusal_ends);
 	assert_int_equal(c->sip.port, 5061);

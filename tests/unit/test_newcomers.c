@@ -108,6 +108,67 @@ the_defaults_let_people_work(void **state)
 	newcomers_free(NULL);
 }
 
+/* Only what fails is paid for, what was under way when the bucket ran dry as
+ * well, and that for an hour at most. */
+static void
+who_tries_in_vain_has_to_wait(void **state)
+{
+	struct newcomers *n;
+	int tries;
+
+	(void)state;
+	assert_int_equal(newcomers_new(&n, &small), 0);
+	for (int i = 0; i < 1000; i++)
+		assert_true(newcomers_may(n, "a@p.example", "p.example", 1));
+	for (tries = 0; newcomers_may(n, "a@p.example", "p.example", 1);
+	     tries++)
+		newcomers_miss(n, "a@p.example", "p.example", 1);
+	assert_int_equal(tries, 3);
+	/* Others of his domain may. */
+	assert_true(newcomers_may(n, "b@p.example", "p.example", 1));
+	/* Ten were on their way. */
+	for (int i = 0; i < 10; i++)
+		newcomers_miss(n, "a@p.example", "p.example", 1);
+	assert_false(newcomers_may(n, "b@p.example", "p.example", 1));
+	assert_true(newcomers_may(n, "b@q.example", "q.example", 1));
+	/* The domain owes 8 of 4 a minute, he 10 of 2 a minute. */
+	assert_false(
+	    newcomers_may(n, "b@p.example", "p.example", 1 + 2 * MINUTE));
+	assert_true(
+	    newcomers_may(n, "b@p.example", "p.example", 1 + 3 * MINUTE));
+	assert_false(
+	    newcomers_may(n, "a@p.example", "p.example", 1 + 5 * MINUTE));
+	assert_true(
+	    newcomers_may(n, "a@p.example", "p.example", 1 + 6 * MINUTE));
+	for (int i = 0; i < 100000; i++)
+		newcomers_miss(n, "a@p.example", "p.example", 6 * MINUTE);
+	assert_false(newcomers_may(n, "b@p.example", "p.example", 65 * MINUTE));
+	assert_true(newcomers_may(n, "b@p.example", "p.example", 67 * MINUTE));
+	newcomers_free(n);
+}
+
+static void
+rates_change_while_it_runs(void **state)
+{
+	struct newcomers_opts more = small;
+	struct newcomers *n;
+
+	(void)state;
+	assert_int_equal(newcomers_new(&n, &small), 0);
+	assert_int_equal(admitted(n, "a@p.example", "p.example", 1), 3);
+	more.contact_per_minute = 60;
+	more.contact_burst = 1;
+	newcomers_set(n, &more);
+	assert_int_equal(admitted(n, "a@p.example", "p.example", 1001), 1);
+	assert_int_equal(admitted(n, "b@p.example", "p.example", 1001), 1);
+	/* A bucket that holds more than is allowed by now. */
+	more.domain_burst = 1;
+	newcomers_set(n, &more);
+	assert_int_equal(
+	    admitted(n, "c@p.example", "p.example", 10 * MINUTE), 1);
+	newcomers_free(n);
+}
+
 int
 main(void)
 {
@@ -115,6 +176,8 @@ main(void)
 		cmocka_unit_test(a_contact_and_his_domain_are_held),
 		cmocka_unit_test(the_table_is_bounded),
 		cmocka_unit_test(the_defaults_let_people_work),
+		cmocka_unit_test(who_tries_in_vain_has_to_wait),
+		cmocka_unit_test(rates_change_while_it_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

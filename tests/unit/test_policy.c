@@ -265,6 +265,68 @@ whom_strangers_may_not_see_look_alike(void **state)
 	gateway_conf_free(conf);
 }
 
+static enum policy_standing
+first(struct policy *p, const char *user, const char *contact, uint64_t now_ms)
+{
+	return policy_judge_first(
+	    p, user, contact, strchr(contact, '@') + 1, now_ms)
+	    .standing;
+}
+
+/* He who has guessed too often hears the same of everybody; who is somebody's
+ * contact goes on with her. */
+static void
+guessing_is_limited_and_talking_is_not(void **state)
+{
+	struct gateway_conf *conf =
+	    gateway_sample("{'limits': {'misses_per_minute': 1,"
+			   "'misses_at_once': 6,"
+			   "'misses_contact_per_minute': 1,"
+			   "'misses_contact_at_once': 2}}");
+	struct policy *p;
+
+	(void)state;
+	assert_int_equal(policy_new(&p, conf, 0), 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(
+		    first(p, ANNA, "bo@partner.example", 1), POLICY_STRANGER);
+	/* One who is not permitted is a miss like one whom the pool denies. */
+	assert_int_equal(
+	    first(p, OLAF, "bo@partner.example", 1), POLICY_DENIED);
+	assert_int_equal(
+	    first(p, ANNA, "bo@partner.example", 1), POLICY_STRANGER);
+	policy_missed(p, "bo@partner.example", "partner.example", 1);
+	assert_int_equal(
+	    first(p, ANNA, "bo@partner.example", 1), POLICY_DENIED);
+	assert_int_equal(
+	    first(p, OLAF, "bo@partner.example", 1), POLICY_DENIED);
+	/* What was refused so has cost nothing more. */
+	assert_int_equal(
+	    first(p, ANNA, "bo@partner.example", 60001), POLICY_STRANGER);
+	policy_missed(p, "bo@partner.example", "partner.example", 60001);
+	policy_remember(p, ANNA, "bo@partner.example");
+	assert_int_equal(
+	    first(p, ANNA, "bo@partner.example", 60001), POLICY_KNOWN);
+	/* Of many contacts of one domain together. */
+	for (int i = 0; i < 4; i++) {
+		char guess[64];
+
+		snprintf(guess, sizeof(guess), "c%d@partner.example", i);
+		assert_int_equal(first(p, ANNA, guess, 60001), POLICY_STRANGER);
+		policy_missed(p, guess, "partner.example", 60001);
+	}
+	assert_int_equal(
+	    first(p, ANNA, "c9@partner.example", 60001), POLICY_DENIED);
+	assert_int_equal(
+	    first(p, ANNA, "v@verified.example", 60001), POLICY_STRANGER);
+	conf->limits.misses.per_minute = 1000;
+	policy_recheck(p);
+	assert_int_equal(
+	    first(p, ANNA, "c9@partner.example", 61001), POLICY_STRANGER);
+	policy_free(p);
+	gateway_conf_free(conf);
+}
+
 int
 main(void)
 {
@@ -275,6 +337,7 @@ main(void)
 		cmocka_unit_test(outward_needs_a_permitted_user_and_a_partner),
 		cmocka_unit_test(only_the_known_are_told_why),
 		cmocka_unit_test(the_pair_unused_longest_is_forgotten),
+		cmocka_unit_test(guessing_is_limited_and_talking_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
