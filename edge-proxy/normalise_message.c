@@ -18,7 +18,7 @@
 #include "proto/frame_info.h"
 #include "proto/rich_body.h"
 
-enum { REACTIONS_MAX = 32, LINKS_MAX = 16 };
+enum { REACTIONS_MAX = 32 };
 
 static struct xml_elem *
 child(const struct normalise_part *p, const char *ns, const char *name)
@@ -144,24 +144,35 @@ number(const char *s, unsigned long *out)
 	return *end == '\0';
 }
 
-/* The part of body that only quotes (XEP-0428); without a range all of it. */
+/* The mark that the body says another element in words, for clients that do
+ * not know it (XEP-0428); the form before named it otherwise. */
+static const struct xml_elem *
+fallback_for(const struct normalise_part *p, const char *ns)
+{
+	struct xml_elem *c = NULL;
+	const char *for_ns;
+
+	while ((c = xml_next(p->e, c, NULL, "fallback")) != NULL) {
+		for_ns = xml_attr(c, "for");
+		if ((strcmp(c->ns, NS_FALLBACK) == 0 ||
+			strcmp(c->ns, NS_FALLBACK_OLD) == 0) &&
+		    for_ns != NULL && strcmp(for_ns, ns) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* The part of body that only quotes; without a range all of it. */
 static void
 reply_fallback(struct normalise_part *p, const char *body)
 {
 	unsigned long start = 0, end = code_points(body), s, e;
-	const struct xml_elem *range;
-	struct xml_elem *c = NULL;
-	const char *for_ns;
+	const struct xml_elem *range, *c = fallback_for(p, NS_REPLY);
 	char text[48];
 
-	while ((c = xml_next(p->e, c, NS_FALLBACK, "fallback")) != NULL) {
-		for_ns = xml_attr(c, "for");
-		if (for_ns != NULL && strcmp(for_ns, NS_REPLY) == 0)
-			break;
-	}
 	if (c == NULL || end == 0)
 		return;
-	range = xml_child(c, NS_FALLBACK, "body");
+	range = xml_child(c, c->ns, "body");
 	if (range != NULL && xml_attr(range, "start") != NULL) {
 		if (!number(xml_attr(range, "start"), &s) ||
 		    !number(xml_attr(range, "end"), &e) || s >= e || e > end)
@@ -210,7 +221,8 @@ receipts(struct normalise_part *p)
 		normalise_part_flag(p, FIELD_MARKABLE);
 }
 
-static void
+/* The whole set each time; an empty one takes all back. */
+static bool
 reactions(struct normalise_part *p)
 {
 	const struct xml_elem *r = child(p, NS_REACTIONS, "reactions");
@@ -219,106 +231,58 @@ reactions(struct normalise_part *p)
 
 	if (r == NULL ||
 	    !normalise_part_content(p, FIELD_REACTS_TO, xml_attr(r, "id")))
-		return;
+		return false;
 	while ((c = xml_next(r, c, NS_REACTIONS, "reaction")) != NULL &&
 	       n < REACTIONS_MAX) {
 		normalise_part_ornament(
 		    p, FIELD_REACTION, normalise_part_text(p, c));
 		n++;
 	}
-}
-
-struct link {
-	const struct xml_elem *url; /* text, or an element with a target */
-	const struct xml_elem *name;
-};
-
-/* Gathers XEP-0066 and XEP-0447 links; returns their number. */
-static size_t
-find_links(const struct normalise_part *p, struct link links[LINKS_MAX])
-{
-	struct xml_elem *c = NULL, *in;
-	size_t n = 0;
-
-	while ((c = xml_next(p->e, c, NULL, NULL)) != NULL && n < LINKS_MAX) {
-		if (xml_is(c, NS_OOB, "x")) {
-			links[n].url = xml_child(c, NS_OOB, "url");
-			links[n].name = xml_child(c, NS_OOB, "desc");
-		} else if (xml_is(c, NS_SFS, "file-sharing")) {
-			in = xml_child(c, NS_SFS, "sources");
-			links[n].url =
-			    in == NULL ? NULL
-				       : xml_child(in, NS_URL_DATA, "url-data");
-			in = xml_child(c, NS_FILE_METADATA, "file");
-			links[n].name =
-			    in == NULL
-				? NULL
-				: xml_child(in, NS_FILE_METADATA, "name");
-		} else {
-			continue;
-		}
-		n += links[n].url != NULL;
-	}
-	return n;
-}
-
-static const char *
-link_url(struct normalise_part *p, const struct link *link)
-{
-	const char *target;
-
-	if (strcmp(link->url->ns, NS_URL_DATA) != 0)
-		return normalise_part_text(p, link->url);
-	target = xml_attr(link->url, "target");
-	return target != NULL ? target : "";
+	return true;
 }
 
 static bool
-has_encrypted_link(struct normalise_part *p)
+put_room(struct normalise_part *p, enum frame_tag tag, const char *jid)
 {
-	struct link links[LINKS_MAX];
-	size_t n = find_links(p, links), i;
+	struct jid j;
+	bool put;
 
-	for (i = 0; i < n; i++)
-		if (begins(link_url(p, &links[i]), "aesgcm://"))
-			return true;
-	return false;
+	if (jid == NULL || jid_parse(&j, jid, strlen(jid)) < 0)
+		return false;
+	put = normalise_part_content(
+	    p, tag, tag == FIELD_INVITATION ? j.bare : j.full);
+	jid_finish(&j);
+	return put;
 }
 
-static void
-put_links(struct normalise_part *p)
-{
-	const size_t name_max = frame_info_field(FIELD_LINK_NAME)->max;
-	struct link links[LINKS_MAX];
-	size_t n = find_links(p, links), i;
-	const char *name;
-
-	for (i = 0; i < n; i++) {
-		if (!normalise_part_content(
-			p, FIELD_LINK, link_url(p, &links[i])))
-			continue;
-		/* One name for each link, maybe an empty one. */
-		name = normalise_part_text(p, links[i].name);
-		frame_put_str(&p->w, FIELD_LINK_NAME,
-		    strlen(name) <= name_max ? name : "");
-	}
-}
-
-/* Direct (XEP-0249), else mediated by the room (XEP-0045 7.8.2). */
+/* Through the room (XEP-0045 7.8.2), which then is the sender and may add the
+ * direct form for old clients; else direct (XEP-0249). */
 static void
 invitation(struct normalise_part *p)
 {
-	const char *room = child_attr(p, NS_CONFERENCE, "x", "jid");
 	const struct xml_elem *muc = child(p, NS_MUC_USER, "x");
-	struct jid jid;
+	const struct xml_elem *invite =
+	    muc != NULL ? xml_child(muc, NS_MUC_USER, "invite") : NULL;
 
-	if (room == NULL && muc != NULL &&
-	    xml_child(muc, NS_MUC_USER, "invite") != NULL)
-		room = xml_attr(p->e, "from");
-	if (room == NULL || jid_parse(&jid, room, strlen(room)) < 0)
+	if (invite == NULL) {
+		put_room(p, FIELD_INVITATION,
+		    child_attr(p, NS_CONFERENCE, "x", "jid"));
 		return;
-	normalise_part_content(p, FIELD_INVITATION, jid.bare);
-	jid_finish(&jid);
+	}
+	if (put_room(p, FIELD_INVITATION, xml_attr(p->e, "from")))
+		put_room(p, FIELD_INVITER, xml_attr(invite, "from"));
+}
+
+/* The id of what is retracted; the element once stood within XEP-0422's. */
+static const char *
+retracted(const struct normalise_part *p)
+{
+	const struct xml_elem *fastened = child(p, NS_FASTEN, "apply-to");
+
+	if (fastened != NULL &&
+	    xml_child(fastened, NS_RETRACT_OLD, "retract") != NULL)
+		return xml_attr(fastened, "id");
+	return child_attr(p, NS_RETRACT, "retract", "id");
 }
 
 static void
@@ -326,8 +290,6 @@ references(struct normalise_part *p, const char *body)
 {
 	normalise_part_content(
 	    p, FIELD_CORRECTS, child_attr(p, NS_CORRECT, "replace", "id"));
-	normalise_part_content(
-	    p, FIELD_RETRACTS, child_attr(p, NS_RETRACT, "retract", "id"));
 	if (normalise_part_content(
 		p, FIELD_REPLY_TO, child_attr(p, NS_REPLY, "reply", "id")))
 		reply_fallback(p, body);
@@ -353,26 +315,21 @@ surroundings(struct normalise_part *p)
 		normalise_part_flag(p, FIELD_NO_STORE);
 }
 
-void
-normalise_message(struct normalise_part *p)
+/* A copy of what others said to each other (XEP-0280).  Only one's own server
+ * may send such a thing, and a Lync user has none. */
+static bool
+is_copy(const struct normalise_part *p)
 {
-	const struct xml_elem *body = normalise_part_choose(p, "body");
-	const char *text = normalise_part_text(p, body), *kind;
-	char *copy;
+	return child(p, NS_CARBONS, "received") != NULL ||
+	       child(p, NS_CARBONS, "sent") != NULL;
+}
 
-	if (is_key_transport(p, text))
-		return;
-	kind = encryption(p, text);
-	if (kind == NULL && has_encrypted_link(p))
-		kind = "aesgcm";
-	surroundings(p);
-	if (kind != NULL) {
-		normalise_part_content(p, FIELD_ENCRYPTED, kind);
-		return;
-	}
-	text = normalise_part_text(p, body);
+static void
+put_body(struct normalise_part *p, const struct xml_elem *body)
+{
+	char *copy = strdup(normalise_part_text(p, body));
+
 	normalise_part_language(p, body);
-	copy = strdup(text);
 	if (copy == NULL) {
 		p->nomem = true;
 		return;
@@ -381,12 +338,35 @@ normalise_message(struct normalise_part *p)
 		rich_body(p);
 	references(p, copy);
 	free(copy);
+}
+
+void
+normalise_message(struct normalise_part *p)
+{
+	const struct xml_elem *body = normalise_part_choose(p, "body");
+	const char *text = normalise_part_text(p, body), *kind;
+
+	if (is_copy(p) || is_key_transport(p, text))
+		return;
+	kind = encryption(p, text);
+	if (kind == NULL && normalise_links_encrypted(p))
+		kind = "aesgcm";
+	surroundings(p);
+	if (kind != NULL) {
+		normalise_part_content(p, FIELD_ENCRYPTED, kind);
+		return;
+	}
+	/* The body of a retraction tells old clients that there was one. */
+	if (normalise_part_content(p, FIELD_RETRACTS, retracted(p)))
+		return;
+	if (reactions(p) && fallback_for(p, NS_REACTIONS) != NULL)
+		body = NULL;
+	put_body(p, body);
 	normalise_part_content(p, FIELD_SUBJECT,
 	    normalise_part_text(p, normalise_part_choose(p, "subject")));
 	chat_state(p);
 	receipts(p);
-	reactions(p);
-	put_links(p);
+	normalise_links(p);
 	invitation(p);
 	if (child(p, NS_ATTENTION, "attention") != NULL) {
 		normalise_part_flag(p, FIELD_ATTENTION);

@@ -54,6 +54,10 @@ normalise_part_choose(const struct normalise_part *p, const char *name);
 
 /* The parts of a message and of a presence that pass. */
 void normalise_message(struct normalise_part *p);
+/* Of these, links and files with their names and sizes. */
+void normalise_links(struct normalise_part *p);
+/* Whether one of them leads to something encrypted. */
+bool normalise_links_encrypted(struct normalise_part *p);
 void normalise_presence(struct normalise_part *p);
 
 #endif

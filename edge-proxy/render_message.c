@@ -1,6 +1,7 @@
 /* One element after the other; the order is of no meaning to the reader. */
 #include "edge-proxy/render_message.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,21 +101,73 @@ reactions(struct buf *out, const struct frame *f)
 	buf_add_str(out, "</reactions>");
 }
 
-/* The n-th name belongs to the n-th link; an empty one is none. */
+/* A file that is described (XEP-0447). */
+static void
+file(struct buf *out, const struct frame_field *link,
+    const struct frame_field *name, uint64_t size)
+{
+	buf_add_str(out, "<file-sharing xmlns='" NS_SFS
+			 "'><file xmlns='" NS_FILE_METADATA "'>");
+	if (name != NULL && name->len > 0)
+		render_out_text(out, "name", name);
+	buf_addf(out,
+	    "<size>%" PRIu64 "</size></file><sources>"
+	    "<url-data xmlns='" NS_URL_DATA "'",
+	    size);
+	render_out_attr_field(out, "target", link);
+	buf_add_str(out, "/></sources></file-sharing>");
+}
+
+/* The n-th name and size belong to the n-th link; an empty one is none. */
 static void
 links(struct buf *out, const struct frame *f)
 {
 	const struct frame_field *link, *name;
+	uint64_t size;
 	unsigned n;
 
 	for (n = 0; (link = frame_field_n(f, FIELD_LINK, n)) != NULL; n++) {
 		name = frame_field_n(f, FIELD_LINK_NAME, n);
+		size = frame_u64_n(f, FIELD_LINK_SIZE, n, 0);
+		if (size > 0) {
+			file(out, link, name, size);
+			continue;
+		}
 		buf_add_str(out, "<x xmlns='" NS_OOB "'>");
 		render_out_text(out, "url", link);
 		if (name != NULL && name->len > 0)
 			render_out_text(out, "desc", name);
 		buf_add_str(out, "</x>");
 	}
+}
+
+/* An invitation to a room, or a room's that is declined. */
+static void
+room(struct buf *out, const struct frame *f)
+{
+	const struct frame_field *inviter = frame_field(f, FIELD_INVITER);
+	bool declines = frame_has(f, FIELD_DECLINES);
+
+	if (inviter == NULL) {
+		render_out_ref(out, NS_CONFERENCE, "x", "jid",
+		    frame_field(f, FIELD_INVITATION));
+		return;
+	}
+	buf_add_str(out, "<x xmlns='" NS_MUC_USER "'><");
+	buf_add_str(out, declines ? "decline" : "invite");
+	render_out_attr_field(out, declines ? "to" : "from", inviter);
+	buf_add_char(out, '>');
+	render_out_text(out, "reason", frame_field(f, FIELD_DECLINES));
+	buf_add_str(out, declines ? "</decline></x>" : "</invite></x>");
+}
+
+/* What others are to call the message by (XEP-0359), where it is one. */
+static void
+origin(struct buf *out, const struct frame *f)
+{
+	if (frame_has(f, FIELD_BODY))
+		render_out_ref(out, NS_STANZA_IDS, "origin-id", "id",
+		    frame_field(f, FIELD_ID));
 }
 
 void
@@ -124,6 +177,7 @@ render_message_content(struct buf *out, const struct frame *f)
 	render_out_text(out, "body", frame_field(f, FIELD_BODY));
 	render_out_text(out, "thread", frame_field(f, FIELD_THREAD));
 	rich_body(out, f);
+	origin(out, f);
 	chat_state(out, f);
 	flag(out, f, FIELD_RECEIPT_REQUEST,
 	    "<request xmlns='" NS_RECEIPTS "'/>");
@@ -139,8 +193,7 @@ render_message_content(struct buf *out, const struct frame *f)
 	reply(out, f);
 	reactions(out, f);
 	links(out, f);
-	render_out_ref(
-	    out, NS_CONFERENCE, "x", "jid", frame_field(f, FIELD_INVITATION));
+	room(out, f);
 	flag(out, f, FIELD_ATTENTION, "<attention xmlns='" NS_ATTENTION "'/>");
 	flag(out, f, FIELD_NO_STORE, "<no-store xmlns='" NS_HINTS "'/>");
 	render_out_text_ns(out, NS_NICK, "nick", frame_field(f, FIELD_NICK));

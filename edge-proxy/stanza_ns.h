@@ -14,6 +14,14 @@
 #define NS_RETRACT       "urn:xmpp:message-retract:1"            /* 0424 */
 #define NS_REPLY         "urn:xmpp:reply:0"                      /* 0461 */
 #define NS_FALLBACK      "urn:xmpp:fallback:0"                   /* 0428 */
+#define NS_FALLBACK_OLD  "urn:xmpp:feature-fallback:0"           /* before */
+#define NS_RETRACT_OLD   "urn:xmpp:message-retract:0"
+#define NS_FASTEN        "urn:xmpp:fasten:0"                     /* 0422 */
+#define NS_CARBONS       "urn:xmpp:carbons:2"                    /* 0280 */
+#define NS_STANZA_IDS    "urn:xmpp:sid:0"                        /* 0359 */
+#define NS_REFERENCE     "urn:xmpp:reference:0"                  /* 0372 */
+#define NS_SIMS          "urn:xmpp:sims:1"                       /* 0385 */
+#define NS_JINGLE_FILE   "urn:xmpp:jingle:apps:file-transfer:5"  /* 0234 */
 #define NS_REACTIONS     "urn:xmpp:reactions:0"                  /* 0444 */
 #define NS_OOB           "jabber:x:oob"                          /* 0066 */
 #define NS_SFS           "urn:xmpp:sfs:0"                        /* 0447 */

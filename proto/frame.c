@@ -69,7 +69,7 @@ bool
 frame_info_repeats(unsigned tag)
 {
 	return tag == FIELD_REACTION || tag == FIELD_LINK ||
-	       tag == FIELD_LINK_NAME;
+	       tag == FIELD_LINK_NAME || tag == FIELD_LINK_SIZE;
 }
 
 static uint16_t
@@ -249,7 +249,13 @@ frame_has(const struct frame *f, enum frame_tag tag)
 uint64_t
 frame_u64(const struct frame *f, enum frame_tag tag, uint64_t def)
 {
-	const struct frame_field *field = frame_field(f, tag);
+	return frame_u64_n(f, tag, 0, def);
+}
+
+uint64_t
+frame_u64_n(const struct frame *f, enum frame_tag tag, unsigned n, uint64_t def)
+{
+	const struct frame_field *field = frame_field_n(f, tag, n);
 
 	if (field == NULL)
 		return def;

@@ -52,6 +52,8 @@ frame_field_n(const struct frame *f, enum frame_tag tag, unsigned n);
 bool frame_has(const struct frame *f, enum frame_tag tag);
 /* def when absent. */
 uint64_t frame_u64(const struct frame *f, enum frame_tag tag, uint64_t def);
+uint64_t frame_u64_n(
+    const struct frame *f, enum frame_tag tag, unsigned n, uint64_t def);
 /* Compares a TOKEN or TEXT field with a string; false when absent. */
 bool frame_is(const struct frame *f, enum frame_tag tag, const char *s);
 /* Copies with NUL; false when absent or longer than size - 1 (out is ""). */

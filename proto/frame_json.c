@@ -50,9 +50,10 @@ put_string(struct buf *out, const uint8_t *s, size_t len)
 	buf_add_char(out, '"');
 }
 
+/* The n-th of its tag. */
 static void
 put_value(struct buf *out, const struct frame *f,
-    const struct frame_field *field, bool bodies)
+    const struct frame_field *field, unsigned n, bool bodies)
 {
 	const struct frame_field_info *info = frame_info_field(field->tag);
 	/* A config frame holds secrets: never printed. */
@@ -65,8 +66,8 @@ put_value(struct buf *out, const struct frame *f,
 	switch (info->form) {
 	case FORM_U64:
 		buf_addf(out, "%llu",
-		    (unsigned long long)frame_u64(
-			f, (enum frame_tag)field->tag, 0));
+		    (unsigned long long)frame_u64_n(
+			f, (enum frame_tag)field->tag, n, 0));
 		break;
 	case FORM_FLAG:
 		buf_add_str(out, "true");
@@ -90,7 +91,7 @@ put_array(struct buf *out, const struct frame *f, unsigned tag, bool bodies)
 	     n++) {
 		if (n > 0)
 			buf_add_char(out, ',');
-		put_value(out, f, field, bodies);
+		put_value(out, f, field, n, bodies);
 	}
 	buf_add_char(out, ']');
 }
@@ -111,7 +112,7 @@ frame_to_json(struct buf *out, const struct frame *f, bool bodies)
 		if (frame_info_repeats(field->tag))
 			put_array(out, f, field->tag, bodies);
 		else
-			put_value(out, f, field, bodies);
+			put_value(out, f, field, 0, bodies);
 	}
 	if (buf_add_char(out, '}') < 0) {
 		if (out->len > before)

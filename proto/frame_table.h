@@ -99,6 +99,12 @@
 	X(FIELD_ENCRYPTED, 67, "encrypted", TOKEN, 32,                         \
 	    "kind of encryption; the content does not pass")                   \
 	X(FIELD_NO_STORE, 68, "no-store", FLAG, 0, "XEP-0334")                 \
+	X(FIELD_LINK_SIZE, 69, "link-size", U64, 8,                            \
+	    "XEP-0446 size in bytes, 0 = unknown, repeatable")                 \
+	X(FIELD_INVITER, 70, "inviter", TEXT, 3071,                            \
+	    "XEP-0045: who invites through the room")                          \
+	X(FIELD_DECLINES, 71, "declines", TEXT, 1024,                          \
+	    "XEP-0045: why the inviter's invitation is declined")              \
 	X(FIELD_SHOW, 80, "show", TOKEN, 8, "away, chat, dnd, xa")             \
 	X(FIELD_STATUS_TEXT, 81, "status-text", TEXT, 4096, "")                \
 	X(FIELD_PRIORITY, 82, "priority", U64, 8, "128 + priority")            \

@@ -142,7 +142,26 @@ static const struct {
 	    "\"language\":\"en\",\"body\":\"new\",\"corrects\":\"m0\"}" },
 	{ M("", "<retract id='m0' xmlns='urn:xmpp:message-retract:1'/>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
-	    "\"language\":\"en\",\"retracts\":\"m0\"}" },
+	    "\"retracts\":\"m0\"}" },
+	/* The body only tells old clients about it. */
+	{ M("", "<body>A message was retracted.</body>"
+		"<retract id='m0' xmlns='urn:xmpp:message-retract:1'/>"
+		"<request xmlns='urn:xmpp:receipts'/>"
+		"<fallback xmlns='urn:xmpp:fallback:0'/>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"retracts\":\"m0\"}" },
+	{ M("", "<body>A message was retracted.</body>"
+		"<apply-to xmlns='urn:xmpp:fasten:0' id='m0'>"
+		"<retract xmlns='urn:xmpp:message-retract:0'/></apply-to>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"retracts\":\"m0\"}" },
+	{ M("", "<body>&gt; b\nyes</body>"
+		"<reply xmlns='urn:xmpp:reply:0' id='m0'/>"
+		"<fallback xmlns='urn:xmpp:feature-fallback:0' "
+		"for='urn:xmpp:reply:0'><body start='0' end='4'/></fallback>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"> b\\nyes\","
+	    "\"reply-to\":\"m0\",\"reply-fallback\":\"0-4\"}" },
 	{ M("", "<body>&gt; lünch?\nyes</body>"
 		"<reply xmlns='urn:xmpp:reply:0' id='m0'/>"
 		"<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'>"
@@ -164,8 +183,16 @@ static const struct {
 	{ M("", "<reactions id='m0' xmlns='urn:xmpp:reactions:0'>"
 		"<reaction>👍</reaction><reaction>🎉</reaction></reactions>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
-	    "\"language\":\"en\",\"reacts-to\":\"m0\","
-	    "\"reaction\":[\"👍\",\"🎉\"]}" },
+	    "\"reacts-to\":\"m0\",\"reaction\":[\"👍\",\"🎉\"],"
+	    "\"language\":\"en\"}" },
+	{ M("", "<body>&gt; lunch?\n👍</body>"
+		"<reactions id='m0' xmlns='urn:xmpp:reactions:0'>"
+		"<reaction>👍</reaction></reactions>"
+		"<fallback xmlns='urn:xmpp:fallback:0' "
+		"for='urn:xmpp:reactions:0'><body/></fallback>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"reacts-to\":\"m0\",\"reaction\":[\"👍\"],"
+	    "\"language\":\"en\"}" },
 	/* links, invitations */
 	{ M("", "<x xmlns='jabber:x:oob'><url>https://a.example/1</url></x>"
 		"<x xmlns='jabber:x:oob'><url>https://a.example/2</url>"
@@ -173,7 +200,7 @@ static const struct {
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
 	    "\"language\":\"en\","
 	    "\"link\":[\"https://a.example/1\",\"https://a.example/2\"],"
-	    "\"link-name\":[\"\",\"two\"]}" },
+	    "\"link-name\":[\"\",\"two\"],\"link-size\":[0,0]}" },
 	{ M("", "<file-sharing xmlns='urn:xmpp:sfs:0'>"
 		"<file xmlns='urn:xmpp:file:metadata:0'><name>f.png</name>"
 		"</file><sources><url-data target='https://a.example/f' "
@@ -181,12 +208,68 @@ static const struct {
 		"</file-sharing>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
 	    "\"language\":\"en\",\"link\":[\"https://a.example/f\"],"
-	    "\"link-name\":[\"f.png\"]}" },
+	    "\"link-name\":[\"f.png\"],\"link-size\":[0]}" },
+	/* The same file in three ways counts once, with all that is known. */
+	{ M("", "<body>https://a.example/f</body>"
+		"<x xmlns='jabber:x:oob'><url>https://a.example/f</url></x>"
+		"<file-sharing xmlns='urn:xmpp:sfs:0'>"
+		"<file xmlns='urn:xmpp:file:metadata:0'><name>f.png</name>"
+		"</file><sources><url-data target='https://a.example/f' "
+		"xmlns='http://jabber.org/protocol/url-data'/></sources>"
+		"</file-sharing>"
+		"<reference xmlns='urn:xmpp:reference:0' type='data'>"
+		"<media-sharing xmlns='urn:xmpp:sims:1'>"
+		"<file xmlns='urn:xmpp:jingle:apps:file-transfer:5'>"
+		"<name>other</name><size>3032449</size></file><sources>"
+		"<reference xmlns='urn:xmpp:reference:0' type='data' "
+		"uri='https://a.example/f'/></sources></media-sharing>"
+		"</reference>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"https://a.example/f\","
+	    "\"link\":[\"https://a.example/f\"],\"link-name\":[\"f.png\"],"
+	    "\"link-size\":[3032449]}" },
+	/* A mention is no file; a size that is no number is none. */
+	{ M("", "<body>bo!</body><reference xmlns='urn:xmpp:reference:0' "
+		"type='mention' uri='xmpp:bo@partner.example'/>"
+		"<file-sharing xmlns='urn:xmpp:sfs:0'>"
+		"<file xmlns='urn:xmpp:file:metadata:0'><size>-1</size></file>"
+		"<sources><url-data target='https://a.example/f' "
+		"xmlns='http://jabber.org/protocol/url-data'/></sources>"
+		"</file-sharing>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"bo!\","
+	    "\"link\":[\"https://a.example/f\"],\"link-name\":[\"\"],"
+	    "\"link-size\":[0]}" },
+	{ M("", "<body>b</body>"
+		"<x xmlns='jabber:x:oob'><url>javascript:x()</url></x>"
+		"<x xmlns='jabber:x:oob'><url>https://a/ click</url></x>"
+		"<x xmlns='jabber:x:oob'><url>HTTPS://a/</url></x>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"b\","
+	    "\"link\":[\"HTTPS://a/\"],\"link-name\":[\"\"],"
+	    "\"link-size\":[0]}" },
+	{ M("", "<file-sharing xmlns='urn:xmpp:sfs:0'/>"
+		"<x xmlns='jabber:x:oob'><desc>no address</desc></x>"),
+	    NULL },
 	{ M("", "<x xmlns='jabber:x:conference' jid='room@c.example'/>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
 	    "\"language\":\"en\",\"invitation\":\"room@c.example\"}" },
 	{ M("", "<x xmlns='http://jabber.org/protocol/muc#user'>"
 		"<invite from='x@y.example'/></x>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"invitation\":\"bo@partner.example\","
+	    "\"inviter\":\"x@y.example\"}" },
+	/* As a room says it to new and old clients at once. */
+	{ M("", "<body>x invites you</body>"
+		"<x xmlns='jabber:x:conference' jid='other@c.example'/>"
+		"<x xmlns='http://jabber.org/protocol/muc#user'>"
+		"<invite from='x@y.example/r'/></x>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"x invites you\","
+	    "\"invitation\":\"bo@partner.example\","
+	    "\"inviter\":\"x@y.example/r\"}" },
+	{ M("", "<x xmlns='http://jabber.org/protocol/muc#user'>"
+		"<invite from='not an address@'/></x>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
 	    "\"language\":\"en\",\"invitation\":\"bo@partner.example\"}" },
 	{ M("type='headline'", "<attention xmlns='urn:xmpp:attention:0'/>"),
@@ -231,6 +314,10 @@ static const struct {
 		"<message xmlns='jabber:client' from='ceo@contoso.example'>"
 		"<body>pay</body></message></forwarded></received>"),
 	    NULL },
+	{ M("", "<sent xmlns='urn:xmpp:carbons:2'/><body>mine</body>"), NULL },
+	{ M("", "<private xmlns='urn:xmpp:carbons:2'/><body>b</body>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
+	    "\"language\":\"en\",\"body\":\"b\"}" },
 	{ M("", "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>"
 		"<store xmlns='urn:xmpp:hints'/>"),
 	    NULL },

@@ -24,7 +24,27 @@ static const struct {
 	{ "{\"type\":\"message\"," A ",\"id\":\"1\",\"kind\":\"chat\","
 	  "\"body\":\"<b> & 'q' \\\"\"}",
 	    "<message " X " id='1' type='chat'>"
-	    "<body>&lt;b&gt; &amp; 'q' \"</body></message>" },
+	    "<body>&lt;b&gt; &amp; 'q' \"</body>"
+	    "<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>" },
+	{ "{\"type\":\"message\"," A ",\"id\":\"1\",\"kind\":\"chat\","
+	  "\"receipt\":\"m1\"}",
+	    "<message " X " id='1' type='chat'>"
+	    "<received xmlns='urn:xmpp:receipts' id='m1'/></message>" },
+	{ "{\"type\":\"message\"," A ",\"kind\":\"normal\","
+	  "\"inviter\":\"c@p.example\",\"declines\":\"<no>\"}",
+	    "<message " X "><x xmlns='http://jabber.org/protocol/muc#user'>"
+	    "<decline to='c@p.example'><reason>&lt;no&gt;</reason>"
+	    "</decline></x></message>" },
+	{ "{\"type\":\"message\"," A ",\"kind\":\"chat\","
+	  "\"link\":[\"https://a/1\",\"https://a/2\"],"
+	  "\"link-name\":[\"\",\"f\"],\"link-size\":[0,7]}",
+	    "<message " X " type='chat'>"
+	    "<x xmlns='jabber:x:oob'><url>https://a/1</url></x>"
+	    "<file-sharing xmlns='urn:xmpp:sfs:0'>"
+	    "<file xmlns='urn:xmpp:file:metadata:0'><name>f</name>"
+	    "<size>7</size></file><sources>"
+	    "<url-data xmlns='http://jabber.org/protocol/url-data' "
+	    "target='https://a/2'/></sources></file-sharing></message>" },
 	{ "{\"type\":\"message\",\"from\":\"o'm@c.example\","
 	  "\"to\":\"b@p.example/a<b\",\"kind\":\"normal\","
 	  "\"language\":\"de\",\"body\":\"x\"}",
