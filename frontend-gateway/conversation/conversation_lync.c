@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -34,12 +35,13 @@ static void
 refuse(
     struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
 {
-	struct errors_sip e;
+	struct refusal r;
 	int rc;
 
-	errors_refusal(&e, cause);
-	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
-	rc = sip_ua_refuse(c->env->ua, st, e.status, e.diagnostics, e.reason);
+	refusal_make_cause(&r, cause, c->env->conf->sip.fqdn);
+	log_info(&c->log, "refused", "status=%d reason=%s", r.answer.status,
+	    r.answer.diagnostics_reason);
+	rc = sip_ua_respond(c->env->ua, st, &r.answer);
 	if (rc < 0)
 		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
 }
@@ -127,11 +129,8 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 		.data = sip_msg_body(req),
 		.len = sip_msg_body_len(req),
 	};
-	struct sip_header accept = { "Accept", BODY_ACCEPT };
-	struct errors_sip e;
-	struct sip_answer a;
 	struct buf text;
-	int status, rc;
+	int status;
 
 	buf_init(&text, BODY_TEXT_MAX);
 	status =
@@ -147,17 +146,9 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 		conversation_settle(c);
 		return;
 	}
-	errors_refusal(&e, errors_body_cause(status));
-	a = (struct sip_answer){ .status = e.status,
-		.headers = &accept,
-		.header_count = e.status == 415 ? 1 : 0,
-		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
-	log_info(&c->log, "refused", "status=%d type=%s bytes=%zu", e.status,
+	log_info(&c->log, "not-read", "type=%s bytes=%zu",
 	    sip_msg_content_type(req), sip_msg_body_len(req));
-	rc = sip_ua_respond(c->env->ua, st, &a);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+	refuse(c, st, errors_body_cause(status));
 	conversation_settle(c);
 }
 
@@ -186,78 +177,55 @@ static void
 on_info(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req)
 {
-	const char *type = sip_msg_content_type(req);
+	enum errors_cause cause = refusal_of(NULL, req);
 
-	if (strcmp(type, TYPING_INFO_TYPE) == 0) {
+	if (strcmp(sip_msg_content_type(req), TYPING_INFO_TYPE) == 0) {
 		on_typing(c, st, req);
 		return;
 	}
-	if (type[0] == '\0' ||
-	    strcmp(type, "application/xml+conversationinfo") == 0)
+	if (cause == ERRORS_CAUSE_COUNT)
 		answer_ok(c, st);
 	else
-		refuse(c, st, ERRORS_BODY_TYPE);
+		refuse(c, st, cause);
 	conversation_settle(c);
 }
 
-/* The answer to an offer.  0, or ERR_UNSUPPORTED for anything but an IM
- * session in plain text. */
+/* The answer to an offer.  0, or ERR_UNSUPPORTED with the cause for anything
+ * but an IM session in plain text. */
 static int
-answer_sdp(struct conversation *c, struct buf *out, const struct sip_msg *req)
+answer_sdp(struct conversation *c, enum errors_cause *cause, struct buf *out,
+    const struct sip_msg *req)
 {
 	struct sip_sdp *offer = malloc(sizeof(*offer));
-	int rc;
+	int rc = ERR_UNSUPPORTED;
 
+	*cause = ERRORS_INTERNAL;
 	if (offer == NULL)
 		return ERR_NOMEM;
-	rc = ERR_UNSUPPORTED;
-	if (strcmp(sip_msg_content_type(req), "application/sdp") == 0 &&
-	    sip_sdp_parse(offer, sip_msg_body(req), sip_msg_body_len(req)) ==
-		0 &&
-	    offer->kind != SIP_SDP_OTHER &&
-	    (offer->accepts & SIP_SDP_BIT(SIP_SDP_PLAIN)) != 0)
+	*cause = refusal_of(offer, req);
+	if (*cause == ERRORS_CAUSE_COUNT)
 		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
 		    CONVERSATION_SDP_PORT, c->contact_uri, BODY_ACCEPT_TYPES);
+	if (*cause == ERRORS_CAUSE_COUNT && rc < 0)
+		*cause = ERRORS_INTERNAL;
 	free(offer);
 	return rc;
 }
 
-static void
-refuse_media(struct conversation *c, struct sip_server_txn *st)
-{
-	char warning[320];
-	struct sip_header h = { "Warning", warning };
-	struct errors_sip e;
-	struct sip_answer a;
-	int rc;
-
-	snprintf(warning, sizeof(warning),
-	    "304 %s \"Media type not available\"", c->env->conf->sip.fqdn);
-	errors_refusal(&e, ERRORS_MEDIA);
-	a = (struct sip_answer){ .status = e.status,
-		.headers = &h,
-		.header_count = 1,
-		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
-	log_info(&c->log, "refused", "status=%d reason=%s", e.status, e.reason);
-	rc = sip_ua_respond(c->env->ua, st, &a);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-}
-
-/* An INVITE within a dialog: the session stays as it is. */
+/* An INVITE or UPDATE within a dialog: the session stays as it is. */
 static void
 on_reinvite(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req)
 {
 	struct sip_answer a = { .status = 200,
 		.content_type = "application/sdp" };
+	enum errors_cause cause;
 	struct buf sdp;
 	int rc;
 
 	buf_init(&sdp, CONVERSATION_TEXT_MAX);
-	if (answer_sdp(c, &sdp, req) < 0) {
-		refuse_media(c, st);
+	if (answer_sdp(c, &cause, &sdp, req) < 0) {
+		refuse(c, st, cause);
 	} else {
 		a.body = sdp.data;
 		a.body_len = sdp.len;
@@ -278,14 +246,15 @@ conversation_invited(struct conversation *c, struct sip_server_txn *st,
 		.content_type = "application/sdp" };
 	char name[256];
 	unsigned accepts = sip_sdp_accepts_of(req);
+	enum errors_cause cause;
 	struct sip_dialog *d;
 	struct buf sdp;
 	int rc;
 
 	buf_init(&sdp, CONVERSATION_TEXT_MAX);
-	rc = answer_sdp(c, &sdp, req);
+	rc = answer_sdp(c, &cause, &sdp, req);
 	if (rc < 0) {
-		refuse_media(c, st);
+		refuse(c, st, cause);
 		goto done;
 	}
 	/* Accepting may end the request's life. */
@@ -326,7 +295,7 @@ conversation_requested(struct conversation *c, struct sip_server_txn *st,
 		on_message(c, st, req, thread);
 	} else if (method == SIP_INFO) {
 		on_info(c, st, req);
-	} else if (method == SIP_INVITE) {
+	} else if (method == SIP_INVITE || method == SIP_UPDATE) {
 		on_reinvite(c, st, req);
 	} else {
 		/* The user agent hands up no other method. */

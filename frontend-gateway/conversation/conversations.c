@@ -18,6 +18,7 @@
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/duplicates.h"
 #include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
@@ -242,48 +243,17 @@ static void
 refuse(struct conversations *cs, struct sip_server_txn *st,
     const struct sip_msg *req, enum errors_cause cause)
 {
-	struct sip_header header = { "Accept", "application/sdp" };
-	struct errors_sip e;
-	struct sip_answer a;
-	char seconds[16];
+	struct refusal r;
 	int rc;
 
-	errors_refusal(&e, cause);
-	snprintf(seconds, sizeof(seconds), "%u", e.retry_after);
-	if (e.retry_after > 0)
-		header = (struct sip_header){ "Retry-After", seconds };
-	a = (struct sip_answer){ .status = e.status,
-		.headers = &header,
-		.header_count =
-		    cause == ERRORS_CONFERENCE || e.retry_after > 0 ? 1 : 0,
-		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
+	refusal_make_cause(&r, cause, cs->opts.conf->sip.fqdn);
 	log_info(&cs->log, "refused",
 	    "method=%s from=%s uri=%s status=%d reason=%s",
 	    sip_msg_method_name(req), sip_msg_from_uri(req), sip_msg_uri(req),
-	    e.status, e.reason);
-	rc = sip_ua_respond(cs->opts.ua, st, &a);
+	    r.answer.status, r.answer.diagnostics_reason);
+	rc = sip_ua_respond(cs->opts.ua, st, &r.answer);
 	if (rc < 0)
 		log_warn(&cs->log, "not-answered", "error=%s", err_str(rc));
-}
-
-/* An invitation to a meeting of several, in either form. */
-static bool
-is_conference(const struct sip_msg *req)
-{
-	const char *value, *at, *element;
-	size_t len, n = 0;
-
-	if (strcmp(sip_msg_content_type(req),
-		"application/ms-conf-invite+xml") == 0)
-		return true;
-	value = sip_msg_header(req, "TriggeredInvite", 0);
-	if (value != NULL && strcasecmp(value, "TRUE") == 0)
-		return true;
-	at = sip_msg_header(req, "EndPoints", 0);
-	while (at != NULL && sip_list_next(&at, &element, &len))
-		n++;
-	return n > 2;
 }
 
 /* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
@@ -320,11 +290,11 @@ on_first(struct conversations *cs, struct sip_server_txn *st,
 	struct conversation *c;
 	int rc;
 
-	if (invite && is_conference(req)) {
-		refuse(cs, st, req, ERRORS_CONFERENCE);
-		return;
-	}
 	rc = judge(cs, &cause, &user, &contact, req);
+	if (rc == 0 && invite) {
+		cause = refusal_of(NULL, req);
+		rc = cause != ERRORS_CAUSE_COUNT ? ERR_UNSUPPORTED : 0;
+	}
 	if (rc < 0) {
 		refuse(cs, st, req, cause);
 		goto done;

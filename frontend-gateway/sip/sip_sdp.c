@@ -6,6 +6,7 @@
 #include "frontend-gateway/sip/sip_sdp.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -39,6 +40,57 @@ word_is(const char *word, size_t len, const char *text)
 	return len == strlen(text) && strncasecmp(word, text, len) == 0;
 }
 
+static unsigned
+kind_of(const char *media, size_t len)
+{
+	static const struct {
+		const char *name;
+		enum sip_sdp_media kind;
+	} kinds[] = {
+		{ "audio", SIP_SDP_AUDIO },
+		{ "video", SIP_SDP_VIDEO },
+		{ "applicationsharing", SIP_SDP_SHARING },
+		{ "data", SIP_SDP_DATA },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (word_is(media, len, kinds[i].name))
+			return kinds[i].kind;
+	return SIP_SDP_UNKNOWN;
+}
+
+/* Visible ASCII, as every token of SDP. */
+static bool
+is_visible(const char *word, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (word[i] <= ' ' || word[i] > '~')
+			return false;
+	return true;
+}
+
+/* Adds the line that refuses this one: its first format stands for all. */
+static int
+refuse_line(struct sip_sdp *sdp, const char *media, size_t media_len,
+    const char *protocol, size_t protocol_len, const char *p, const char *end)
+{
+	char *to = sdp->kind == SIP_SDP_OTHER ? sdp->before : sdp->behind;
+	size_t used = strlen(to), len;
+	const char *format = next_word(&p, end, &len);
+	int n;
+
+	if (!is_visible(media, media_len) ||
+	    !is_visible(protocol, protocol_len) || !is_visible(format, len))
+		return ERR_MALFORMED;
+	if (media_len + protocol_len + len > SIP_SDP_REFUSED_MAX)
+		return ERR_TOO_LONG;
+	n = snprintf(to + used, SIP_SDP_REFUSED_MAX - used,
+	    "m=%.*s 0 %.*s %.*s\r\n", (int)media_len, media, (int)protocol_len,
+	    protocol, len > 0 ? (int)len : 1, len > 0 ? format : "0");
+	return n < 0 || (size_t)n >= SIP_SDP_REFUSED_MAX - used ? ERR_TOO_LONG
+								: 0;
+}
+
 /* The value of an m= line. */
 static int
 read_media(struct sip_sdp *sdp, bool *ours, const char *p, const char *end)
@@ -63,13 +115,15 @@ read_media(struct sip_sdp *sdp, bool *ours, const char *p, const char *end)
 	}
 	sdp->media++;
 	*ours = false;
-	if (kind == SIP_SDP_OTHER) {
-		if (!word_is(port, port_len, "0"))
-			sdp->others++;
-	} else if (sdp->kind == SIP_SDP_OTHER) {
-		sdp->kind = kind;
-		*ours = true;
+	if (kind == SIP_SDP_OTHER && !word_is(port, port_len, "0")) {
+		sdp->others++;
+		sdp->offered |= kind_of(media, media_len);
 	}
+	if (kind == SIP_SDP_OTHER || sdp->kind != SIP_SDP_OTHER)
+		return refuse_line(
+		    sdp, media, media_len, protocol, protocol_len, p, end);
+	sdp->kind = kind;
+	*ours = true;
 	return 0;
 }
 
@@ -185,35 +239,47 @@ sip_sdp_accepts_of(const struct sip_msg *m)
 	return accepts;
 }
 
-static int
-write_sdp(struct buf *out, const char *media, const char *host, unsigned port,
-    const char *format, const char *accept_types)
+/* What stands above the first m= line. */
+static void
+write_session(struct buf *out, const char *host)
 {
 	const char *version = strchr(host, ':') != NULL ? "IP6" : "IP4";
 
-	return buf_addf(out,
+	buf_addf(out,
 	    "v=0\r\n"
 	    "o=- 0 0 IN %s %s\r\n"
 	    "s=session\r\n"
 	    "c=IN %s %s\r\n"
-	    "t=0 0\r\n"
+	    "t=0 0\r\n",
+	    version, host, version, host);
+}
+
+static int
+write_messages(struct buf *out, const char *media, unsigned port,
+    const char *format, const char *accept_types)
+{
+	return buf_addf(out,
 	    "m=%s %u sip %s\r\n"
 	    "a=accept-types:%s\r\n",
-	    version, host, version, host, media, port, format, accept_types);
+	    media, port, format, accept_types);
 }
 
 int
 sip_sdp_offer(
     struct buf *out, const char *host, unsigned port, const char *accept_types)
 {
-	return write_sdp(out, "message", host, port, "null", accept_types);
+	write_session(out, host);
+	return write_messages(out, "message", port, "null", accept_types);
 }
 
 int
 sip_sdp_answer(struct buf *out, const struct sip_sdp *offer, const char *host,
     unsigned port, const char *uri, const char *accept_types)
 {
-	return write_sdp(out,
-	    offer->kind == SIP_SDP_X_MESSAGE ? "x-ms-message" : "message", host,
-	    port, uri != NULL ? uri : "null", accept_types);
+	write_session(out, host);
+	buf_add_str(out, offer->before);
+	write_messages(out,
+	    offer->kind == SIP_SDP_X_MESSAGE ? "x-ms-message" : "message", port,
+	    uri != NULL ? uri : "null", accept_types);
+	return buf_add_str(out, offer->behind);
 }

@@ -21,7 +21,20 @@ enum sip_sdp_kind {
 	SIP_SDP_OTHER      /* audio, video, data, another protocol ... */
 };
 
-enum { SIP_SDP_MAX = 64 * 1024, SIP_SDP_ACCEPT_MAX = 2048 };
+/* What is offered beside messages; bits of a set. */
+enum sip_sdp_media {
+	SIP_SDP_AUDIO = 1,
+	SIP_SDP_VIDEO = 2,
+	SIP_SDP_SHARING = 4, /* m=applicationsharing */
+	SIP_SDP_DATA = 8,    /* m=data: files, whiteboards */
+	SIP_SDP_UNKNOWN = 16
+};
+
+enum {
+	SIP_SDP_MAX = 64 * 1024,
+	SIP_SDP_ACCEPT_MAX = 2048,
+	SIP_SDP_REFUSED_MAX = 1024
+};
 
 /* Types of content that matter here, as bits of a set. */
 enum sip_sdp_type {
@@ -37,10 +50,14 @@ struct sip_sdp {
 	enum sip_sdp_kind kind; /* message when any m= line is for messages */
 	size_t media;           /* number of m= lines, refused ones included */
 	size_t others;          /* of these: neither message nor port 0 */
+	unsigned offered;       /* what these are: enum sip_sdp_media */
 	unsigned accepts;       /* SIP_SDP_BIT()s: what is listed by name or
 	                           by wildcard; absent = plain alone */
 	/* The accept-types of the message line, lower case; "" when absent. */
 	char accept_types[SIP_SDP_ACCEPT_MAX];
+	/* The lines to answer all others with, which are those before and
+	 * behind the message line (RFC 3264 6): port 0. */
+	char before[SIP_SDP_REFUSED_MAX], behind[SIP_SDP_REFUSED_MAX];
 };
 
 /* ERR_MALFORMED: no SDP, or without any m= line.  ERR_TOO_LONG. */
@@ -54,7 +71,8 @@ unsigned sip_sdp_accepts_of(const struct sip_msg *m);
  * domain name; accept_types a space separated list. */
 int sip_sdp_offer(
     struct buf *out, const char *host, unsigned port, const char *accept_types);
-/* Appends the answer to an offer of that kind; uri is ours, or NULL. */
+/* Appends the answer to an offer of that kind, in which everything but
+ * messages is refused; uri is ours, or NULL. */
 int sip_sdp_answer(struct buf *out, const struct sip_sdp *offer,
     const char *host, unsigned port, const char *uri, const char *accept_types);
 

@@ -83,13 +83,18 @@ errors_to_sip(struct errors_sip *out, const char *condition, const char *text)
 		out->diagnostics = 61122;
 		out->reason = "XMPP server: message too large";
 	}
-	if (out->status == 500)
+	if (out->status == 500) {
+		out->header = ERRORS_RETRY_AFTER;
 		out->retry_after = RETRY_AFTER_SECONDS;
+	}
 }
 
 static const struct errors_sip refusals[] = {
-#define X(name, code, id, text)                                                \
-	[name] = { .status = (code), .diagnostics = (id), .reason = (text) },
+#define X(name, code, id, field, text)                                         \
+	[name] = { .status = (code),                                           \
+		.diagnostics = (id),                                           \
+		.header = ERRORS_##field,                                      \
+		.reason = (text) },
 	ERRORS_CAUSES(X)
 #undef X
 };
@@ -98,7 +103,7 @@ void
 errors_refusal(struct errors_sip *out, enum errors_cause cause)
 {
 	*out = refusals[cause];
-	if (out->status == 500 || out->status == 503)
+	if (out->header == ERRORS_RETRY_AFTER)
 		out->retry_after = RETRY_AFTER_SECONDS;
 }
 

@@ -17,11 +17,23 @@
 
 /* --- to SIP ------------------------------------------------------------- */
 
+/* The header field that goes with a refusal. */
+enum errors_header {
+	ERRORS_BARE,
+	ERRORS_RETRY_AFTER,
+	ERRORS_ACCEPT_TEXT,    /* Accept: what a MESSAGE may bring */
+	ERRORS_ACCEPT_SESSION, /* ... an INVITE */
+	ERRORS_ACCEPT_NOTICE,  /* ... an INFO */
+	ERRORS_WARNING_MEDIA,  /* Warning: 304 */
+	ERRORS_WARNING_FORMAT  /* Warning: 305 */
+};
+
 struct errors_sip {
 	int status;
 	unsigned diagnostics; /* ms-diagnostics id */
 	const char *reason;   /* its reason; static */
-	unsigned retry_after; /* seconds; 0 = no Retry-After */
+	enum errors_header header;
+	unsigned retry_after; /* seconds, with ERRORS_RETRY_AFTER */
 };
 
 /* The status for a message whose stanza failed.  condition is its name (NULL
@@ -29,39 +41,64 @@ struct errors_sip {
 void
 errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
 
-/* X(constant, status, diagnostics, reason): what the gateway itself refuses. */
+/* X(constant, status, diagnostics, header, reason): what the gateway itself
+ * refuses.  The manual page tells what to do about each. */
 #define ERRORS_CAUSES(X)                                                       \
-	X(ERRORS_DIALOG_UNKNOWN, 481, 61001, "Dialog unknown after restart")   \
-	X(ERRORS_ADDRESS_MALFORMED, 400, 61010, "SIP address is malformed")    \
-	X(ERRORS_ADDRESS_UNKNOWN, 404, 61011,                                  \
+	X(ERRORS_DIALOG_UNKNOWN, 481, 61001, BARE,                             \
+	    "Dialog unknown after restart")                                    \
+	X(ERRORS_ADDRESS_MALFORMED, 400, 61010, BARE,                          \
+	    "SIP address is malformed")                                        \
+	X(ERRORS_ADDRESS_UNKNOWN, 404, 61011, BARE,                            \
 	    "Address cannot belong to an XMPP user")                           \
-	X(ERRORS_ADDRESS_SCHEME, 416, 61012, "URI scheme has no XMPP side")    \
-	X(ERRORS_ADDRESS_INCOMPLETE, 484, 61013, "SIP address has no user")    \
-	X(ERRORS_ADDRESS_TOO_LONG, 414, 61014, "SIP address is too long")      \
-	X(ERRORS_PARTNER_UNKNOWN, 404, 61020,                                  \
+	X(ERRORS_ADDRESS_SCHEME, 416, 61012, BARE,                             \
+	    "URI scheme has no XMPP side")                                     \
+	X(ERRORS_ADDRESS_INCOMPLETE, 484, 61013, BARE,                         \
+	    "SIP address has no user")                                         \
+	X(ERRORS_ADDRESS_TOO_LONG, 414, 61014, BARE,                           \
+	    "SIP address is too long")                                         \
+	X(ERRORS_PARTNER_UNKNOWN, 404, 61020, BARE,                            \
 	    "Domain is not among the allowed XMPP partners")                   \
-	X(ERRORS_USER_NOT_PERMITTED, 403, 61021,                               \
+	X(ERRORS_USER_NOT_PERMITTED, 403, 61021, BARE,                         \
 	    "User is not permitted to talk to XMPP partners")                  \
-	X(ERRORS_USER_FOREIGN, 403, 61022,                                     \
+	X(ERRORS_USER_FOREIGN, 403, 61022, BARE,                               \
 	    "Sender is not in a domain that this gateway serves")              \
-	X(ERRORS_BODY_MALFORMED, 400, 61030, "Message body is malformed")      \
-	X(ERRORS_BODY_TOO_LARGE, 413, 61031, "Message body is too large")      \
-	X(ERRORS_BODY_TYPE, 415, 61032, "Message body is of a type not taken") \
-	X(ERRORS_CONFERENCE, 415, 61040, "Group chat is not supported")        \
-	X(ERRORS_MEDIA, 488, 61041, "Only instant messages are supported")     \
-	X(ERRORS_OVERLOAD, 480, 61050, "Too many messages wait for delivery")  \
-	X(ERRORS_NO_EDGE, 504, 61051, "No edge server is connected")           \
-	X(ERRORS_DEADLINE, 504, 61052,                                         \
+	X(ERRORS_BODY_MALFORMED, 400, 61030, BARE,                             \
+	    "Message body is malformed")                                       \
+	X(ERRORS_BODY_TOO_LARGE, 413, 61031, BARE,                             \
+	    "Message body is too large")                                       \
+	X(ERRORS_BODY_TYPE, 415, 61032, ACCEPT_TEXT,                           \
+	    "Message body is of a type not taken")                             \
+	X(ERRORS_CONFERENCE, 415, 61040, ACCEPT_SESSION,                       \
+	    "Group chat is not supported")                                     \
+	X(ERRORS_MEDIA, 488, 61041, WARNING_MEDIA,                             \
+	    "Only instant messages are supported")                             \
+	X(ERRORS_CALL, 488, 61042, WARNING_MEDIA,                              \
+	    "Audio and video are not supported")                               \
+	X(ERRORS_SHARING, 488, 61043, WARNING_MEDIA,                           \
+	    "Application sharing is not supported")                            \
+	X(ERRORS_FILE, 488, 61044, WARNING_MEDIA,                              \
+	    "File transfer is not supported")                                  \
+	X(ERRORS_SESSION_TYPE, 415, 61045, ACCEPT_SESSION,                     \
+	    "Invitation is of a type not taken")                               \
+	X(ERRORS_SESSION_FORMAT, 488, 61046, WARNING_FORMAT,                   \
+	    "Chat without plain text is not supported")                        \
+	X(ERRORS_NOTICE_TYPE, 415, 61047, ACCEPT_NOTICE,                       \
+	    "Notice is of a type not taken")                                   \
+	X(ERRORS_OVERLOAD, 480, 61050, BARE,                                   \
+	    "Too many messages wait for delivery")                             \
+	X(ERRORS_NO_EDGE, 504, 61051, BARE, "No edge server is connected")     \
+	X(ERRORS_DEADLINE, 504, 61052, BARE,                                   \
 	    "XMPP server did not confirm the message in time")                 \
 	/* 503 speaks for the whole gateway, and that is what is meant. */     \
-	X(ERRORS_STOPPING, 503, 61053, "Gateway is stopping")                  \
-	X(ERRORS_NO_DISK, 500, 61054, "Gateway cannot store contacts now")     \
-	X(ERRORS_DOCUMENT_TYPE, 406, 61055,                                    \
+	X(ERRORS_STOPPING, 503, 61053, RETRY_AFTER, "Gateway is stopping")     \
+	X(ERRORS_NO_DISK, 500, 61054, RETRY_AFTER,                             \
+	    "Gateway cannot store contacts now")                               \
+	X(ERRORS_DOCUMENT_TYPE, 406, 61055, BARE,                              \
 	    "No form of presence that the client takes")                       \
-	X(ERRORS_INTERNAL, 500, 61090, "Gateway failed")
+	X(ERRORS_INTERNAL, 500, 61090, RETRY_AFTER, "Gateway failed")
 
 enum errors_cause {
-#define X(name, status, diagnostics, reason) name,
+#define X(name, status, diagnostics, header, reason) name,
 	ERRORS_CAUSES(X)
 #undef X
 	    ERRORS_CAUSE_COUNT

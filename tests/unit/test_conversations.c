@@ -1072,7 +1072,7 @@ refusals_by_content_and_policy(void **state)
 		       "<sip:b@contoso.example>, <sip:c@contoso.example>\r\n",
 		    im_sdp, "415 Group chat is not supported Accept" },
 		{ "INVITE", ANNA, BO, IM, audio_sdp,
-		    "488 Only instant messages are supported Warning" },
+		    "488 Audio and video are not supported Warning" },
 		{ "INVITE", ANNA, BO, "", "",
 		    "488 Only instant messages are supported Warning" },
 		{ "INVITE", ANNA, "sip:x@stranger.example", IM, im_sdp,
@@ -1116,11 +1116,48 @@ small_talk_in_a_dialog_is_answered(void **state)
 	expect("t1 200\n");
 	request("INFO", ANNA, BO, "Content-Type: application/csta+xml\r\n",
 	    "<x/>", d);
-	expect("t2 415 Message body is of a type not taken\n");
+	expect("t2 415 Notice is of a type not taken Accept\n");
 	request("INVITE", ANNA, BO, IM, im_sdp, d);
 	expect("t3 200\n");
 	lync_says(d, "\r\n");
 	expect("t4 200\n");
+	request("UPDATE", ANNA, BO, IM, im_sdp, d);
+	expect("t5 200\n");
+}
+
+/* What the user asks for beyond the chat is refused; the chat goes on. */
+static void
+more_than_a_chat_is_refused_within_it(void **state)
+{
+	static const struct {
+		const char *method, *headers, *body, *want;
+	} rows[] = {
+		{ "INVITE", IM, audio_sdp,
+		    "488 Audio and video are not supported Warning" },
+		{ "UPDATE", IM, audio_sdp,
+		    "488 Audio and video are not supported Warning" },
+		{ "INVITE", "Content-Type: application/ms-conf-invite+xml\r\n",
+		    "<Conferencing/>",
+		    "415 Group chat is not supported Accept" },
+		{ "INFO", "Content-Type: application/ms-filetransfer+xml\r\n",
+		    "<request/>",
+		    "488 File transfer is not supported Warning" },
+	};
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	journal[0] = '\0';
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sip_server_txn *st = request(
+		    rows[i].method, ANNA, BO, rows[i].headers, rows[i].body, d);
+		char want[256];
+
+		snprintf(
+		    want, sizeof(want), "t%d %s\n", st->number, rows[i].want);
+		expect(want);
+	}
+	says(1, "still here");
+	expect("MESSAGE d0 still here\n");
 }
 
 /* --- chat states ----------------------------------------------------------- */
@@ -1422,6 +1459,7 @@ main(void)
 		TEST(a_transaction_that_is_gone_takes_its_message_along),
 		TEST(refusals_by_content_and_policy),
 		TEST(small_talk_in_a_dialog_is_answered),
+		TEST(more_than_a_chat_is_refused_within_it),
 		TEST(the_contact_sees_the_user_type),
 		TEST(the_user_sees_the_contact_type),
 		TEST(the_contact_hears_that_the_user_has_left),

@@ -417,6 +417,7 @@ static const struct {
 	    MSG, 1, 0, PLAIN | HTML | RTF | ALT, "text/* multipart/*" },
 	{ V "m=message 1 sip null\r\na=accept-types:image/gif\r\n", 0, MSG, 1,
 	    0, 0, "image/gif" },
+	{ V "m=aud\x01io 1 RTP/AVP 0\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
 	{ V, ERR_MALFORMED, 0, 0, 0, 0, NULL },
 	{ "", ERR_MALFORMED, 0, 0, 0, 0, NULL },
 	{ "v=", ERR_MALFORMED, 0, 0, 0, 0, NULL },
@@ -467,6 +468,66 @@ test_sdp_bounds(void **state)
 	assert_int_equal(
 	    sip_sdp_parse(&sdp, (const uint8_t *)"v=0", SIP_SDP_MAX + 1),
 	    ERR_TOO_LONG);
+	n = (size_t)snprintf(long_list, sizeof(long_list), "v=0\r\n");
+	while (n + 24 < sizeof(long_list))
+		n += (size_t)snprintf(long_list + n, sizeof(long_list) - n,
+		    "m=audio 1 RTP/AVP 0\r\n");
+	assert_int_equal(
+	    sip_sdp_parse(&sdp, (const uint8_t *)long_list, n), ERR_TOO_LONG);
+}
+
+/* Every line of an offer has its own in the answer (RFC 3264 6). */
+static void
+test_sdp_beside_messages(void **state)
+{
+	static const char text[] =
+	    V "m=audio 50000 RTP/SAVP 117 0 101\r\n"
+	      "a=rtpmap:0 PCMU/8000\r\n"
+	      "m=message 5060 sip null\r\n"
+	      "m=applicationsharing 4 TCP/RTP/AVP 127\r\n"
+	      "m=data 5 RTP/AVP\r\n"
+	      "m=video 0 RTP/AVP 34\r\n"
+	      "m=message 5062 sip null\r\n";
+	static const char want[] = "t=0 0\r\n"
+				   "m=audio 0 RTP/SAVP 117\r\n"
+				   "m=message 5061 sip null\r\n"
+				   "a=accept-types:text/plain\r\n"
+				   "m=applicationsharing 0 TCP/RTP/AVP 127\r\n"
+				   "m=data 0 RTP/AVP 0\r\n"
+				   "m=video 0 RTP/AVP 34\r\n"
+				   "m=message 0 sip null\r\n";
+	static const struct {
+		const char *line;
+		unsigned offered;
+	} lines[] = {
+		{ "m=audio 1 RTP/AVP 0", SIP_SDP_AUDIO },
+		{ "m=Video 1 RTP/AVP 0", SIP_SDP_VIDEO },
+		{ "m=data 1 RTP/AVP 0", SIP_SDP_DATA },
+		{ "m=image 1 udptl t38", SIP_SDP_UNKNOWN },
+		{ "m=audio 0 RTP/AVP 0", 0 },
+	};
+	char one[256];
+	struct sip_sdp offer;
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(
+	    sip_sdp_parse(&offer, (const uint8_t *)text, sizeof(text) - 1), 0);
+	assert_int_equal(
+	    offer.offered, SIP_SDP_AUDIO | SIP_SDP_SHARING | SIP_SDP_DATA);
+	buf_init(&out, 0);
+	assert_int_equal(sip_sdp_answer(&out, &offer, "gw.example", 5061, NULL,
+			     "text/plain"),
+	    0);
+	assert_string_equal(strstr(buf_cstr(&out), "t=0 0\r\n"), want);
+	buf_finish(&out);
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		snprintf(one, sizeof(one), V "%s\r\n", lines[i].line);
+		assert_int_equal(
+		    sip_sdp_parse(&offer, (const uint8_t *)one, strlen(one)),
+		    0);
+		assert_int_equal(offer.offered, lines[i].offered);
+	}
 }
 
 static void
@@ -515,6 +576,7 @@ main(void)
 		cmocka_unit_test(test_no_contact),
 		cmocka_unit_test(test_sdp),
 		cmocka_unit_test(test_sdp_bounds),
+		cmocka_unit_test(test_sdp_beside_messages),
 		cmocka_unit_test(test_sdp_write),
 	};
 
