@@ -142,6 +142,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.make_id = edge_visitors_make_id,
 		.on_settled = on_settled,
 		.on_event = on_route_event,
+		.is_here = edge_visitors_are_here,
 		.on_closed = on_routes_closed,
 		.arg = e,
 	};

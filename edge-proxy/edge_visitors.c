@@ -115,6 +115,12 @@ count_partner(const struct edge *e, const char *remote)
 	return count;
 }
 
+bool
+edge_visitors_are_here(void *arg, const char *remote)
+{
+	return count_partner(arg, remote) > 0;
+}
+
 /* Whether a partner has more streams than he may. */
 static bool
 over_partner_limit(const struct edge *e, const struct stream_info *info)
@@ -132,6 +138,16 @@ over_partner_limit(const struct edge *e, const struct stream_info *info)
 
 /* --- one stream --------------------------------------------------------- */
 
+/* Who comes to us can be reached. */
+static void
+note_heard(struct edge *e, const struct stream_info *info)
+{
+	if (e->routes == NULL)
+		return;
+	for (size_t i = 0; i < info->pair_count; i++)
+		routes_heard(e->routes, info->pairs[i].remote);
+}
+
 static void
 on_stream_event(struct s2s_in *s, enum stream_event ev,
     const struct stream_info *info, void *arg)
@@ -143,6 +159,7 @@ on_stream_event(struct s2s_in *s, enum stream_event ev,
 		e->counters.in_up++;
 		v->up_ms = clock_now_ms(e->opts.clock);
 	}
+	note_heard(e, info);
 	edge_tell_stream(e, ev, info);
 	if (ev == STREAM_UP && over_partner_limit(e, info))
 		s2s_in_close(

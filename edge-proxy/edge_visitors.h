@@ -8,6 +8,7 @@
 #ifndef EDGE_EDGE_VISITORS_H
 #define EDGE_EDGE_VISITORS_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #include "edge-proxy/inward.h"
@@ -21,6 +22,8 @@ void edge_visitors_accept(uv_stream_t *listener, void *arg);
 /* The name of a new stream in either direction, STREAM_ID_SIZE bytes: our node
  * and boot in front, so that it is unique among all edges and starts. */
 void edge_visitors_make_id(char *out, void *arg);
+/* Whether an inbound stream of that domain is up (routes_opts.is_here). */
+bool edge_visitors_are_here(void *arg, const char *remote);
 /* What inward asks of the edge; its streams are visitors. */
 extern const struct inward_ops edge_visitors_ops;
 

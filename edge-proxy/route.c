@@ -5,6 +5,10 @@
  *              │             │
  *              └► back-off ◄─┘ ──► idle
  *
+ * A partner who comes to us has a server that works: his coming ends the
+ * back-off.  One who comes and goes all the time gains no more by it than one
+ * attempt for each back-off that would have been.
+ *
  * A stanza for an idle pair starts a connector and waits in the pair's queue.
  * When the stream is up the queue is written in order, as far as the
  * connection takes it; only with an empty queue does a stanza go out at once.
@@ -37,6 +41,7 @@ enum {
 	BACKOFF_MIN_MS = 1000,
 	BACKOFF_FIRST_MS = 10000, /* span of the first draw; doubles */
 	BACKOFF_SPAN_MS = 300000, /* and never gets longer */
+	HEARD_MS = 10000, /* before our stream's end: he moved, not left */
 	UNPROVEN_MAX = 16384
 };
 
@@ -190,12 +195,46 @@ on_backoff_over(struct clock_timer *timer, void *arg)
 	set_state(arg, ROUTE_IDLE);
 }
 
+static bool
+may_spare(const struct route *t)
+{
+	return clock_now_ms(t->shared->opts->clock) >= t->spared_until_ms;
+}
+
+void
+route_heard(struct route *t)
+{
+	t->heard_ms = clock_now_ms(t->shared->opts->clock);
+	if (t->state != ROUTE_BACKOFF || !may_spare(t))
+		return;
+	t->spared_until_ms = t->backoff.due_ms;
+	clock_timer_stop(&t->backoff);
+	log_info(&t->log, "backoff-ended", "left_ms=%llu failures=%u",
+	    (unsigned long long)(t->spared_until_ms - t->heard_ms),
+	    t->failures);
+	set_state(t, ROUTE_IDLE);
+}
+
+/* The partner ended our stream a moment after he had opened one of his own that
+ * goes on: one of several servers, or one that restarts. */
+static bool
+has_moved(const struct route *t)
+{
+	const struct routes_opts *o = t->shared->opts;
+
+	return t->heard_ms > t->up_ms &&
+	       clock_now_ms(o->clock) - t->heard_ms < HEARD_MS &&
+	       may_spare(t) && o->is_here != NULL &&
+	       o->is_here(o->arg, t->remote);
+}
+
 static void
 on_aboard(void *arg)
 {
 	struct route *t = arg;
 
 	t->failures = 0;
+	t->up_ms = clock_now_ms(t->shared->opts->clock);
 	set_state(t, ROUTE_UP);
 	drain(t);
 }
@@ -241,10 +280,15 @@ on_down(const struct route_failure *f, bool again, void *arg)
 {
 	struct route *t = arg;
 
-	if (again || t->shared->closing)
+	if (again || t->shared->closing) {
 		set_state(t, ROUTE_IDLE);
-	else
+	} else if (has_moved(t)) {
+		t->spared_until_ms = clock_now_ms(t->shared->opts->clock) +
+				     BACKOFF_MIN_MS + BACKOFF_FIRST_MS;
+		set_state(t, ROUTE_IDLE);
+	} else {
 		back_off(t, f);
+	}
 	settle_unproven(t, f);
 	barrier_stream_reset(&t->barrier);
 	if (!list_empty(&t->queue) && t->state == ROUTE_IDLE &&

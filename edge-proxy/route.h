@@ -47,6 +47,10 @@ struct route {
 	struct barrier_stream barrier;
 	struct clock_timer backoff;
 	unsigned failures; /* in a row */
+	/* When the partner last authenticated on a stream of his own, and when
+	 * our stream came up; 0 for never. */
+	uint64_t heard_ms, up_ms;
+	uint64_t spared_until_ms; /* no back-off is cut short before */
 	struct route_failure last_failure;
 };
 
@@ -61,6 +65,9 @@ int route_take(struct route *t, const struct route_stanza *s);
 /* Fails the queue and leaves the stream or the attempt. */
 void
 route_shut(struct route *t, const struct route_failure *f, const char *reason);
+/* The partner has authenticated on a stream of his own, so his server is there:
+ * ends a back-off, once in the time of the one that it ends. */
+void route_heard(struct route *t);
 /* The configuration changed, and still permits the pair: if not on this stream,
  * what waits goes with another one. */
 void route_recheck(struct route *t);

@@ -149,6 +149,17 @@ routes_forget_pings(struct routes *r, const char *node)
 	buf_finish(&prefix);
 }
 
+void
+routes_heard(struct routes *r, const char *remote)
+{
+	LIST_FOREACH (it, &r->all) {
+		struct route *t = list_entry(it, struct route, link);
+
+		if (strcmp(t->remote, remote) == 0)
+			route_heard(t);
+	}
+}
+
 int
 routes_verify(struct routes *r, struct dialback_ask *a)
 {

@@ -8,7 +8,8 @@
  * in the order they were given.  Queues are bounded in stanzas and bytes by the
  * hosting settings; a full one fails what comes (resource-constraint).  After a
  * failed attempt the pair is in back-off for a random time that grows with each
- * failure; what comes meanwhile fails at once.
+ * failure; what comes meanwhile fails at once.  It is over when the partner
+ * comes to us (routes_heard).
  *
  * Proof: a stanza with a barrier is delivered when the ping of that or a later
  * id of the same stream has been answered (routes_proof), or, where the
@@ -68,6 +69,8 @@ struct routes_opts {
 	    void *arg, void *cookie, const struct channel_result *r);
 	/* Outbound streams: up, update, down, failed. */
 	stream_event_fn *on_event;
+	/* Whether a stream of the partner's own is up.  NULL: nobody knows. */
+	bool (*is_here)(void *arg, const char *remote);
 	void (*on_closed)(void *arg);
 	void *arg;
 };
@@ -92,6 +95,8 @@ void routes_proof(struct routes *r, const char *barrier);
  * ("sp1-<node>-...") can no longer be verified.  What they covered waits for
  * the next barrier or its withdrawal. */
 void routes_forget_pings(struct routes *r, const char *node);
+/* The partner's domain has authenticated on a stream of its own. */
+void routes_heard(struct routes *r, const char *remote);
 /* Puts a question about a dialback key to the authoritative server of its remote
  * domain.  As dialback_asker (edge-proxy/dialback_ask.h). */
 int routes_verify(struct routes *r, struct dialback_ask *a);

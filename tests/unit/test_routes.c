@@ -131,6 +131,7 @@ struct fixture {
 	struct settled s[400];
 	unsigned settled;
 	unsigned ids;
+	bool here; /* a stream of the partner's own is up */
 	/* a scripted server in place of the partner */
 	struct script p;
 	bool accepted;
@@ -238,6 +239,13 @@ on_event(enum stream_event ev, const struct stream_info *info, void *arg)
 	f->something = true;
 }
 
+static bool
+is_here(void *arg, const char *remote)
+{
+	assert_string_equal(REMOTE, remote);
+	return ((struct fixture *)arg)->here;
+}
+
 static void
 on_closed(void *arg)
 {
@@ -302,6 +310,7 @@ begin_with(
 					.make_id = make_id,
 					.on_settled = on_settled,
 					.on_event = on_event,
+					.is_here = is_here,
 					.on_closed = on_closed,
 					.arg = f }));
 }
@@ -914,6 +923,44 @@ test_backoff(void **state)
 	finish(&f);
 }
 
+/* A partner who comes to us ends his back-off, but not that of others, and only
+ * once in the time of each. */
+static void
+test_backoff_ends_when_the_partner_comes(void **state)
+{
+	struct fixture f;
+	struct record *r;
+
+	(void)state;
+	begin(&f);
+	r = &zone[0];
+	r->status = DNS_FAILED;
+	routes_heard(f.routes, REMOTE);
+	send_one(&f, 0, NULL);
+	until_settled(&f, 1);
+	/* He had come before: that says nothing of the failure. */
+	send_one(&f, 1, NULL);
+	assert_int_equal(2, f.settled);
+	routes_heard(f.routes, "other.example");
+	send_one(&f, 2, NULL);
+	assert_int_equal(3, f.settled);
+	/* He comes, and cannot be reached all the same. */
+	routes_heard(f.routes, REMOTE);
+	send_one(&f, 3, NULL);
+	assert_int_equal(3, f.settled);
+	until_settled(&f, 4);
+	routes_heard(f.routes, REMOTE);
+	send_one(&f, 4, NULL);
+	assert_int_equal(5, f.settled);
+	/* The first back-off would be over: once more. */
+	world_skip(&f.w, 11001);
+	r->status = DNS_OK;
+	routes_heard(f.routes, REMOTE);
+	send_one(&f, 5, NULL);
+	until_seen(&f, "m5");
+	finish(&f);
+}
+
 static void
 test_queue_bounds(void **state)
 {
@@ -1239,6 +1286,42 @@ test_ends_after_open(void **state)
 	}
 }
 
+/* The partner opens a stream of his own, which goes on, and ends ours: what
+ * comes next goes out at once. */
+static void
+test_ends_after_he_came(void **state)
+{
+	static const char bye[] =
+	    "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:"
+	    "xmpp-streams'/></stream:error></stream:stream>";
+	static const struct {
+		uint64_t wait_ms;
+		bool gone, backoff;
+	} rows[] = { { 0, false, false }, { 9000, false, false },
+		{ 10000, false, true }, { 0, true, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		go_open(&f);
+		world_skip(&f.w, 1);
+		routes_heard(f.routes, REMOTE);
+		f.here = !rows[i].gone;
+		if (rows[i].wait_ms > 0)
+			world_skip(&f.w, rows[i].wait_ms);
+		script_send(&f.p, bye);
+		until_settled(&f, 2);
+		send_one(&f, 2, NULL);
+		assert_int_equal(rows[i].backoff ? 1 : 0, f.s[2].times);
+		assert_true(script_ended_with(&f.p, "</stream:stream>"));
+		buf_finish(&f.p.seen);
+		f.accepted = false;
+		finish(&f);
+		assert_int_equal(1, f.s[2].times);
+	}
+}
+
 static void
 test_connection_lost(void **state)
 {
@@ -1315,12 +1398,14 @@ main(void)
 		cmocka_unit_test(test_cancelled_while_racing),
 		cmocka_unit_test(test_one_stream_for_a_pair),
 		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_backoff_ends_when_the_partner_comes),
 		cmocka_unit_test(test_queue_bounds),
 		cmocka_unit_test(test_partner_does_not_read),
 		cmocka_unit_test(test_scripted_refusals),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_ends_after_open),
+		cmocka_unit_test(test_ends_after_he_came),
 		cmocka_unit_test(test_connection_lost),
 		cmocka_unit_test(test_silent_partner),
 		cmocka_unit_test(test_close_settles),
