@@ -269,6 +269,7 @@ sip_txns_conn_down(struct sip_txns *s, uint64_t conn)
 	struct sip_client_txn *c;
 	struct list lost;
 
+	sip_server_conn_down(s, conn);
 	/* Owners may start or cancel others meanwhile; a list of its own
 	 * holds what is still to be told, whatever they do. */
 	list_init(&lost);

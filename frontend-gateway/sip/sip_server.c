@@ -1,5 +1,11 @@
 /*
  * Server transactions; the drawing is in sip_transaction.c.
+ *
+ * A final answer that finds no connection to its peer (RFC 3261 18.2.2), or
+ * whose connection broke behind it and may have taken it along, is sent again
+ * until one is there; the peer's transaction waits as long, and its user would
+ * be told that a message failed which did not.  A peer that has had the answer
+ * drops the second one.
  */
 #include "frontend-gateway/sip/sip_transaction.h"
 
@@ -48,6 +54,7 @@ sip_server_free(struct sip_server_txn *v)
 
 	clock_timer_stop(&v->t.limit);
 	clock_timer_stop(&v->trying);
+	clock_timer_stop(&v->again);
 	map_remove(&s->servers, &v->t.by_key);
 	map_remove(&s->merges, &v->by_merge);
 	list_remove(&v->t.node);
@@ -130,6 +137,55 @@ on_server_limit(struct clock_timer *timer, void *arg)
 	sip_server_free(v);
 }
 
+/* The answer has not left: on with it, and time for that. */
+static void
+send_later(struct sip_server_txn *v)
+{
+	const struct sip_timers *t = &v->t.set->opts.timers;
+
+	v->pause_ms = t->t1;
+	clock_timer_start(&v->again, v->pause_ms);
+	clock_timer_start(&v->t.limit, t->acknowledge);
+}
+
+static int
+send_last(struct sip_server_txn *v)
+{
+	const struct sip_txns_opts *o = &v->t.set->opts;
+
+	return o->send_on(o->arg, v->t.conn, v->last.data, v->last.len);
+}
+
+static void
+on_again(struct clock_timer *timer, void *arg)
+{
+	struct sip_server_txn *v = arg;
+	const struct sip_timers *t = &v->t.set->opts.timers;
+
+	if (send_last(v) == 0) {
+		log_info(&v->t.set->log, "answer-sent-late", "call_id=%s",
+		    sip_msg_call_id(v->request));
+		return;
+	}
+	v->pause_ms = 2 * v->pause_ms < t->t2 ? 2 * v->pause_ms : t->t2;
+	clock_timer_start(timer, v->pause_ms);
+}
+
+void
+sip_server_conn_down(struct sip_txns *s, uint64_t conn)
+{
+	LIST_FOREACH (it, &s->server_list) {
+		struct sip_server_txn *v =
+		    list_entry(it, struct sip_server_txn, t.node);
+
+		if (v->t.conn != conn || v->t.state != COMPLETED ||
+		    v->last.len == 0 || clock_timer_running(&v->again))
+			continue;
+		if (send_last(v) < 0)
+			send_later(v);
+	}
+}
+
 /* The state a first or further answer leads to. */
 static enum sip_txn_state
 state_after(const struct sip_server_txn *v, int status)
@@ -163,6 +219,9 @@ sip_server_respond(
 	if (buf_add(&v->last, text, len) < 0)
 		buf_clear(&v->last);
 	rc = s->opts.send_on(s->opts.arg, v->t.conn, text, len);
+	/* The 2xx to an INVITE is repeated by its owner (RFC 6026 7.1). */
+	if (rc < 0 && to == COMPLETED && v->last.len > 0)
+		send_later(v);
 	return rc;
 }
 
@@ -180,6 +239,7 @@ new_server(struct sip_server_txn **out, struct sip_txns *s, struct sip_msg *m,
 	    sip_msg_method(m) == SIP_INVITE ? SERVER_INVITE : SERVER_OTHER;
 	clock_timer_init(&v->t.limit, s->opts.clock, on_server_limit, v);
 	clock_timer_init(&v->trying, s->opts.clock, on_trying, v);
+	clock_timer_init(&v->again, s->opts.clock, on_again, v);
 	buf_init(&v->last, 0);
 	random_hex(v->to_tag, 16);
 	rc = map_put(&s->servers, &v->t.by_key, key, strlen(key));
@@ -208,12 +268,12 @@ repeat(struct sip_server_txn *v)
 {
 	int rc;
 
-	/* The 2xx to an INVITE is repeated by its owner (RFC 6026 7.1). */
 	if (v->last.len == 0 || v->t.state == ACCEPTED)
 		return;
-	rc = v->t.set->opts.send_on(
-	    v->t.set->opts.arg, v->t.conn, v->last.data, v->last.len);
-	if (rc < 0)
+	rc = send_last(v);
+	if (rc == 0)
+		clock_timer_stop(&v->again);
+	else
 		log_debug(&v->t.set->log, "repeat-not-sent",
 		    "call_id=%s error=%s", sip_msg_call_id(v->request),
 		    err_str(rc));

@@ -66,7 +66,8 @@ void sip_txns_close(struct sip_txns *s);
  * ERR_NOT_FOUND for an ACK or response of no transaction (the ACK to a 2xx
  * is one); ERR_FULL, ERR_NOMEM for a request that cannot be taken on. */
 int sip_txns_receive(struct sip_txns *s, struct sip_msg *m, uint64_t conn);
-/* The connection is gone: what waits for an answer on it fails now. */
+/* The connection is gone: what waits for an answer on it fails now, and final
+ * answers of ours that left on it of late leave again on another. */
 void sip_txns_conn_down(struct sip_txns *s, uint64_t conn);
 size_t sip_txns_client_count(const struct sip_txns *s);
 size_t sip_txns_server_count(const struct sip_txns *s);
@@ -116,7 +117,9 @@ bool sip_server_is_merged(const struct sip_server_txn *t);
 void sip_server_set_user(struct sip_server_txn *t, void *user);
 void *sip_server_user(const struct sip_server_txn *t);
 /* Sends and, when final, keeps text.  After a final one t may be gone.
- * Returns what the transport said; the transaction moves on in any case. */
+ * Returns what the transport said; the transaction moves on in any case, and a
+ * final answer other than a 2xx to INVITE that found no connection is sent as
+ * soon as there is one. */
 int sip_server_respond(
     struct sip_server_txn *t, int status, const void *text, size_t len);
 

@@ -62,7 +62,10 @@ struct sip_server_txn {
 	struct sip_msg *request;
 	char to_tag[33];
 	struct clock_timer trying;
-	struct buf last; /* the newest answer sent */
+	struct buf last; /* the newest answer, sent or not */
+	/* Runs while the final answer has found no connection. */
+	struct clock_timer again;
+	uint32_t pause_ms;
 	struct map_node by_merge;
 	char *merge_key;
 	bool merged;
@@ -91,5 +94,7 @@ void sip_client_free(struct sip_client_txn *c);
 
 int sip_server_receive(struct sip_txns *s, struct sip_msg *m, uint64_t conn);
 void sip_server_free(struct sip_server_txn *v);
+/* As sip_txns_conn_down(). */
+void sip_server_conn_down(struct sip_txns *s, uint64_t conn);
 
 #endif

@@ -1,6 +1,9 @@
 """Front ends as they really behave, with no proxy to smooth it over."""
 
 import base64
+import contextlib
+import os
+import signal
 import time
 
 import pytest
@@ -367,6 +370,29 @@ def test_a_pool_that_always_hangs_up_is_reported_once(
     front_end.drop(better)
 
 
+@contextlib.contextmanager
+def message_under_way(site, line, invite, response, body):
+    """A Lync user's message, in the gateway's hands: the partner's server
+    stands still, so that nothing proves it until the block ends."""
+    log = site.gateway.log
+    mark = log.mark()
+    os.kill(site.prosody.process.pid, signal.SIGSTOP)
+    try:
+        site.front_end.write(line, site.front_end.follow(
+            line, invite, response, "MESSAGE", 2, body, TEXT))
+        log.wait("sip_transaction state from=start to=trying", 5, mark)
+        yield
+    finally:
+        os.kill(site.prosody.process.pid, signal.SIGCONT)
+
+
+def answer_to(front_end, invite):
+    """The 200 to that message, on whatever connection."""
+    return front_end.journal.wait(
+        "response", status=200, method="MESSAGE",
+        response=lambda r: r.call_id == invite.call_id and r.cseq == 2)
+
+
 def test_a_pool_that_hangs_up_on_its_own_request(
         rude, rude_bo, front_end, line):
     """The message goes its way, and the answer takes another one; so does
@@ -374,13 +400,12 @@ def test_a_pool_that_hangs_up_on_its_own_request(
     handles = rude.gateway.handles()
     other = front_end.connect(rude.gateway)
     invite, response = chat(front_end, other)
-    front_end.write(other, front_end.follow(
-        other, invite, response, "MESSAGE", 2, b"cut off", TEXT))
-    front_end.drop(other)
+    with message_under_way(rude, other, invite, response, b"cut off"):
+        mark = rude.gateway.log.mark()
+        front_end.drop(other)
+        rude.gateway.log.wait("sip_transport ended", 5, mark)
     rude_bo.message(body="cut off")
-    front_end.journal.wait(
-        "response", status=200, method="MESSAGE",
-        response=lambda r: r.call_id == invite.call_id and r.cseq == 2)
+    answer_to(front_end, invite)
     assert front_end.transact(line, front_end.follow(
         line, invite, response, "MESSAGE", 3, b"and on", TEXT)
     ).status == 200
@@ -388,6 +413,42 @@ def test_a_pool_that_hangs_up_on_its_own_request(
     assert len(rude_bo.journal.all("message", body="cut off")) == 1
     bye(front_end, line, invite, response)
     rude.gateway.await_handles(handles)
+
+
+def test_a_pool_that_goes_away_gets_its_answer_when_it_is_back(
+        rude, rude_bo, front_end, line):
+    """The message was delivered, so its sender must not be told that it was
+    not: the answer waits for a connection."""
+    log = rude.gateway.log
+    invite, response = chat(front_end, line)
+    mark = log.mark()
+    with message_under_way(rude, line, invite, response, b"and away"):
+        front_end.stop()
+        log.wait("pool-unreachable", 5, mark)
+    rude_bo.message(body="and away")
+    log.wait("answer-not-sent status=200", 5, mark)
+    front_end.start()
+    answer_to(front_end, invite)
+    log.wait("answer-sent-late", 5, mark)
+    back = front_end.connect(rude.gateway)
+    bye(front_end, back, invite, response)
+    front_end.drop(back)
+    assert len(rude_bo.journal.all("message", body="and away")) == 1
+
+
+def test_an_answer_that_went_down_with_its_connection_comes_again(
+        rude, rude_bo, front_end, line):
+    """Nobody can know whether the pool had read it."""
+    other = front_end.connect(rude.gateway)
+    invite, response = chat(front_end, other)
+    assert front_end.transact(other, front_end.follow(
+        other, invite, response, "MESSAGE", 2, b"and gone", TEXT)
+    ).status == 200
+    front_end.drop(other)
+    for _ in range(2):
+        answer_to(front_end, invite)
+    bye(front_end, line, invite, response)
+    rude_bo.message(body="and gone")
 
 
 def test_a_pool_that_hangs_up_between_invite_and_ack(

@@ -22,6 +22,7 @@ struct bench {
 	struct sip_server_txn *server; /* the newest */
 	uint64_t conn;                 /* requests leave on this one */
 	int send_rc;
+	bool no_way;     /* for answers */
 	char last[4096]; /* the newest text that left */
 };
 
@@ -79,6 +80,8 @@ send_on(void *arg, uint64_t conn, const void *data, size_t len)
 	struct bench *b = arg;
 
 	(void)conn;
+	if (b->no_way)
+		return ERR_CLOSED;
 	leave(b, data, len);
 	return 0;
 }
@@ -107,7 +110,8 @@ respond(struct bench *b, int status)
 	buf_init(&text, 0);
 	assert_int_equal(sip_build_response(&text, &r), 0);
 	assert_int_equal(
-	    sip_server_respond(b->server, status, text.data, text.len), 0);
+	    sip_server_respond(b->server, status, text.data, text.len),
+	    b->no_way ? ERR_CLOSED : 0);
 	buf_finish(&text);
 }
 
@@ -359,6 +363,87 @@ test_server_cancel(void **state)
 	end(&b);
 }
 
+/* An answer that finds no connection leaves as soon as there is one, for as
+ * long as the peer may wait for it. */
+static void
+test_server_answer_without_connection(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b, 100);
+	come(&b, request("MESSAGE", "z9hG4bKa", ""));
+	b.no_way = true;
+	respond(&b, 200);
+	clock_advance(b.clock, 20000);
+	expect(&b, "MESSAGE");
+	b.no_way = false;
+	clock_advance(b.clock, 4000);
+	expect(&b, "> 200");
+	clock_advance(b.clock, 7999);
+	expect(&b, "");
+	assert_int_equal(sip_txns_server_count(b.txns), 1);
+	clock_advance(b.clock, 1);
+	assert_int_equal(sip_txns_server_count(b.txns), 0);
+	/* Half a second after it is back; asked for, it need not be sent. */
+	come(&b, request("MESSAGE", "z9hG4bKb", ""));
+	b.no_way = true;
+	respond(&b, 200);
+	come(&b, request("MESSAGE", "z9hG4bKb", ""));
+	b.no_way = false;
+	clock_advance(b.clock, 500);
+	expect(&b, "MESSAGE | > 200");
+	come(&b, request("MESSAGE", "z9hG4bKc", ""));
+	b.no_way = true;
+	respond(&b, 404);
+	b.no_way = false;
+	come(&b, request("MESSAGE", "z9hG4bKc", ""));
+	expect(&b, "MESSAGE | > 404");
+	clock_advance(b.clock, 40000);
+	expect(&b, "");
+	/* Refused INVITEs alike; accepted ones are their owner's. */
+	come(&b, request("INVITE", "z9hG4bKi", ""));
+	b.no_way = true;
+	respond(&b, 480);
+	come(&b, request("INVITE", "z9hG4bKj", ""));
+	respond(&b, 200);
+	b.no_way = false;
+	clock_advance(b.clock, 40000);
+	expect(&b, "INVITE | INVITE | > 480");
+	assert_int_equal(sip_txns_server_count(b.txns), 0);
+	end(&b);
+}
+
+/* What went out on a connection that broke a moment later may not have arrived.
+ * Requests come over connection 3. */
+static void
+test_server_answer_on_a_connection_that_broke(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b, 100);
+	come(&b, request("MESSAGE", "z9hG4bKa", ""));
+	sip_txns_conn_down(b.txns, 3);
+	respond(&b, 200);
+	sip_txns_conn_down(b.txns, 4);
+	expect(&b, "MESSAGE | > 200");
+	sip_txns_conn_down(b.txns, 3);
+	expect(&b, "> 200");
+	clock_advance(b.clock, 5000);
+	assert_int_equal(sip_txns_server_count(b.txns), 0);
+	come(&b, request("MESSAGE", "z9hG4bKb", ""));
+	respond(&b, 200);
+	b.no_way = true;
+	sip_txns_conn_down(b.txns, 3);
+	expect(&b, "MESSAGE | > 200");
+	clock_advance(b.clock, 10000);
+	b.no_way = false;
+	clock_advance(b.clock, 4000);
+	expect(&b, "> 200");
+	end(&b);
+}
+
 static void
 test_server_full(void **state)
 {
@@ -597,6 +682,8 @@ main(void)
 		cmocka_unit_test(test_server_invite_refused),
 		cmocka_unit_test(test_server_invite_accepted),
 		cmocka_unit_test(test_server_cancel),
+		cmocka_unit_test(test_server_answer_without_connection),
+		cmocka_unit_test(test_server_answer_on_a_connection_that_broke),
 		cmocka_unit_test(test_server_full),
 		cmocka_unit_test(test_client_other),
 		cmocka_unit_test(test_client_invite),
