@@ -8,7 +8,8 @@
  * opened ua, or by SUBSCRIBE, each for an owner of its own.
  *
  * Answered here, never seen above: OPTIONS, NEGOTIATE, BYE (reported as the
- * end of the dialog), UPDATE without body, requests of unknown dialogs (481),
+ * end of the dialog), UPDATE without body, the time limits of sessions
+ * (RFC 4028; 422), requests of unknown dialogs (481),
  * extensions required but not understood (420), malformed ones (400, 416,
  * 505), methods not in opts.methods (405, 489, 501; BENOTIFY is never
  * answered), bodies above body_max (413), NOTIFYs of no subscription (481),
@@ -48,6 +49,8 @@ struct sip_ua_call;
 	X(SIP_DIALOG_END_BYE, "the peer said BYE")                             \
 	X(SIP_DIALOG_END_NO_ACK, "the peer did not acknowledge the 200")       \
 	X(SIP_DIALOG_END_FAILED, "the call came to nothing")                   \
+	X(SIP_DIALOG_END_EXPIRED, "its time was over")                         \
+	X(SIP_DIALOG_END_LOST, "the peer has lost it")                         \
 	X(SIP_DIALOG_END_CLOSED, "the gateway stops")
 
 enum sip_dialog_end {
@@ -75,8 +78,8 @@ struct sip_ua_events {
 	    struct sip_ua *ua, struct sip_server_txn *st, void *arg);
 	/* The ACK of a dialog accepted by us is in.  Requests within the
 	 * dialog need not wait for it.  May be NULL. */
-	void (*on_acknowledged)(
-	    struct sip_ua *ua, struct sip_dialog *d, void *arg);
+	void (*on_acknowledged)(struct sip_ua *ua, struct sip_dialog *d,
+	    const struct sip_msg *ack, void *arg);
 	/* d is gone when this returns. */
 	void (*on_dialog_end)(struct sip_ua *ua, struct sip_dialog *d,
 	    enum sip_dialog_end why, void *arg);

@@ -49,6 +49,7 @@ sip_ua_dialog_new(
 	list_init(&ud->of_call);
 	buf_init(&ud->answer, 0);
 	clock_timer_init(&ud->repeat, ua->opts.clock, on_repeat, ud);
+	sip_ua_session_init(ud);
 	*out = ud;
 	return 0;
 }
@@ -85,6 +86,7 @@ void
 sip_ua_dialog_free(struct ua_dialog *ud)
 {
 	clock_timer_stop(&ud->repeat);
+	sip_ua_session_stop(ud);
 	if (ud->d.by_id.in) {
 		map_remove(&ud->ua->dialogs, &ud->d.by_id);
 		ud->ua->dialog_count--;

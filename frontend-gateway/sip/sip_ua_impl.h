@@ -5,6 +5,7 @@
  *   sip_ua_dialog.c  the table of dialogs, dialogs of subscriptions
  *   sip_ua_in.c      requests of the pool and our answers
  *   sip_ua_out.c     requests of ours and the pool's answers
+ *   sip_ua_session.c time limits of sessions
  */
 #ifndef FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
 #define FRONTEND_GATEWAY_SIP_SIP_UA_IMPL_H
@@ -15,9 +16,12 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_session.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
 #define SIP_UA_PRODUCT "Sallyport/" SALLYPORT_VERSION
+/* Option tags we understand: all that a Require may ask for. */
+#define SIP_UA_SUPPORTED "ms-dialog-route-set-update, timer"
 
 enum {
 	/* ms-diagnostics: 61000 to 61999 are ours, expected failures. */
@@ -26,7 +30,8 @@ enum {
 	SIP_UA_DIAG_EXTENSION = 61005,
 	SIP_UA_DIAG_MERGED = 61006,
 	SIP_UA_DIAG_ORDER = 61007,
-	SIP_UA_DIAG_ENCODING = 61008
+	SIP_UA_DIAG_ENCODING = 61008,
+	SIP_UA_DIAG_INTERVAL = 61009
 };
 
 struct sip_ua {
@@ -65,6 +70,12 @@ struct ua_dialog {
 	uint32_t interval;
 	uint64_t give_up_ms;
 	struct clock_timer repeat;
+	/* The time limit of an INVITE's session. */
+	struct sip_session session;
+	bool updates; /* the peer takes UPDATE */
+	uint64_t refreshed_ms;
+	struct sip_ua_call *refresh; /* under way; or NULL */
+	struct clock_timer limit;
 };
 
 struct sip_ua_call {
@@ -131,6 +142,19 @@ void sip_ua_in_benotify(struct sip_ua *ua, const struct sip_msg *m);
 void sip_ua_in_repeat(struct ua_dialog *ud);
 /* Withdraws all that is open. */
 void sip_ua_in_close(struct sip_ua *ua);
+
+/* --- sip_ua_session.c --------------------------------------------------- */
+
+void sip_ua_session_init(struct ua_dialog *ud);
+/* No more refreshes, no end by time. */
+void sip_ua_session_stop(struct ua_dialog *ud);
+/* The session was brought about or refreshed now, by the terms it has. */
+void sip_ua_session_start(struct ua_dialog *ud);
+/* Takes the terms over from an INVITE or UPDATE that is being accepted. */
+void sip_ua_session_asked(struct ua_dialog *ud, const struct sip_msg *request);
+/* The same from the 2xx to an INVITE of ours; starts. */
+void
+sip_ua_session_answered(struct ua_dialog *ud, const struct sip_msg *response);
 
 /* --- sip_ua_out.c ------------------------------------------------------- */
 

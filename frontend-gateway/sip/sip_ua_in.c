@@ -9,14 +9,12 @@
 #include "frontend-gateway/sip/sip_ua_impl.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/err.h"
-
-/* Option tags a Require may ask for; also our Supported. */
-static const char supported[] = "ms-dialog-route-set-update";
 
 static bool
 has_method(unsigned set, enum sip_method m)
@@ -28,13 +26,15 @@ has_method(unsigned set, enum sip_method m)
 
 /* Writes an answer with the headers that are ours to add. */
 static int
-write_answer(struct buf *out, const struct sip_ua *ua,
-    struct sip_server_txn *st, const struct sip_answer *a, const char *contact)
+write_answer(struct buf *out, struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_answer *a, const char *contact)
 {
 	const struct sip_msg *req = sip_server_request(st);
 	enum sip_method method = sip_msg_method(req);
 	bool success = a->status >= 200 && a->status < 300;
-	struct sip_header own[4];
+	struct sip_header own[6];
+	char limit[SIP_SESSION_VALUE_SIZE];
+	const struct ua_dialog *ud;
 	struct sip_build_response r = { .request = req,
 		.status = a->status,
 		.reason = a->reason,
@@ -56,7 +56,18 @@ write_answer(struct buf *out, const struct sip_ua *ua,
 		own[r.own_count++] = (struct sip_header){ "Allow", ua->allow };
 	if (success && (method == SIP_INVITE || method == SIP_OPTIONS))
 		own[r.own_count++] =
-		    (struct sip_header){ "Supported", supported };
+		    (struct sip_header){ "Supported", SIP_UA_SUPPORTED };
+	ud = success && (method == SIP_INVITE || method == SIP_UPDATE)
+		 ? sip_ua_dialog_of_txn(ua, st)
+		 : NULL;
+	if (ud != NULL && ud->session.interval_s != 0) {
+		sip_session_value(limit, &ud->session, true);
+		own[r.own_count++] =
+		    (struct sip_header){ "Session-Expires", limit };
+		if (!ud->session.ours)
+			own[r.own_count++] =
+			    (struct sip_header){ "Require", "timer" };
+	}
 	if (a->diagnostics != 0) {
 		sip_build_diagnostics(&diagnostics, a->diagnostics,
 		    a->diagnostics_reason, ua->fqdn);
@@ -201,11 +212,23 @@ sip_ua_in_ack(struct sip_ua *ua, const struct sip_msg *ack)
 		sip_ua_out_bye(ud);
 		sip_ua_dialog_free(ud);
 	} else if (ua->opts.events->on_acknowledged != NULL) {
-		ua->opts.events->on_acknowledged(ua, &ud->d, ua->opts.arg);
+		ua->opts.events->on_acknowledged(ua, &ud->d, ack, ua->opts.arg);
 	}
 }
 
 /* --- gates -------------------------------------------------------------- */
+
+static bool
+is_supported(const char *tag, size_t len)
+{
+	const char *at = SIP_UA_SUPPORTED, *element;
+	size_t n;
+
+	while (sip_list_next(&at, &element, &n))
+		if (n == len && strncasecmp(element, tag, len) == 0)
+			return true;
+	return false;
+}
 
 /* RFC 3261 8.2.2.3. */
 static bool
@@ -226,8 +249,7 @@ requires_unknown(struct sip_ua *ua, struct sip_server_txn *st)
 	for (size_t i = 0; (at = sip_msg_header(req, "Require", i)) != NULL;
 	     i++)
 		while (sip_list_next(&at, &element, &len))
-			if (len != sizeof(supported) - 1 ||
-			    strncasecmp(element, supported, len) != 0)
+			if (!is_supported(element, len))
 				buf_addf(&list, "%s%.*s",
 				    list.len > 0 ? ", " : "", (int)len,
 				    element);
@@ -254,6 +276,29 @@ is_encoded(struct sip_ua *ua, struct sip_server_txn *st)
 
 	if (value == NULL || strcasecmp(value, "identity") == 0)
 		return false;
+	answer_self(ua, st, &a, NULL);
+	return true;
+}
+
+/* RFC 4028 9: a session shorter than any may be. */
+static bool
+is_too_short(struct sip_ua *ua, struct sip_server_txn *st)
+{
+	const struct sip_msg *req = sip_server_request(st);
+	enum sip_method method = sip_msg_method(req);
+	struct sip_session terms = { 0 };
+	char least[16];
+	const struct sip_header header = { "Min-SE", least };
+	const struct sip_answer a = { .status = 422,
+		.headers = &header,
+		.header_count = 1,
+		.diagnostics = SIP_UA_DIAG_INTERVAL,
+		.diagnostics_reason = "Session interval too small" };
+
+	if ((method != SIP_INVITE && method != SIP_UPDATE) ||
+	    sip_session_answer(&terms, req, true) != 422)
+		return false;
+	snprintf(least, sizeof(least), "%d", (int)SIP_SESSION_MIN_S);
 	answer_self(ua, st, &a, NULL);
 	return true;
 }
@@ -335,13 +380,19 @@ static void
 take_update(struct sip_ua *ua, struct sip_server_txn *st, struct ua_dialog *ud)
 {
 	static const struct sip_answer a = { .status = 200 };
-	int rc = sip_dialog_refresh(&ud->d, sip_server_request(st));
+	const struct sip_msg *req = sip_server_request(st);
+	int rc = sip_dialog_refresh(&ud->d, req);
 
-	if (rc < 0)
+	if (rc < 0) {
 		refuse(ua, st, rc == ERR_NOMEM ? 500 : 400, 61002,
 		    "Record-Route not readable");
-	else
-		answer_self(ua, st, &a, ud->contact);
+		return;
+	}
+	if (ud->owner == NULL) {
+		sip_ua_session_asked(ud, req);
+		sip_ua_session_start(ud);
+	}
+	answer_self(ua, st, &a, ud->contact);
 }
 
 /* The dialog of an INVITE: no subscription shares it. */
@@ -438,7 +489,8 @@ sip_ua_in_request(struct sip_ua *ua, struct sip_server_txn *st)
 		    "Request came by two ways");
 		return;
 	}
-	if (is_encoded(ua, st) || requires_unknown(ua, st))
+	if (is_encoded(ua, st) || requires_unknown(ua, st) ||
+	    is_too_short(ua, st))
 		return;
 	if (*sip_msg_to_tag(sip_server_request(st)) != '\0')
 		take_in_dialog(ua, st);
@@ -518,10 +570,14 @@ accept_again(
 		return 0;
 	}
 	rc = sip_dialog_refresh(&ud->d, req);
-	if (rc == 0)
+	if (rc == 0) {
+		sip_ua_session_asked(ud, req);
 		rc = answer(ua, st, a, ud->contact, &ud->answer);
-	if (rc == 0)
+	}
+	if (rc == 0) {
+		sip_ua_session_start(ud);
 		await_ack(ud, conn, cseq);
+	}
 	return rc;
 }
 
@@ -550,6 +606,10 @@ sip_ua_respond(
 		if (ud != NULL && success) {
 			rc = sip_dialog_refresh(&ud->d, req);
 			contact = ud->contact;
+		}
+		if (rc == 0 && ud != NULL && ud->owner == NULL && success) {
+			sip_ua_session_asked(ud, req);
+			sip_ua_session_start(ud);
 		}
 		if (rc == 0)
 			rc = answer(ua, st, a, contact, NULL);
@@ -619,12 +679,14 @@ sip_ua_accept(struct sip_dialog **out, struct sip_ua *ua,
 	rc = make_dialog(&ud, ua, st);
 	if (rc != 0)
 		return rc;
+	sip_ua_session_asked(ud, req);
 	rc = answer(ua, st, a, ud->contact, &ud->answer);
 	if (rc != 0) {
 		sip_ua_dialog_free(ud);
 		return rc;
 	}
 	sip_server_set_user(st, NULL);
+	sip_ua_session_start(ud);
 	ud->shown = true;
 	ud->d.user = user;
 	await_ack(ud, conn, cseq);

@@ -112,8 +112,8 @@ start(struct sip_ua *ua, struct sip_ua_call *c,
 	r.own_count = 1;
 	if (method == SIP_INVITE) {
 		own[r.own_count++] = (struct sip_header){ "Allow", ua->allow };
-		own[r.own_count++] = (struct sip_header){ "Supported",
-			"ms-dialog-route-set-update" };
+		own[r.own_count++] =
+		    (struct sip_header){ "Supported", SIP_UA_SUPPORTED };
 	}
 	r.own = own;
 	r.method = sip_method_name(method);
@@ -304,6 +304,7 @@ on_answered(struct sip_ua_call *c, const struct sip_msg *m)
 		result.status = 502;
 	} else {
 		send_ack(ud, &c->ack);
+		sip_ua_session_answered(ud, m);
 		ud->shown = true;
 		result.dialog = &ud->d;
 	}
@@ -557,6 +558,7 @@ sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d)
 	struct ua_dialog *ud = map_entry(d, struct ua_dialog, d);
 
 	ud->left = true;
+	sip_ua_session_stop(ud);
 	/* Who accepted a call must not end it before the ACK (RFC 3261 15). */
 	if (ua->closing || (ud->waiting && !ud->d.uac))
 		return;

@@ -330,10 +330,12 @@ on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, void *arg)
 }
 
 static void
-on_acknowledged(struct sip_ua *ua, struct sip_dialog *d, void *arg)
+on_acknowledged(struct sip_ua *ua, struct sip_dialog *d,
+    const struct sip_msg *ack, void *arg)
 {
 	(void)ua;
 	(void)d;
+	(void)ack;
 	note(arg, "acknowledged");
 }
 
