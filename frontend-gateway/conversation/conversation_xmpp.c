@@ -227,8 +227,8 @@ is_miss(int status)
 
 /* A stranger's first message has failed. */
 static void
-note_miss(struct conversation *c, const struct inward *in,
-    const struct sip_result *r)
+note_miss(
+    struct conversation *c, const struct inward *in, const struct sip_result *r)
 {
 	if (in->standing == POLICY_STRANGER && r->response != NULL &&
 	    is_miss(r->status))

@@ -90,19 +90,40 @@ convert(struct pair *p, const struct lync_presence *d)
 	return rc;
 }
 
-/* True when the notice brought a document that tells something. */
-static bool
-take_document(struct pair *p, const struct sip_notice *notice)
+/* What the pool is answered about a document that came to that. */
+static int
+status_of(int rc)
+{
+	switch (rc) {
+	case ERR_TOO_LONG:
+	case ERR_DENIED:
+	case ERR_MALFORMED:
+		return 400;
+	case ERR_UNSUPPORTED:
+		return 415;
+	case ERR_NOMEM:
+		return 500;
+	default:
+		return 200;
+	}
+}
+
+/* *tells = the notice brought a document that tells something.  Returns the
+ * status to answer with. */
+static int
+take_document(bool *tells, struct pair *p, const struct sip_notice *notice)
 {
 	struct presence *pr = p->presence;
 	struct lync_presence d;
 	struct jid user = { 0 };
+	int rc, status;
 	bool about;
-	int rc;
 
+	*tells = false;
 	if (notice->body_len == 0)
-		return false;
+		return 200;
 	rc = presence_document_read(&d, notice->body, notice->body_len);
+	status = status_of(rc);
 	if (rc == 0)
 		rc = jid_parse(&user, pair_user(p), strlen(pair_user(p)));
 	if (rc == 0) {
@@ -112,13 +133,14 @@ take_document(struct pair *p, const struct sip_notice *notice)
 	}
 	if (rc == 0)
 		names_of_user(p, d.name);
+	*tells = rc == 0;
 	if (rc == 0 || rc == ERR_NOT_FOUND)
-		return rc == 0;
+		return 200;
 	pr->ignored_documents++;
 	log_warn(&pr->log, "document-ignored",
-	    "user=%s contact=%s type=%s error=%s", pair_user(p),
-	    pair_contact(p), notice->content_type, err_str(rc));
-	return false;
+	    "user=%s contact=%s type=%s status=%d error=%s", pair_user(p),
+	    pair_contact(p), notice->content_type, status, err_str(rc));
+	return status;
 }
 
 /* --- the subscription --------------------------------------------------- */
@@ -154,7 +176,7 @@ on_granted(struct sip_subscriber *s, uint32_t expires_s, void *arg)
 	pair_run_kind(p, PAIR_ON_SIP_GRANTED);
 }
 
-static void
+static int
 on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 {
 	struct presence_sub *sub = arg;
@@ -162,16 +184,24 @@ on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 	struct pair *p = sub->pair;
 	struct happening h = { .e = {
 				   .retry_after_s = notice->retry_after_s } };
+	enum sip_sub_state state = notice->state;
+	int status = 200;
 
 	(void)s;
 	if (p == NULL)
-		return;
-	switch (notice->state) {
+		return 200;
+	/* He stays what he was. */
+	if (state == SIP_SUB_STRANGE)
+		state = roster_state_from((enum roster_state)p->state.roster)
+			    ? SIP_SUB_ACTIVE
+			    : SIP_SUB_PENDING;
+	switch (state) {
 	case SIP_SUB_ACTIVE:
 		h.e.kind = PAIR_ON_SIP_ACTIVE;
-		h.e.document = take_document(p, notice);
+		status = take_document(&h.e.document, p, notice);
 		break;
 	case SIP_SUB_PENDING:
+	case SIP_SUB_STRANGE:
 		h.e.kind = PAIR_ON_SIP_PENDING;
 		break;
 	case SIP_SUB_TERMINATED:
@@ -183,6 +213,7 @@ on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 		break;
 	}
 	pair_run(p, &h);
+	return status;
 }
 
 static void

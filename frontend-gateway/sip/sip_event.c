@@ -16,6 +16,7 @@ static const char *const state_names[] = {
 	[SIP_SUB_PENDING] = "pending",
 	[SIP_SUB_ACTIVE] = "active",
 	[SIP_SUB_TERMINATED] = "terminated",
+	[SIP_SUB_STRANGE] = "strange",
 };
 
 const char *
@@ -114,8 +115,10 @@ sip_event_read_state(struct sip_sub_info *out, const struct sip_msg *m)
 	}
 	if (head_is(value, "terminated"))
 		out->state = SIP_SUB_TERMINATED;
-	else if (!head_is(value, "active"))
+	else if (head_is(value, "pending"))
 		out->state = SIP_SUB_PENDING;
+	else if (!head_is(value, "active"))
+		out->state = SIP_SUB_STRANGE;
 	params = value + strcspn(value, ";");
 	out->expires_known =
 	    seconds_param(&out->expires_s, params, "expires") == 0;

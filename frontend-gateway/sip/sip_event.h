@@ -5,7 +5,7 @@
  * Reading is lenient where front ends are loose: header names come in any
  * case, and a NOTIFY without Subscription-State is an active one, or a
  * terminated one when it says "Expires: 0" ([MS-SIP] 3.3).  A state nobody
- * knows grants nothing: it reads as pending.
+ * knows is told as such: it grants nothing and takes nothing away.
  */
 #ifndef FRONTEND_GATEWAY_SIP_SIP_EVENT_H
 #define FRONTEND_GATEWAY_SIP_SIP_EVENT_H
@@ -17,7 +17,12 @@
 struct buf;
 struct sip_msg;
 
-enum sip_sub_state { SIP_SUB_PENDING, SIP_SUB_ACTIVE, SIP_SUB_TERMINATED };
+enum sip_sub_state {
+	SIP_SUB_PENDING,
+	SIP_SUB_ACTIVE,
+	SIP_SUB_TERMINATED,
+	SIP_SUB_STRANGE /* read only: a word of somebody's own, or garbled */
+};
 const char *sip_sub_state_str(enum sip_sub_state state);
 
 /* RFC 6665 4.1.3; NONE = no reason given, OTHER = one nobody knows. */

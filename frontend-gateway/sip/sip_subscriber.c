@@ -258,10 +258,49 @@ follow_expiry(struct sip_subscriber *s, const struct sip_sub_info *info)
 		clock_timer_start(&s->timer, sip_grant_left_ms(&s->grant));
 }
 
+/* --- answers to notifications -------------------------------------------- */
+
+static void
+refuse(struct sip_subscriber *s, struct sip_server_txn *st, int status,
+    const char *reason)
+{
+	const struct sip_header allow = { "Allow-Events", s->event };
+	const struct sip_header accept = { "Accept", s->accept };
+	const struct sip_answer a = { .status = status,
+		.headers = status == 415 ? &accept : &allow,
+		.header_count = status == 489 || status == 415 ? 1 : 0 };
+	int rc = sip_ua_respond(s->ua, st, &a);
+
+	log_info(&logger, "refused", "call_id=%s status=%d reason=%s sent=%s",
+	    sip_subscriber_call_id(s), status, reason,
+	    rc < 0 ? err_str(rc) : "yes");
+}
+
+/* A BENOTIFY and a 2xx have nobody who waits. */
+static void
+answer_notify(struct sip_subscriber *s, int status)
+{
+	static const struct sip_answer ok = { .status = 200 };
+	struct sip_server_txn *st = s->notify;
+	int rc;
+
+	s->notify = NULL;
+	if (st == NULL)
+		return;
+	if (status != 200) {
+		refuse(s, st, status, "document");
+		return;
+	}
+	rc = sip_ua_respond(s->ua, st, &ok);
+	if (rc < 0)
+		refuse(s, st, rc == ERR_NOMEM ? 500 : 400, err_str(rc));
+}
+
 /* The owner has left: only the end matters. */
 static void
 take_last(struct sip_subscriber *s, const struct sip_sub_info *info)
 {
+	answer_notify(s, 200);
 	if (info->state != SIP_SUB_TERMINATED)
 		return;
 	s->finished = true;
@@ -294,7 +333,7 @@ take_notice(struct sip_subscriber *s, const struct sip_msg *m)
 		.content_type = sip_msg_content_type(m),
 		.body = sip_msg_body(m),
 		.body_len = sip_msg_body_len(m) };
-	s->events->on_notice(s, &notice, s->arg);
+	answer_notify(s, s->events->on_notice(s, &notice, s->arg));
 	if (s->gone || info.state != SIP_SUB_TERMINATED)
 		return;
 	if (s->state == ENDING) {
@@ -304,43 +343,12 @@ take_notice(struct sip_subscriber *s, const struct sip_msg *m)
 	end_over(s, SIP_SUBSCRIBER_TERMINATED, 0, info.retry_after_s);
 }
 
-static void
-refuse(struct sip_subscriber *s, struct sip_server_txn *st, int status,
-    const char *reason)
-{
-	const struct sip_header allow = { "Allow-Events", s->event };
-	const struct sip_answer a = { .status = status,
-		.headers = &allow,
-		.header_count = status == 489 ? 1 : 0 };
-	int rc = sip_ua_respond(s->ua, st, &a);
-
-	log_info(&logger, "refused", "call_id=%s status=%d reason=%s sent=%s",
-	    sip_subscriber_call_id(s), status, reason,
-	    rc < 0 ? err_str(rc) : "yes");
-}
-
-/* Whether it was taken; a NOTIFY has its answer then. */
 static bool
-answer_notify(struct sip_subscriber *s, struct sip_server_txn *st,
-    const struct sip_msg *req)
+is_ours(const struct sip_subscriber *s, const struct sip_msg *req)
 {
-	static const struct sip_answer ok = { .status = 200 };
 	char id[SIP_EVENT_ID_MAX + 1];
-	int rc;
 
-	if (sip_event_read(id, req, s->event) < 0 || *id != '\0') {
-		if (st != NULL)
-			refuse(s, st, 489, "Event not subscribed to");
-		return false;
-	}
-	if (st == NULL)
-		return true;
-	rc = sip_ua_respond(s->ua, st, &ok);
-	if (rc < 0) {
-		refuse(s, st, rc == ERR_NOMEM ? 500 : 400, err_str(rc));
-		return false;
-	}
-	return true;
+	return sip_event_read(id, req, s->event) == 0 && *id == '\0';
 }
 
 static void
@@ -351,20 +359,26 @@ on_request(struct sip_ua *ua, struct sip_server_txn *st,
 
 	(void)ua;
 	enter(s);
-	if (sip_msg_method(req) == SIP_SUBSCRIBE)
+	if (sip_msg_method(req) == SIP_SUBSCRIBE) {
 		refuse(s, st, 481, "No subscription of the peer's");
-	else if (answer_notify(s, st, req))
+	} else if (is_ours(s, req)) {
+		s->notify = st;
 		take_notice(s, req);
+	} else if (st != NULL) {
+		refuse(s, st, 489, "Event not subscribed to");
+	}
 	leave(s);
 }
 
-/* NOTIFYs are answered at once: none is open. */
+/* The connection went while the owner was looking at it. */
 static void
 on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, struct sip_dialog *d)
 {
+	struct sip_subscriber *s = sip_dialog_user(d);
+
 	(void)ua;
-	(void)st;
-	(void)d;
+	if (s->notify == st)
+		s->notify = NULL;
 }
 
 static void
@@ -653,6 +667,8 @@ sip_subscriber_end(struct sip_subscriber *s)
 
 	if (s->gone || s->state >= ENDING)
 		return;
+	/* From within on_notice: its answer goes first. */
+	answer_notify(s, 200);
 	sip_subscriber_set_state(s, ENDING);
 	clock_timer_stop(&s->timer);
 	/* As long as there is no dialog to end, its answer decides. */

@@ -8,8 +8,8 @@
  * before its end.  423 is retried once with its Min-Expires.  Without a NOTIFY
  * (or a document in the 2xx) within 64 T1 the subscription has failed.  A
  * refresh that fails without ending the subscription is tried again until
- * the subscription expires.  NOTIFYs are answered at once, before the owner
- * hears of them; BENOTIFYs are not answered.
+ * the subscription expires.  A NOTIFY is answered as its owner judges it, from
+ * within on_notice; one he refuses ends nothing.  BENOTIFYs are not answered.
  *
  * Owns     its dialog and the requests in it.
  * Borrows  ua, clock, the event table, event, accept: all outlive it.
@@ -89,8 +89,10 @@ struct sip_subscriber_events {
 	    struct sip_subscriber *s, uint32_t expires_s, void *arg);
 	/* NOTIFY, BENOTIFY, or the document in a 2xx.  The pair (state
 	 * terminated, then on_over) ends the subscription.  Not called any
-	 * more after sip_subscriber_end(). */
-	void (*on_notice)(struct sip_subscriber *s,
+	 * more after sip_subscriber_end().  Returns the status of the answer:
+	 * 200, or that of a refusal of the document (400, 415 ...); the state
+	 * of the subscription counts all the same. */
+	int (*on_notice)(struct sip_subscriber *s,
 	    const struct sip_notice *notice, void *arg);
 	/* What sip_subscriber_save() writes has changed: dialog made, refresh
 	 * granted, route changed, next numbers reserved; not every NOTIFY.

@@ -29,8 +29,9 @@ enum sip_subscriber_state {
 
 struct sip_subscriber {
 	struct sip_ua *ua;
-	struct sip_dialog *d;     /* NULL once ua has taken it away */
-	struct sip_ua_call *call; /* the SUBSCRIBE under way */
+	struct sip_dialog *d;          /* NULL once ua has taken it away */
+	struct sip_ua_call *call;      /* the SUBSCRIBE under way */
+	struct sip_server_txn *notify; /* the NOTIFY being looked at */
 	const struct sip_subscriber_events *events;
 	void *arg;
 	const char *event, *accept;

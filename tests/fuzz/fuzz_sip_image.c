@@ -47,12 +47,13 @@ on_end(struct sip_notifier *n, enum sip_notifier_why why, void *arg)
 	(void)arg;
 }
 
-static void
+static int
 on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 {
 	(void)s;
 	(void)notice;
 	(void)arg;
+	return 200;
 }
 
 static void

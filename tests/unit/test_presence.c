@@ -424,20 +424,29 @@ sip_subscriber_cause_str(enum sip_subscriber_cause cause)
 	return "cause";
 }
 
+/* What the pool is answered. */
+static int
+notice_comes(
+    struct sip_subscriber *s, enum sip_sub_state state, const char *text)
+{
+	struct sip_notice n = { .state = state,
+		.content_type = "text/xml+msrtc.pidf",
+		.body = (const uint8_t *)text,
+		.body_len = strlen(text) };
+
+	return s->events->on_notice(s, &n, s->arg);
+}
+
 static void
 document(struct sip_subscriber *s, int number)
 {
 	char text[256];
-	struct sip_notice n = { .state = SIP_SUB_ACTIVE,
-		.content_type = "text/xml+msrtc.pidf",
-		.body = (const uint8_t *)text };
 
 	snprintf(text, sizeof(text),
 	    "<presentity uri=\"" ANNA "\"><userInfo><states>"
 	    "<state avail=\"%d\"/></states></userInfo></presentity>",
 	    number);
-	n.body_len = strlen(text);
-	s->events->on_notice(s, &n, s->arg);
+	assert_int_equal(notice_comes(s, SIP_SUB_ACTIVE, text), 200);
 }
 
 bool
@@ -743,6 +752,84 @@ a_contact_adds_a_user_and_sees_her(void **state)
 	assert_int_equal(count_notes("end-pool"), 1);
 }
 
+/* What is no document is refused, what tells nothing is taken, and neither
+ * changes anything. */
+static void
+documents_are_judged_before_they_are_taken(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} rows[] = {
+		{ "<!DOCTYPE presentity [<!ENTITY a 'b'>]><presentity "
+		  "uri='" ANNA "'><availability aggregate='300'/></presentity>",
+		    400 },
+		{ "<presentity uri='" ANNA "'", 400 },
+		{ "no document", 400 },
+		{ "<roster xmlns='x'/>", 415 },
+		{ "<presentity uri='carl@contoso.example'/>", 200 },
+		{ "", 200 },
+	};
+	struct sip_subscriber *s = bo_watches();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int status = notice_comes(s, SIP_SUB_ACTIVE, rows[i].text);
+
+		if (status != rows[i].status)
+			fail_msg("%s: %d", rows[i].text, status);
+	}
+	/* The end needs no document. */
+	run(6000);
+	expect("");
+	document(s, 6500);
+	run(6000);
+	expect("available " BO " dnd\n");
+	assert_int_equal(
+	    notice_comes(s, SIP_SUB_TERMINATED, rows[0].text), 200);
+}
+
+/* Who was granted her presence keeps it through a state nobody can read; who
+ * was not does not get it so. */
+static void
+a_garbled_state_changes_nothing(void **state)
+{
+	static const char busy[] =
+	    "<presentity uri='" ANNA "'><userInfo><states>"
+	    "<state avail='6500'/></states></userInfo></presentity>";
+	struct sip_subscriber *s;
+
+	(void)state;
+	stanza(BO, ANNA, "subscribe", NULL);
+	disk();
+	run(10);
+	s = &subs[0];
+	s->events->on_granted(s, 28800, s->arg);
+	disk();
+	notes_len = 0;
+	notes[0] = '\0';
+	assert_int_equal(notice_comes(s, SIP_SUB_STRANGE, busy), 200);
+	disk();
+	run(6000);
+	expect("");
+	document(s, 3500);
+	disk();
+	settle(true);
+	disk();
+	run(6000);
+	notes_len = 0;
+	notes[0] = '\0';
+	assert_int_equal(notice_comes(s, SIP_SUB_STRANGE, ""), 200);
+	run(6000);
+	expect("");
+	assert_int_equal(notice_comes(s, SIP_SUB_STRANGE, busy), 200);
+	run(6000);
+	expect("available " BO " dnd\n");
+	assert_int_equal(notice_comes(s, SIP_SUB_PENDING, ""), 200);
+	run(6000);
+	expect("unavailable " BO "\n");
+}
+
 static void
 a_disk_that_fails_acknowledges_nothing(void **state)
 {
@@ -1022,6 +1109,8 @@ main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_contact_adds_a_user_and_sees_her),
+		T(documents_are_judged_before_they_are_taken),
+		T(a_garbled_state_changes_nothing),
 		T(a_disk_that_fails_acknowledges_nothing),
 		T(requests_of_one_pair_stand_in_line),
 		T(changes_are_damped_and_the_newest_wins),

@@ -27,6 +27,7 @@
 static struct sip_subscriber *sub;
 static char asked[8192]; /* the SUBSCRIBE that made the dialog */
 static enum { NOTHING, DROP, END } in_notice, in_granted, in_over;
+static int verdict; /* on a notice */
 static struct buf image;
 
 static void
@@ -90,7 +91,7 @@ on_granted(struct sip_subscriber *s, uint32_t expires_s, void *arg)
 	act(s, in_granted);
 }
 
-static void
+static int
 on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 {
 	assert_ptr_equal(arg, &sub);
@@ -102,6 +103,7 @@ on_notice(struct sip_subscriber *s, const struct sip_notice *notice, void *arg)
 		wire_note("%s %.*s", notice->content_type,
 		    (int)notice->body_len, (const char *)notice->body);
 	act(s, in_notice);
+	return verdict;
 }
 
 static void
@@ -151,6 +153,7 @@ set_up(void **state)
 	wire_open();
 	sub = NULL;
 	in_notice = in_granted = in_over = NOTHING;
+	verdict = 200;
 	buf_init(&image, 0);
 	return 0;
 }
@@ -510,9 +513,11 @@ every_state(void **state)
 		{ "Subscription-State: active", "active" },
 		{ "SUBSCRIPTION-STATE: Active;expires=28800", "active" },
 		{ "subscription-state: pending ;expires=28800", "pending" },
-		{ "Subscription-State: waiting", "pending" },
-		{ "Subscription-State: activex", "pending" },
-		{ "Subscription-State: act", "pending" },
+		{ "Subscription-State: waiting", "strange" },
+		{ "Subscription-State: activex", "strange" },
+		{ "Subscription-State: act", "strange" },
+		{ "Subscription-State: ;expires=28800", "strange" },
+		{ "Subscription-State: active expires=99", "strange" },
 		{ "Supported: a", "active" }, /* none */
 		{ "Expires: 600", "active" },
 		{ "Expires: 0", "terminated |  0 | over terminated 0 0" },
@@ -838,7 +843,7 @@ strange_requests(void **state)
 			assert_string_equal(
 			    wire_value(text, "Allow-Events"), "presence");
 	}
-	expect("active");
+	expect("active | active");
 	/* Out of order; the same number is a NOTIFY on another way. */
 	notify(9, ACTIVE, "");
 	hear("SIP/2.0 500 ");
@@ -855,6 +860,58 @@ strange_requests(void **state)
 	    ++wire_branch);
 	hear("SIP/2.0 481 ");
 	expect("");
+}
+
+/* The owner refuses a document; the subscription lives on, and its state was
+ * heard.  A BENOTIFY and a 200 cannot be refused. */
+static void
+documents_refused(void **state)
+{
+	static const struct {
+		int status;
+		const char *want, *accept;
+	} rows[] = {
+		{ 400, "SIP/2.0 400 ", "" },
+		{ 415, "SIP/2.0 415 ",
+		    "text/xml+msrtc.pidf, application/pidf+xml" },
+		{ 500, "SIP/2.0 500 ", "" },
+		{ 200, "SIP/2.0 200 ", "" },
+	};
+
+	(void)state;
+	live("28800");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *text;
+
+		verdict = rows[i].status;
+		notify((unsigned)i + 2, ACTIVE, DOC);
+		text = hear_(rows[i].want, (int)i);
+		assert_string_equal(wire_value(text, "Accept"), rows[i].accept);
+		expect("active | text/xml+msrtc.pidf " DOC);
+	}
+	verdict = 400;
+	request("BENOTIFY", "fe", 20, ACTIVE, DOC);
+	silence();
+	expect("active | text/xml+msrtc.pidf " DOC);
+	/* Who drops it from within has it answered as he says. */
+	in_notice = DROP;
+	notify(21, ACTIVE, DOC);
+	hear("SIP/2.0 400 ");
+	notify(22, ACTIVE, DOC);
+	hear("SIP/2.0 481 ");
+	expect("active | text/xml+msrtc.pidf " DOC);
+	in_notice = NOTHING;
+	/* The end counts, whatever it brings along. */
+	verdict = 200;
+	live("28800");
+	verdict = 400;
+	notify(2,
+	    "Event: presence\r\nSubscription-State: terminated\r\n"
+	    "Content-Type: a/b\r\n",
+	    "x");
+	hear("SIP/2.0 400 ");
+	expect("terminated |  0 | a/b x | over terminated 0 0");
+	silence();
 }
 
 /* A dialog made by INVITE: no subscription gets in, what belongs there does.
@@ -1414,6 +1471,7 @@ main(void)
 		T(refresh_tried_until_it_expires),
 		T(pool_away),
 		T(strange_requests),
+		T(documents_refused),
 		T(sessions_are_left_alone),
 		T(route_repaired),
 		T(ended),
