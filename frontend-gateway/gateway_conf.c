@@ -335,6 +335,7 @@ read_log(struct gateway_conf *c, struct conf_obj *root)
 static void
 read_root(struct gateway_conf *c)
 {
+	static const char *const notices[] = { "chat", "imdn", "off" };
 	struct conf_obj *root = conf_root(c->doc);
 
 	conf_domain(root, "node", c->node, true);
@@ -353,6 +354,8 @@ read_root(struct gateway_conf *c)
 	read_limits(c, root);
 	read_timers(c, root);
 	gateway_conf_read_presence(c, root);
+	c->notices = (enum gateway_notices)gateway_conf_choice(
+	    root, "notices", notices, 3, GATEWAY_NOTICES_CHAT);
 	read_log(c, root);
 	if (!conf_failed(c->doc))
 		gateway_conf_index_domains(c, root);

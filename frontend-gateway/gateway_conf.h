@@ -112,6 +112,13 @@ struct gateway_timers {
 	uint64_t stream_silence_ms; /* of a partner's TCP */
 };
 
+/* How a Lync user hears of a message that failed behind its 200. */
+enum gateway_notices {
+	GATEWAY_NOTICES_CHAT,
+	GATEWAY_NOTICES_IMDN,
+	GATEWAY_NOTICES_OFF
+};
+
 /* "presence" */
 struct gateway_presence_conf {
 	/* Towards the pool: Expires that we ask for. */
@@ -170,6 +177,7 @@ struct gateway_conf {
 	struct gateway_limits limits;
 	struct gateway_timers timers;
 	struct gateway_presence_conf presence;
+	enum gateway_notices notices;
 	struct gateway_log_conf log;
 	/* What is allowed but unwise: lines for the log. */
 	char **warnings;

@@ -15,6 +15,7 @@
 #include "common/jid.h"
 #include "common/log.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/address.h"
 
@@ -79,6 +80,19 @@ remove_leg(struct conversation *c, struct sip_dialog *d)
 	if (c->leg_count == 0 && c->state == CONVERSATION_OPEN)
 		conversation_set_state(c, CONVERSATION_IDLE);
 	return true;
+}
+
+struct sip_dialog *
+conversation_notifiable(const struct conversation *c, const char **contact_uri)
+{
+	const struct leg *leg;
+
+	if (c->leg_count == 0)
+		return NULL;
+	leg = &c->legs[c->leg_count - 1];
+	*contact_uri = c->contact_uri;
+	return (leg->accepts & SIP_SDP_BIT(SIP_SDP_IMDN)) != 0 ? leg->dialog
+							       : NULL;
 }
 
 struct sip_dialog *

@@ -88,6 +88,10 @@ void conversation_wrote(struct conversation *c, bool with_state);
 void conversation_state_bounced(struct conversation *c);
 /* Whether the id is of a stanza that bore nothing but a chat state. */
 bool conversation_is_state_id(const char *id);
+/* The dialog of an endpoint that lists disposition notifications, NULL when the
+ * current one does not; *contact_uri is who they are about. */
+struct sip_dialog *
+conversation_notifiable(const struct conversation *c, const char **contact_uri);
 /* That resource of the contact is gone: answers go to the bare JID. */
 void conversation_unlock(struct conversation *c, const char *full);
 

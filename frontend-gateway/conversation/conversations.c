@@ -127,75 +127,6 @@ conversations_get(struct conversation **out, struct conversations *cs,
 
 /* --- from the edges ------------------------------------------------------- */
 
-/* The 200 said too much: the user reads so in the chat it belongs to. */
-static void
-tell_bounce(struct conversations *cs, const struct guard_addresses *who,
-    const char *id, const char *condition, const char *text)
-{
-	struct inward_opts o = { .notice = true,
-		.env = &cs->env.inward,
-		.id = id,
-		.from = who->from.full };
-	struct policy_inward p = policy_judge_inward(
-	    cs->opts.policy, who->to.bare, who->from.bare, who->from.ascii);
-	struct conversation *c;
-	struct errors_sip e;
-	char words[200];
-	int rc;
-
-	if (p.standing == POLICY_DENIED)
-		return;
-	errors_to_sip(&e, condition, text);
-	o.standing = p.standing;
-	o.len = (size_t)snprintf(words, sizeof(words),
-	    "[A message that you sent could not be delivered: %s.]", e.reason);
-	o.text = words;
-	rc = conversations_get(&c, cs, &who->to, &who->from);
-	if (rc == 0) {
-		rc = conversation_take(c, &o);
-		if (rc < 0)
-			conversation_settle(c);
-	}
-	if (rc < 0)
-		log_warn(&cs->log, "bounce-not-told",
-		    "id=%s from=%s to=%s error=%s", id, who->from.full,
-		    who->to.bare, err_str(rc));
-}
-
-/* Chat states are not welcome. */
-static void
-state_bounced(struct conversations *cs, const struct guard_addresses *who)
-{
-	struct conversation *c =
-	    conversations_find(cs, who->to.bare, who->from.bare);
-
-	if (c != NULL)
-		conversation_state_bounced(c);
-}
-
-/* The partner bounced something of ours, or says so. */
-static void
-on_bounce(struct conversations *cs, struct edges_ticket ticket,
-    const struct frame *f, const struct guard_addresses *who)
-{
-	char *id = frame_dup(f, FIELD_ID);
-	char *condition = frame_dup(f, FIELD_CONDITION);
-	char *text = frame_dup(f, FIELD_ERROR_TEXT);
-
-	/* An error is never answered with one, whatever it was about. */
-	conversations_inward_taken(cs, ticket);
-	if (id != NULL && conversation_is_state_id(id))
-		state_bounced(cs, who);
-	if (id != NULL &&
-	    outwards_bounced(cs->outwards, id, who->from.full, who->from.bare,
-		who->to.bare, condition, text) &&
-	    !cs->stopping)
-		tell_bounce(cs, who, id, condition, text);
-	free(id);
-	free(condition);
-	free(text);
-}
-
 /* News of a resource end the preference for it (RFC 6121 5.1). */
 void
 conversations_on_presence(struct conversations *cs, const struct frame *f,
@@ -220,7 +151,7 @@ conversations_on_stanza(struct conversations *cs, struct edges_ticket ticket,
 	if (cs->stopping && !frame_is(f, FIELD_KIND, "error"))
 		return;
 	if (frame_is(f, FIELD_KIND, "error"))
-		on_bounce(cs, ticket, f, who);
+		conversations_bounces_take(cs, ticket, f, who);
 	else
 		conversations_inward_message(cs, ticket, f, who, stream);
 }
@@ -388,6 +319,7 @@ conversations_recheck(struct conversations *cs)
 
 	cs->env.inward.deadline_ms = t->inward_ms;
 	outwards_set_deadline(cs->outwards, t->outward_ms);
+	outwards_set_notices(cs->outwards, cs->opts.conf->notices);
 	map_each(&cs->pairs, on_each_recheck, cs);
 }
 
@@ -443,6 +375,15 @@ conversations_new(
 		.ua = opts->ua,
 		.barrier = opts->barrier,
 		.deadline_ms = opts->conf->timers.outward_ms,
+		.notices = opts->conf->notices,
+		.fqdn = opts->conf->sip.fqdn,
+	};
+	struct notices_opts n = {
+		.clock = opts->clock,
+		.ua = opts->ua,
+		.conf = opts->conf,
+		.on_line = conversations_bounces_line,
+		.arg = cs,
 	};
 	int rc;
 
@@ -453,6 +394,8 @@ conversations_new(
 	rc = map_init(&cs->pairs);
 	if (rc == 0)
 		rc = outwards_new(&cs->outwards, &o);
+	if (rc == 0)
+		rc = notices_new(&cs->notices, &n);
 	if (rc == 0)
 		rc = duplicates_new(&cs->duplicates, 0);
 	if (rc < 0) {
@@ -496,6 +439,7 @@ conversations_free(struct conversations *cs)
 	map_each(&cs->pairs, on_each_drop, cs);
 	map_finish(&cs->pairs);
 	outwards_free(cs->outwards);
+	notices_free(cs->notices);
 	duplicates_free(cs->duplicates);
 	free(cs);
 }

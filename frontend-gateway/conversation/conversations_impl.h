@@ -4,6 +4,7 @@
  *
  * conversations.c         the table, the pool's side, life
  * conversations_inward.c  messages from XMPP users
+ * conversations_bounces.c errors from their servers
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
 #define GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
@@ -20,6 +21,7 @@ struct duplicates;
 struct frame;
 struct guard_addresses;
 struct jid;
+struct notices;
 struct outwards;
 
 struct conversations {
@@ -27,6 +29,7 @@ struct conversations {
 	struct conversation_env env;
 	struct conversation_counts counts;
 	struct outwards *outwards;
+	struct notices *notices;
 	struct duplicates *duplicates;
 	struct map pairs;
 	struct log log;
@@ -52,5 +55,16 @@ void conversations_inward_taken(
 void conversations_inward_message(struct conversations *cs,
     struct edges_ticket ticket, const struct frame *f,
     const struct guard_addresses *who, const struct edges_stream *stream);
+
+/* --- conversations_bounces.c --------------------------------------------- */
+
+/* A message of type error: something of ours was bounced, or is said to
+ * be. */
+void
+conversations_bounces_take(struct conversations *cs, struct edges_ticket ticket,
+    const struct frame *f, const struct guard_addresses *who);
+/* A line of our own into the chat of that pair (bare JIDs). */
+void conversations_bounces_line(
+    const char *user, const char *contact, const char *line, void *arg);
 
 #endif

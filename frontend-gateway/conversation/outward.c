@@ -11,6 +11,7 @@
 #include "frontend-gateway/conversation/outward.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #include "common/log_limit.h"
 #include "common/map.h"
 #include "frontend-gateway/barrier.h"
+#include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/errors.h"
@@ -57,6 +59,7 @@ struct recent {
 	uint64_t at_ms; /* 0 = free */
 	uint64_t pair;  /* hash of user and contact */
 	char id[ID_SIZE];
+	struct outward_late late;
 };
 
 struct outwards {
@@ -67,6 +70,7 @@ struct outwards {
 	struct recent recent[OUTWARD_RECENT];
 	size_t recent_next;
 	struct map recent_by_id;
+	uint32_t message_id; /* the last Message-Id given */
 	uint64_t late_bounces;
 	struct log log;
 };
@@ -118,6 +122,12 @@ outwards_set_deadline(struct outwards *os, uint64_t ms)
 }
 
 void
+outwards_set_notices(struct outwards *os, enum gateway_notices form)
+{
+	os->opts.notices = form;
+}
+
+void
 outwards_free(struct outwards *os)
 {
 	if (os == NULL)
@@ -156,7 +166,7 @@ hash_pair(const char *user, const char *contact)
 
 /* Keeps the id, in the place of the oldest one. */
 static void
-remember(struct outwards *os, const struct outward_message *m)
+remember(struct outwards *os, const struct outward_message *m, uint32_t number)
 {
 	struct recent *r = &os->recent[os->recent_next];
 	const char *id = m->id;
@@ -169,6 +179,10 @@ remember(struct outwards *os, const struct outward_message *m)
 	memcpy(r->id, id, len + 1);
 	r->at_ms = clock_now_ms(os->opts.clock);
 	r->pair = hash_pair(m->user, m->contact);
+	r->late.message_id = number;
+	r->late.quote[0] = '\0';
+	if (os->opts.notices != GATEWAY_NOTICES_OFF)
+		notices_quote(r->late.quote, m->text, m->text_len);
 	/* The same id twice is a message sent anew by the pool after a restart
 	 * of its own; the older entry stands for both. */
 	(void)map_put(&os->recent_by_id, &r->by_id, r->id, len);
@@ -190,18 +204,33 @@ static void
 refuse(
     struct outwards *os, struct sip_server_txn *st, const struct errors_sip *e)
 {
-	struct sip_header retry = { "Retry-After", "30" };
-	struct sip_answer answer = {
-		.status = e->status,
-		.headers = &retry,
-		.header_count = e->retry_after > 0 ? 1 : 0,
-		.diagnostics = e->diagnostics,
-		.diagnostics_reason = e->reason,
-	};
-	int rc = sip_ua_respond(os->opts.ua, st, &answer);
+	struct refusal r;
+	int rc;
 
+	refusal_make(&r, e, os->opts.fqdn);
+	rc = sip_ua_respond(os->opts.ua, st, &r.answer);
 	/* Nothing in it comes from outside. */
 	assert(rc != ERR_MALFORMED);
+	if (rc < 0)
+		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
+}
+
+/* The answer to a message that was delivered, with the number by which a
+ * notification may name it ([MS-CONFIM] 3.3.2.5). */
+static void
+answer_taken(struct outwards *os, struct sip_server_txn *st, uint32_t number)
+{
+	char digits[16];
+	struct sip_header h = { "Message-Id", digits };
+	struct sip_answer answer = { .status = 200 };
+	int rc;
+
+	snprintf(digits, sizeof(digits), "%u", (unsigned)number);
+	if (number != 0)
+		answer = (struct sip_answer){
+			.status = 202, .headers = &h, .header_count = 1
+		};
+	rc = sip_ua_respond(os->opts.ua, st, &answer);
 	if (rc < 0)
 		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
 }
@@ -210,16 +239,18 @@ static void
 succeed(struct outward *o, const char *proof)
 {
 	struct outwards *os = o->os;
-	struct sip_answer answer = { .status = 200 };
-	int rc;
+	uint32_t number = 0;
 
+	if (os->opts.notices == GATEWAY_NOTICES_IMDN) {
+		if (++os->message_id == 0)
+			os->message_id = 1;
+		number = os->message_id;
+	}
 	log_info(&os->log, "delivered", "id=%s from=%s to=%s edge=%s proof=%s",
 	    o->m.id, o->m.from, o->m.to, edges_name(os->opts.edges, o->edge),
 	    proof);
-	remember(os, &o->m);
-	rc = sip_ua_respond(os->opts.ua, o->st, &answer);
-	if (rc < 0)
-		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
+	remember(os, &o->m, number);
+	answer_taken(os, o->st, number);
 	finish(o, true, false);
 }
 
@@ -457,44 +488,45 @@ domain_of(const char *bare)
 
 /* A bounce of what was answered 200.  Each id is good for one. */
 static bool
-bounced_late(struct outwards *os, const char *id, const char *bare,
-    const char *user, const char *condition)
+bounced_late(struct outwards *os, struct outward_late *late,
+    const struct outward_bounce *b)
 {
-	struct map_node *n = map_get(&os->recent_by_id, id, strlen(id));
+	struct map_node *n = map_get(&os->recent_by_id, b->id, strlen(b->id));
 	struct recent *r =
 	    n == NULL ? NULL : map_entry(n, struct recent, by_id);
 
-	if (r == NULL || r->pair != hash_pair(user, bare) ||
+	if (r == NULL || r->pair != hash_pair(b->user, b->contact) ||
 	    clock_now_ms(os->opts.clock) - r->at_ms > OUTWARD_RECENT_MS) {
-		log_limited_info(&os->log, domain_of(bare), "bounce-unmatched",
-		    "id=%s from=%s to=%s condition=%s", id, bare, user,
-		    condition);
+		log_limited_info(&os->log, domain_of(b->contact),
+		    "bounce-unmatched", "id=%s from=%s to=%s condition=%s",
+		    b->id, b->contact, b->user, b->condition);
 		return false;
 	}
 	map_remove(&os->recent_by_id, &r->by_id);
 	os->late_bounces++;
-	log_limited_warn(&os->log, domain_of(bare), "bounce-late",
-	    "id=%s from=%s to=%s condition=%s count=%llu", id, bare, user,
-	    condition, (unsigned long long)os->late_bounces);
+	log_limited_warn(&os->log, domain_of(b->contact), "bounce-late",
+	    "id=%s from=%s to=%s condition=%s count=%llu", b->id, b->contact,
+	    b->user, b->condition, (unsigned long long)os->late_bounces);
+	*late = r->late;
 	return true;
 }
 
 bool
-outwards_bounced(struct outwards *os, const char *id, const char *from,
-    const char *bare, const char *user, const char *condition, const char *text)
+outwards_bounced(struct outwards *os, struct outward_late *late,
+    const struct outward_bounce *b)
 {
-	struct map_node *n = map_get(&os->by_id, id, strlen(id));
+	struct map_node *n = map_get(&os->by_id, b->id, strlen(b->id));
 	struct outward *o;
 
 	if (n == NULL)
-		return bounced_late(os, id, bare, user, condition);
+		return bounced_late(os, late, b);
 	o = map_entry(n, struct outward, by_id);
-	if (is_answer(&o->m, from, user))
-		fail(o, condition, text, true);
+	if (is_answer(&o->m, b->from, b->user))
+		fail(o, b->condition, b->text, true);
 	else
-		log_limited_warn(&os->log, domain_of(bare),
-		    "bounce-from-elsewhere", "id=%s from=%s to=%s", id, from,
-		    user);
+		log_limited_warn(&os->log, domain_of(b->contact),
+		    "bounce-from-elsewhere", "id=%s from=%s to=%s", b->id,
+		    b->from, b->user);
 	return false;
 }
 

@@ -5,8 +5,8 @@
  * edge.  It ends with exactly one final answer: 200 when the edge reports
  * delivery with a proof, the mapped error when it reports failure or when the
  * partner bounces the message first, 504 at the deadline.  SIP has no way to
- * tell a bounce that comes after the 200; the owner is told of it, once, to
- * write a notice.
+ * tell a bounce that comes after the 200; the owner is told of it, once, for a
+ * notice.
  *
  * While an edge is away its messages move to another one, in their order.
  *
@@ -21,6 +21,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "frontend-gateway/conversation/notices.h"
+#include "frontend-gateway/gateway_conf.h"
 
 struct barrier;
 struct clock;
@@ -38,6 +41,8 @@ struct outwards_opts {
 	struct sip_ua *ua;
 	struct barrier *barrier;
 	uint64_t deadline_ms;
+	enum gateway_notices notices;
+	const char *fqdn;    /* ours; borrowed */
 	size_t messages_max; /* 0 = 20000 */
 	size_t bytes_max;    /* 0 = 64 MiB */
 };
@@ -45,6 +50,7 @@ struct outwards_opts {
 int outwards_new(struct outwards **out, const struct outwards_opts *opts);
 /* For messages to come. */
 void outwards_set_deadline(struct outwards *os, uint64_t ms);
+void outwards_set_notices(struct outwards *os, enum gateway_notices form);
 /* What is under way is dropped without an answer. */
 void outwards_free(struct outwards *os);
 
@@ -71,13 +77,22 @@ void outwards_start(struct outwards *os, struct sip_server_txn *st,
     const struct outward_message *m, unsigned edge, outward_done_fn *done,
     void *arg);
 
-/* A stanza of type error for the id came from that contact's server; from is
- * whom it names, bare his address without resource, to the user.  condition and
- * text may be NULL.  True: it comes too late for the transaction, and the user
- * has to be told otherwise. */
-bool outwards_bounced(struct outwards *os, const char *id, const char *from,
-    const char *bare, const char *user, const char *condition,
-    const char *text);
+/* A stanza of type error came from a contact's server. */
+struct outward_bounce {
+	const char *id;
+	const char *from;             /* whom it names */
+	const char *contact;          /* the same without resource */
+	const char *user;             /* bare */
+	const char *condition, *text; /* may be NULL */
+};
+/* What it was about, when it comes too late for the transaction. */
+struct outward_late {
+	char quote[NOTICES_QUOTE_SIZE]; /* "" with notices off */
+	uint32_t message_id;            /* 0 = none was given */
+};
+/* True with *late when the user has to be told otherwise. */
+bool outwards_bounced(struct outwards *os, struct outward_late *late,
+    const struct outward_bounce *b);
 /* st is gone (cancelled, or no connection is left).  False when it is none of
  * ours. */
 bool outwards_withdrawn(struct outwards *os, struct sip_server_txn *st);

@@ -136,6 +136,7 @@ static const struct {
 	{ "text/rtf", SIP_SDP_BIT(SIP_SDP_RTF) },
 	{ "application/rtf", SIP_SDP_BIT(SIP_SDP_RTF) },
 	{ "multipart/alternative", SIP_SDP_BIT(SIP_SDP_ALTERNATIVE) },
+	{ "application/ms-imdn+xml", SIP_SDP_BIT(SIP_SDP_IMDN) },
 	{ "multipart/*", SIP_SDP_BIT(SIP_SDP_ALTERNATIVE) },
 	{ "text/*", SIP_SDP_BIT(SIP_SDP_PLAIN) | SIP_SDP_BIT(SIP_SDP_HTML) |
 			SIP_SDP_BIT(SIP_SDP_RTF) },

@@ -42,6 +42,7 @@ enum sip_sdp_type {
 	SIP_SDP_HTML,        /* text/html */
 	SIP_SDP_RTF,         /* text/rtf, application/rtf */
 	SIP_SDP_ALTERNATIVE, /* multipart/alternative */
+	SIP_SDP_IMDN,        /* application/ms-imdn+xml */
 	SIP_SDP_TYPE_COUNT
 };
 #define SIP_SDP_BIT(type) (1u << (unsigned)(type))

@@ -31,6 +31,7 @@ static const struct {
 	    NULL },
 	{ "{'sip': {'negotiate_reply': '501'}}", "sip.negotiate_reply" },
 	{ "{'sip': {'contact': 'gruu'}}", "sip.contact" },
+	{ "{'notices': 'off'}", NULL },
 	{ "{'users': [], 'partners': [], 'log': {'level': 'debug'}}", NULL },
 };
 
@@ -67,13 +68,15 @@ test_content_is_exchanged(void **state)
 {
 	struct gateway_conf *now = gateway_sample("{'partners': []}");
 	struct gateway_conf *fresh =
-	    gateway_sample("{'partners': [{'Domain': 'new.example'}]}");
+	    gateway_sample("{'partners': [{'Domain': 'new.example'}],"
+			   "'notices': 'imdn'}");
 
 	(void)state;
 	assert_null(gateway_conf_partner(now, "new.example"));
 	conf_reload_swap(now, fresh);
 	gateway_conf_free(fresh);
 	assert_non_null(gateway_conf_partner(now, "new.example"));
+	assert_int_equal(now->notices, GATEWAY_NOTICES_IMDN);
 	gateway_conf_free(now);
 }
 

@@ -138,6 +138,9 @@ sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *u, struct sip_dialog *d,
 	if (q->method == SIP_INFO)
 		note("INFO d%d %s", number_of(d),
 		    strstr(q->body, "\"type\"") != NULL ? "type" : "idle");
+	else if (q->method == SIP_NOTIFY)
+		note("NOTIFY d%d %.26s", number_of(d),
+		    strstr(q->body, "<message-id>"));
 	else
 		note("MESSAGE d%d %.*s", number_of(d), (int)q->body_len,
 		    (const char *)q->body);
@@ -958,12 +961,59 @@ a_bounce_behind_the_proof_is_told_in_the_chat(void **state)
 	bounce.from = NULL;
 	stanza_comes(2, bounce);
 	expect("e0 answer 2 delivered\n"
-	       "MESSAGE d0 [A message that you sent could not be delivered: "
+	       "MESSAGE d0 [Not delivered: \"hello\". "
 	       "XMPP address does not exist.]\n");
 	pool_answers(200, "");
 	/* Once, and whatever the pool answers is the end of it. */
 	stanza_comes(3, bounce);
 	expect("e0 answer 3 delivered\n");
+}
+
+/* hello is delivered, and comes back. */
+static void
+late_bounce(struct sip_dialog *d, const char *text)
+{
+	struct stanza bounce = { .kind = "error", .condition = "forbidden" };
+
+	lync_says(d, text);
+	edge_result(true, 0);
+	bounce.id = last_stanza;
+	stanza_comes(1, bounce);
+}
+
+static void
+a_late_bounce_is_told_in_the_form_that_is_set(void **state)
+{
+	static const char imdn_sdp[] =
+	    "v=0\r\nm=message 5060 sip null\r\n"
+	    "a=accept-types:text/plain application/ms-imdn+xml\r\n";
+	struct sip_dialog *plain = lync_invites(), *d;
+
+	(void)state;
+	conf->notices = GATEWAY_NOTICES_OFF;
+	conversations_recheck(cs);
+	journal[0] = '\0';
+	late_bounce(plain, "one");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) one\n"
+	       "t1 200\ne0 answer 1 delivered\n");
+	conf->notices = GATEWAY_NOTICES_IMDN;
+	conversations_recheck(cs);
+	late_bounce(plain, "two");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "() two\n"
+	       "t2 202 Message-Id\ne0 answer 1 delivered\n"
+	       "MESSAGE d0 [Not delivered: \"two\". XMPP server: "
+	       "forbidden.]\n");
+	pool_answers(200, "");
+	(void)request("INVITE", ANNA, BO, IM, imdn_sdp, NULL);
+	d = &dialogs[dialog_count - 1];
+	journal[0] = '\0';
+	late_bounce(d, "three");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "() three\n"
+	       "t4 202 Message-Id\ne0 answer 1 delivered\n"
+	       "NOTIFY d1 <message-id>2</message-id>\n");
 }
 
 static void
@@ -1452,6 +1502,7 @@ main(void)
 		TEST(failures_reach_the_sender),
 		TEST(a_bounce_decides_before_the_proof),
 		TEST(a_bounce_behind_the_proof_is_told_in_the_chat),
+		TEST(a_late_bounce_is_told_in_the_form_that_is_set),
 		TEST(silence_is_told_as_a_failure),
 		TEST(an_edge_that_is_lost_hands_over),
 		TEST(an_edge_that_is_new_gets_new_frames),

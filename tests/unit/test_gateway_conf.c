@@ -105,6 +105,8 @@ static const struct {
 	{ "{'log': {'components': {'edges': 'quiet'}}}",
 	    "/log/components/edges: \"quiet\" is none of \"error\", \"warn\", "
 	    "\"info\", \"debug\"" },
+	{ "{'notices': 'loud'}",
+	    "/notices: \"loud\" is none of \"chat\", \"imdn\", \"off\"" },
 	{ "{'surprise': 1}", "/surprise: is not a known setting" },
 };
 
@@ -171,6 +173,7 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->sip.tls_min, TLS1_2_VERSION);
 	assert_int_equal(c->sip.tls_max, 0);
 	assert_int_equal(c->sip.negotiate_reply, SIP_NEGOTIATE_405);
+	assert_int_equal(c->notices, GATEWAY_NOTICES_CHAT);
 	assert_int_equal(c->sip.contact, SIP_CONTACT_GATEWAY);
 	assert_int_equal(c->edge_count, 2);
 	gateway_conf_free(c);

@@ -382,7 +382,8 @@ test_no_contact(void **state)
 #define HTML   SIP_SDP_BIT(SIP_SDP_HTML)
 #define RTF    SIP_SDP_BIT(SIP_SDP_RTF)
 #define ALT    SIP_SDP_BIT(SIP_SDP_ALTERNATIVE)
-#define EVERY  (PLAIN | HTML | RTF | ALT)
+#define IMDN   SIP_SDP_BIT(SIP_SDP_IMDN)
+#define EVERY  (PLAIN | HTML | RTF | ALT | IMDN)
 
 static const struct {
 	const char *text;
@@ -417,6 +418,9 @@ static const struct {
 	    MSG, 1, 0, PLAIN | HTML | RTF | ALT, "text/* multipart/*" },
 	{ V "m=message 1 sip null\r\na=accept-types:image/gif\r\n", 0, MSG, 1,
 	    0, 0, "image/gif" },
+	{ V "m=message 1 sip null\r\n"
+	    "a=accept-types:application/ms-imdn+xml\r\n",
+	    0, MSG, 1, 0, IMDN, "application/ms-imdn+xml" },
 	{ V "m=aud\x01io 1 RTP/AVP 0\r\n", ERR_MALFORMED, 0, 0, 0, 0, NULL },
 	{ V, ERR_MALFORMED, 0, 0, 0, 0, NULL },
 	{ "", ERR_MALFORMED, 0, 0, 0, 0, NULL },
