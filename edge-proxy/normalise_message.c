@@ -107,14 +107,13 @@ is_key_transport(const struct normalise_part *p, const char *body)
 static void
 rich_body(struct normalise_part *p)
 {
-	const struct frame_field_info *info = frame_info_field(FIELD_RICH_BODY);
 	const struct xml_elem *html = child(p, NS_XHTML_IM, "html"), *body;
 	struct buf b;
 
 	body = html != NULL ? xml_child(html, NS_XHTML, "body") : NULL;
 	if (body == NULL)
 		return;
-	buf_init(&b, info->max);
+	buf_init(&b, RICH_BODY_MAX);
 	/* Too long: the plain body says the same. */
 	if (xhtml_reduce(&b, body) == 0 && b.len > 0 &&
 	    rich_body_valid((const char *)b.data, b.len))
@@ -334,8 +333,11 @@ put_body(struct normalise_part *p, const struct xml_elem *body)
 		p->nomem = true;
 		return;
 	}
-	if (normalise_part_content(p, FIELD_BODY, copy))
+	if (normalise_part_content(p, FIELD_BODY, copy)) {
 		rich_body(p);
+		if (child(p, NS_STYLING, "unstyled") != NULL)
+			normalise_part_flag(p, FIELD_UNSTYLED);
+	}
 	references(p, copy);
 	free(copy);
 }

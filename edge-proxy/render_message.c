@@ -196,6 +196,7 @@ render_message_content(struct buf *out, const struct frame *f)
 	room(out, f);
 	flag(out, f, FIELD_ATTENTION, "<attention xmlns='" NS_ATTENTION "'/>");
 	flag(out, f, FIELD_NO_STORE, "<no-store xmlns='" NS_HINTS "'/>");
+	flag(out, f, FIELD_UNSTYLED, "<unstyled xmlns='" NS_STYLING "'/>");
 	render_out_text_ns(out, NS_NICK, "nick", frame_field(f, FIELD_NICK));
 	render_out_time(out, f, FIELD_DELAY, NS_DELAY, "delay", "stamp");
 }

@@ -31,6 +31,7 @@
 #define NS_MUC_USER      "http://jabber.org/protocol/muc#user"   /* 0045 */
 #define NS_ATTENTION     "urn:xmpp:attention:0"                  /* 0224 */
 #define NS_HINTS         "urn:xmpp:hints"                        /* 0334 */
+#define NS_STYLING       "urn:xmpp:styling:0"                    /* 0393 */
 #define NS_DELAY         "urn:xmpp:delay"                        /* 0203 */
 #define NS_NICK          "http://jabber.org/protocol/nick"       /* 0172 */
 #define NS_EME           "urn:xmpp:eme:0"                        /* 0380 */

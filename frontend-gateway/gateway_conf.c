@@ -356,6 +356,7 @@ read_root(struct gateway_conf *c)
 	gateway_conf_read_presence(c, root);
 	c->notices = (enum gateway_notices)gateway_conf_choice(
 	    root, "notices", notices, 3, GATEWAY_NOTICES_CHAT);
+	gateway_conf_read_messages(c, root);
 	read_log(c, root);
 	if (!conf_failed(c->doc))
 		gateway_conf_index_domains(c, root);

@@ -65,6 +65,7 @@ struct gateway_partner {
 	enum negotiation tls, sasl;
 	bool dialback;
 	bool keep_alive;
+	bool formatting;           /* else plain text alone passes, both ways */
 	char proxy_fqdn[256];      /* "" = by SRV */
 	uint32_t connection_limit; /* 0 = the gateway's */
 };
@@ -147,6 +148,15 @@ struct gateway_presence_conf {
 	size_t pair_endpoints; /* dialogs of one pair */
 };
 
+/* "messages" */
+struct gateway_messages_conf {
+	bool formatting; /* else plain text alone passes, both ways */
+	bool styling;    /* XEP-0393 directives are formatting */
+	/* Bytes from Lync that are no text of their charset become U+FFFD;
+	 * else the message is refused. */
+	bool replace_bad_text;
+};
+
 struct gateway_log_conf {
 	enum log_level level;
 	struct {
@@ -178,6 +188,7 @@ struct gateway_conf {
 	struct gateway_timers timers;
 	struct gateway_presence_conf presence;
 	enum gateway_notices notices;
+	struct gateway_messages_conf messages;
 	struct gateway_log_conf log;
 	/* What is allowed but unwise: lines for the log. */
 	char **warnings;
@@ -216,5 +227,7 @@ bool gateway_conf_is_own(const struct gateway_conf *c, const char *domain);
 const struct gateway_partner *
 gateway_conf_partner(const struct gateway_conf *c, const char *domain);
 bool gateway_conf_permits(const struct gateway_conf *c, const char *user);
+/* Whether formatted text is exchanged with that domain. */
+bool gateway_conf_formats(const struct gateway_conf *c, const char *domain);
 
 #endif

@@ -83,6 +83,14 @@ gateway_conf_partner(const struct gateway_conf *c, const char *domain)
 	return d == NULL ? NULL : d->partner;
 }
 
+bool
+gateway_conf_formats(const struct gateway_conf *c, const char *domain)
+{
+	const struct gateway_partner *p = gateway_conf_partner(c, domain);
+
+	return c->messages.formatting && p != NULL && p->formatting;
+}
+
 static void
 add_domain(struct gateway_conf *c, struct conf_obj *root, size_t row,
     const char *member, const char *domain)

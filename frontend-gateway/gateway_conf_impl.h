@@ -7,6 +7,7 @@
  * gateway_conf_users.c     "users"
  * gateway_conf_domains.c   "hosted", and whose a domain is
  * gateway_conf_presence.c  "presence"
+ * gateway_conf_messages.c  "messages"
  *
  * Errors   stay in the document (conf_fail): the first one counts, and reading
  *          goes on or stops early without harm.
@@ -43,6 +44,7 @@ void gateway_conf_read_hosted(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_partners(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_users(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root);
+void gateway_conf_read_messages(struct gateway_conf *c, struct conf_obj *root);
 /* Fills the table of partners' domains, when all the rest has been read without
  * an error. */
 void gateway_conf_index_domains(struct gateway_conf *c, struct conf_obj *root);

@@ -105,6 +105,7 @@ read_partner(struct gateway_conf *c, struct conf_obj *o, size_t row)
 	    o, "SaslNegotiation", negotiations, 3, NEG_REQUIRED);
 	p->dialback = conf_bool(o, "SupportDialbackNegotiation", true);
 	p->keep_alive = conf_bool(o, "EnableKeepAlive", true);
+	p->formatting = conf_bool(o, "formatting", true);
 	p->connection_limit =
 	    (uint32_t)conf_int(o, "ConnectionLimit", 0, 0, UINT32_MAX);
 	/* An empty name is the same as none. */

@@ -105,6 +105,8 @@
 	    "XEP-0045: who invites through the room")                          \
 	X(FIELD_DECLINES, 71, "declines", TEXT, 1024,                          \
 	    "XEP-0045: why the inviter's invitation is declined")              \
+	X(FIELD_UNSTYLED, 72, "unstyled", FLAG, 0,                             \
+	    "XEP-0393: the body means what it says")                           \
 	X(FIELD_SHOW, 80, "show", TOKEN, 8, "away, chat, dnd, xa")             \
 	X(FIELD_STATUS_TEXT, 81, "status-text", TEXT, 4096, "")                \
 	X(FIELD_PRIORITY, 82, "priority", U64, 8, "128 + priority")            \

@@ -23,6 +23,8 @@
 struct buf;
 
 enum {
+	/* Bytes; of more than that the plain body alone is passed on. */
+	RICH_BODY_MAX = 65536,
 	RICH_BODY_DEPTH_MAX = 32,
 	RICH_BODY_STYLE_MAX = 512,
 	RICH_BODY_HREF_MAX = 2048

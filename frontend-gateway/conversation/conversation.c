@@ -18,6 +18,7 @@
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/address.h"
+#include "frontend-gateway/translate/body.h"
 
 /* The resource all endpoints of a Lync user share. */
 static const char resource[] = "/lync";
@@ -152,6 +153,19 @@ conversation_add_leg(struct conversation *c, struct sip_dialog *d,
 	clock_timer_stop(&c->user_left);
 	sip_dialog_set_user(d, c);
 	conversation_set_state(c, CONVERSATION_OPEN);
+}
+
+bool
+conversation_formats(const struct conversation *c)
+{
+	return gateway_conf_formats(c->env->conf, c->contact.ascii);
+}
+
+const char *
+conversation_accept_types(const struct conversation *c)
+{
+	return conversation_formats(c) ? BODY_ACCEPT_TYPES
+				       : BODY_ACCEPT_TYPES_PLAIN;
 }
 
 /* --- life ----------------------------------------------------------------- */

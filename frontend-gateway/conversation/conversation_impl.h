@@ -124,5 +124,9 @@ void conversation_yield(struct conversation *c);
  * conversation, accepts what the endpoint takes. */
 void conversation_add_leg(struct conversation *c, struct sip_dialog *d,
     const char *name, unsigned accepts);
+/* Whether formatted text may pass between the two; the types that we say we
+ * take. */
+bool conversation_formats(const struct conversation *c);
+const char *conversation_accept_types(const struct conversation *c);
 
 #endif

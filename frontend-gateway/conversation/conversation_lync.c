@@ -21,7 +21,9 @@
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
+#include "frontend-gateway/translate/styling.h"
 #include "frontend-gateway/translate/typing.h"
+#include "proto/rich_body.h"
 
 static const char *
 name_of(const struct sip_msg *m)
@@ -73,13 +75,19 @@ on_outward_done(bool was_delivered, bool bounced, void *arg)
 	conversation_settle(c);
 }
 
+/* What a MESSAGE says. */
+struct said {
+	struct buf text, rich;
+};
+
 /* thread: NULL outside a dialog. */
 static void
 forward(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req, const struct buf *text, const char *thread)
+    const struct sip_msg *req, const struct said *said, const char *thread)
 {
 	const char *display = sip_msg_from_display(req);
 	char own[IDS_THREAD_SIZE], id[IDS_STANZA_SIZE];
+	char language[BODY_LANGUAGE_SIZE];
 	struct buf nick;
 	struct outward_message m = {
 		.id = id,
@@ -89,12 +97,19 @@ forward(struct conversation *c, struct sip_server_txn *st,
 		.contact = c->contact.bare,
 		.local = c->user.ascii,
 		.remote = c->contact.ascii,
-		.text = (const char *)text->data,
-		.text_len = text->len,
+		.text = (const char *)said->text.data,
+		.text_len = said->text.len,
+		.rich = (const char *)said->rich.data,
+		.rich_len = said->rich.len,
 		.thread = thread,
 		.chat_states = typing_state_wanted(&c->typing),
 	};
 
+	/* Lync knows no message styling. */
+	m.unstyled =
+	    c->env->conf->messages.styling && styling_found(m.text, m.text_len);
+	if (body_language(language, sip_msg_header(req, "Content-Language", 0)))
+		m.language = language;
 	if (thread == NULL) {
 		ids_thread(own, name_of(req), c->env->secret);
 		m.thread = own;
@@ -120,6 +135,13 @@ forward(struct conversation *c, struct sip_server_txn *st,
 }
 
 static void
+said_finish(struct said *said)
+{
+	buf_finish(&said->text);
+	buf_finish(&said->rich);
+}
+
+static void
 on_message(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req, const char *thread)
 {
@@ -129,18 +151,23 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 		.data = sip_msg_body(req),
 		.len = sip_msg_body_len(req),
 	};
-	struct buf text;
+	struct body_rules rules = {
+		.limit = c->env->conf->limits.body_bytes,
+		.replace = c->env->conf->messages.replace_bad_text,
+	};
+	struct said said;
 	int status;
 
-	buf_init(&text, BODY_TEXT_MAX);
-	status =
-	    body_from_sip(&text, NULL, &part, c->env->conf->limits.body_bytes);
-	if (status == 0 && text.len > 0) {
-		forward(c, st, req, &text, thread);
-		buf_finish(&text);
+	buf_init(&said.text, BODY_TEXT_MAX);
+	buf_init(&said.rich, RICH_BODY_MAX);
+	status = body_from_sip(&said.text,
+	    conversation_formats(c) ? &said.rich : NULL, &part, &rules);
+	if (status == 0 && said.text.len > 0) {
+		forward(c, st, req, &said, thread);
+		said_finish(&said);
 		return;
 	}
-	buf_finish(&text);
+	said_finish(&said);
 	if (status == 0) {
 		answer_ok(c, st); /* There is nothing to say. */
 		conversation_settle(c);
@@ -205,7 +232,8 @@ answer_sdp(struct conversation *c, enum errors_cause *cause, struct buf *out,
 	*cause = refusal_of(offer, req);
 	if (*cause == ERRORS_CAUSE_COUNT)
 		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
-		    CONVERSATION_SDP_PORT, c->contact_uri, BODY_ACCEPT_TYPES);
+		    CONVERSATION_SDP_PORT, c->contact_uri,
+		    conversation_accept_types(c));
 	if (*cause == ERRORS_CAUSE_COUNT && rc < 0)
 		*cause = ERRORS_INTERNAL;
 	free(offer);

@@ -38,7 +38,7 @@ unqueue(struct conversation *c, struct inward *in)
 {
 	list_remove(&in->link);
 	c->queue_count--;
-	c->queue_bytes -= in->len;
+	c->queue_bytes -= in->len + in->html_len;
 	if (c->sent == in)
 		c->sent = NULL;
 }
@@ -278,6 +278,21 @@ answer_lost(const struct sip_result *r)
 	       r->status == 504;
 }
 
+/* Whether the endpoint takes less than it said; it gets plain text from now
+ * on. */
+static bool
+refuses_formatting(
+    struct conversation *c, struct sip_dialog *d, const struct sip_result *r)
+{
+	if (r->status != 415 && r->status != 488)
+		return false;
+	log_info(&c->log, "plain-from-now-on", "status=%d", r->status);
+	for (size_t i = 0; i < c->leg_count; i++)
+		if (c->legs[i].dialog == d)
+			c->legs[i].accepts = SIP_SDP_BIT(SIP_SDP_PLAIN);
+	return true;
+}
+
 static void
 on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
     const struct sip_result *r, void *arg)
@@ -293,6 +308,10 @@ on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
 	c->call = NULL;
 	c->sent = NULL;
 	c->sent_in = NULL;
+	if (in->formatted && refuses_formatting(c, d, r)) {
+		conversation_settle(c);
+		return;
+	}
 	/* To be sent again means that the dialog is lost.  If the user has
 	 * begun another meanwhile, the message goes there. */
 	if (act(c, in, r, true)) {
@@ -382,7 +401,7 @@ new_id(struct conversation *c)
 static int
 ask_invite(struct conversation *c, struct inward *in)
 {
-	struct sip_header headers[2] = { { "Ms-Conversation-ID", c->id } };
+	struct sip_header headers[3] = { { "Ms-Conversation-ID", c->id } };
 	struct sip_question q = {
 		.method = SIP_INVITE,
 		.uri = c->user_uri,
@@ -394,15 +413,16 @@ ask_invite(struct conversation *c, struct inward *in)
 		.arg = c,
 		.user = c,
 	};
-	struct buf sdp, first, name;
+	struct buf sdp, first, html, name;
 	int rc;
 
 	new_id(c);
 	buf_init(&sdp, CONVERSATION_TEXT_MAX);
 	buf_init(&first, CONVERSATION_TEXT_MAX);
+	buf_init(&html, CONVERSATION_TEXT_MAX);
 	buf_init(&name, CONVERSATION_TEXT_MAX);
 	rc = sip_sdp_offer(&sdp, c->env->conf->sip.fqdn, CONVERSATION_SDP_PORT,
-	    BODY_ACCEPT_TYPES);
+	    conversation_accept_types(c));
 	/* A text too long for a header field follows as a MESSAGE. */
 	in->invited = ids_text_format(&first, in->text, in->len) == 0;
 	if (in->invited) {
@@ -410,6 +430,12 @@ ask_invite(struct conversation *c, struct inward *in)
 		headers[1].value = buf_cstr(&first);
 		q.header_count = 2;
 	}
+	/* Who shows it chooses between the two. */
+	if (in->invited && in->html_len > 0 &&
+	    ids_im_format(&html, in->html, in->html_len) == 0 &&
+	    buf_cstr(&html) != NULL)
+		headers[q.header_count++] =
+		    (struct sip_header){ "ms-im-format", buf_cstr(&html) };
 	if (in->nick != NULL)
 		(void)address_display(&name, in->nick, strlen(in->nick));
 	if (name.len == 0)
@@ -423,6 +449,7 @@ ask_invite(struct conversation *c, struct inward *in)
 		rc = sip_ua_ask(&c->call, c->env->ua, &q);
 	buf_finish(&sdp);
 	buf_finish(&first);
+	buf_finish(&html);
 	buf_finish(&name);
 	if (rc < 0)
 		return rc;
@@ -431,23 +458,47 @@ ask_invite(struct conversation *c, struct inward *in)
 	return 0;
 }
 
+/* In which form the endpoint of that leg gets the message. */
+static enum body_form
+form_of(const struct leg *leg, const struct inward *in)
+{
+	if (in->html_len == 0 ||
+	    (leg->accepts & SIP_SDP_BIT(SIP_SDP_HTML)) == 0)
+		return BODY_PLAIN;
+	return (leg->accepts & SIP_SDP_BIT(SIP_SDP_ALTERNATIVE)) != 0
+		   ? BODY_ALTERNATIVE
+		   : BODY_HTML;
+}
+
 static int
 ask_message(struct conversation *c, struct inward *in)
 {
+	struct sip_header language = { "Content-Language", in->language };
+	char type[BODY_TYPE_SIZE];
 	struct sip_question q = {
 		.method = SIP_MESSAGE,
-		.content_type = BODY_CONTENT_TYPE,
-		.body = in->text,
-		.body_len = in->len,
+		.content_type = type,
+		.headers = &language,
+		.header_count = in->language != NULL,
 		.on_result = on_message_result,
 		.arg = c,
 	};
 	struct sip_dialog *d = conversation_dialog(c);
+	enum body_form form = form_of(conversation_leg(c), in);
+	struct body_said said = { in->text, in->len, in->html, in->html_len };
+	struct buf body;
 	int rc;
 
-	rc = sip_ua_ask_in(&c->call, c->env->ua, d, &q);
+	buf_init(&body, 0);
+	rc = body_in_form(&body, type, form, &said);
+	q.body = body.data;
+	q.body_len = body.len;
+	if (rc == 0)
+		rc = sip_ua_ask_in(&c->call, c->env->ua, d, &q);
+	buf_finish(&body);
 	if (rc < 0)
 		return rc;
+	in->formatted = form != BODY_PLAIN;
 	c->sent = in;
 	c->sent_in = d;
 	return 0;
@@ -501,7 +552,7 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 		return rc;
 	list_append(&c->queue, &in->link);
 	c->queue_count++;
-	c->queue_bytes += in->len;
+	c->queue_bytes += in->len + in->html_len;
 	/* The user's answers go to the device he is written to from. */
 	lock = o.notice ? NULL : strdup(o.from);
 	if (lock != NULL) {

@@ -17,6 +17,7 @@
 #include "frontend-gateway/conversation/duplicates.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/translate/body.h"
+#include "frontend-gateway/translate/formatting.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 
@@ -100,10 +101,48 @@ deliver(struct conversations *cs, const struct frame *f,
 	    NULL);
 }
 
+/* What the Lync user is to read: in SIP form, and as a document when it is
+ * formatted. */
+struct prepared {
+	struct buf text, html;
+};
+
+static const char *
+bytes_of(const struct frame *f, enum frame_tag tag, size_t *len)
+{
+	const struct frame_field *field = frame_field(f, tag);
+
+	*len = field != NULL ? field->len : 0;
+	return field != NULL ? (const char *)field->data : NULL;
+}
+
+/* Without its formatting the text says all the same. */
+static void
+format(struct conversations *cs, struct buf *html, const struct frame *f,
+    const struct guard_addresses *who, const struct buf *plain)
+{
+	struct formatting_source s = {
+		.text = (const char *)plain->data,
+		.text_len = plain->len,
+		.styling = cs->opts.conf->messages.styling &&
+			   !frame_has(f, FIELD_UNSTYLED),
+	};
+	int rc;
+
+	if (!gateway_conf_formats(cs->opts.conf, who->from.ascii))
+		return;
+	s.body = bytes_of(f, FIELD_BODY, &s.body_len);
+	s.rich = bytes_of(f, FIELD_RICH_BODY, &s.rich_len);
+	rc = formatting_html(html, &s);
+	if (rc < 0)
+		log_warn(&cs->log, "not-formatted", "from=%s to=%s error=%s",
+		    who->from.full, who->to.bare, err_str(rc));
+}
+
 /* Brings the message into SIP form; false when it was answered already. */
 static bool
-prepare(struct conversations *cs, struct buf *text, const struct frame *f,
-    struct edges_ticket ticket)
+prepare(struct conversations *cs, struct prepared *out, const struct frame *f,
+    const struct guard_addresses *who, struct edges_ticket ticket)
 {
 	size_t limit = cs->opts.conf->limits.body_bytes;
 	enum compose_verdict verdict;
@@ -115,7 +154,9 @@ prepare(struct conversations *cs, struct buf *text, const struct frame *f,
 	rc = compose_text(&plain, &verdict, f, clock_wall_ms(cs->opts.clock));
 	if (rc == 0 && verdict == COMPOSE_TEXT)
 		rc = body_to_sip(
-		    text, (const char *)plain.data, plain.len, limit);
+		    &out->text, (const char *)plain.data, plain.len, limit);
+	if (rc == 0 && verdict == COMPOSE_TEXT)
+		format(cs, &out->html, f, who, &plain);
 	buf_finish(&plain);
 	if (rc == ERR_TOO_LONG) {
 		body_limit_text(why, sizeof(why), limit);
@@ -195,8 +236,8 @@ conversations_inward_message(struct conversations *cs,
 {
 	struct inward_opts o = { .ticket = ticket, .from = who->from.full };
 	struct policy_inward p;
-	struct buf text;
-	char *id;
+	struct prepared made;
+	char *id, *language;
 
 	/* Chat states, receipts and markers are never answered with an error,
 	 * and news for everybody are not for a pool. */
@@ -219,16 +260,23 @@ conversations_inward_message(struct conversations *cs,
 		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}
-	buf_init(&text, FRAME_MAX);
+	buf_init(&made.text, FRAME_MAX);
+	buf_init(&made.html, FRAME_MAX);
 	id = frame_dup(f, FIELD_ID);
-	if (prepare(cs, &text, f, ticket)) {
+	language = frame_dup(f, FIELD_LANGUAGE);
+	if (prepare(cs, &made, f, who, ticket)) {
 		o.standing = p.standing;
 		o.id = id;
-		o.text = (const char *)text.data;
-		o.len = text.len;
+		o.language = language;
+		o.text = (const char *)made.text.data;
+		o.len = made.text.len;
+		o.html = (const char *)made.html.data;
+		o.html_len = made.html.len;
 		deliver(cs, f, who, stream, &o);
 		wrote(cs, f, who);
 	}
 	free(id);
-	buf_finish(&text);
+	free(language);
+	buf_finish(&made.text);
+	buf_finish(&made.html);
 }

@@ -25,7 +25,22 @@ release(struct inward *in)
 	free(in->from);
 	free(in->nick);
 	free(in->text);
+	free(in->html);
+	free(in->language);
 	free(in);
+}
+
+static char *
+copy(const char *data, size_t len)
+{
+	char *out = malloc(len + 1);
+
+	if (out == NULL)
+		return NULL;
+	if (len > 0)
+		memcpy(out, data, len);
+	out[len] = '\0';
+	return out;
 }
 
 int
@@ -41,15 +56,17 @@ inward_new(struct inward **out, const struct inward_opts *opts)
 	in->id = strdup(opts->id != NULL ? opts->id : "");
 	in->from = strdup(opts->from);
 	in->nick = opts->nick != NULL ? strdup(opts->nick) : NULL;
-	in->text = malloc(opts->len + 1);
+	in->language = opts->language != NULL ? strdup(opts->language) : NULL;
+	in->text = copy(opts->text, opts->len);
+	in->html = copy(opts->html, opts->html_len);
 	if (in->id == NULL || in->from == NULL || in->text == NULL ||
-	    (opts->nick != NULL && in->nick == NULL)) {
+	    in->html == NULL || (opts->nick != NULL && in->nick == NULL) ||
+	    (opts->language != NULL && in->language == NULL)) {
 		release(in);
 		return ERR_NOMEM;
 	}
-	memcpy(in->text, opts->text, opts->len);
-	in->text[opts->len] = '\0';
 	in->len = opts->len;
+	in->html_len = opts->html_len;
 	in->standing = opts->standing;
 	in->on_late = opts->on_late;
 	in->arg = opts->arg;

@@ -56,6 +56,10 @@ struct inward {
 	char *nick;   /* NULL = none */
 	size_t len;
 	char *text; /* SIP form */
+	size_t html_len;
+	char *html;     /* the same as a document; "" = nothing to format */
+	char *language; /* NULL = unknown */
+	bool formatted; /* was sent with html */
 };
 
 struct inward_opts {
@@ -67,6 +71,9 @@ struct inward_opts {
 	const char *id, *from, *nick;
 	const char *text;
 	size_t len;
+	const char *html; /* html_len bytes; 0 = none */
+	size_t html_len;
+	const char *language; /* NULL = unknown */
 	inward_late_fn *on_late;
 	void *arg;
 };

@@ -316,7 +316,12 @@ encode(struct buf *frame, struct outward *o)
 	frame_put_str(&w, FIELD_FROM, m->from);
 	frame_put_str(&w, FIELD_TO, m->to);
 	frame_put_str(&w, FIELD_KIND, "chat");
+	frame_put_str(&w, FIELD_LANGUAGE, m->language);
 	frame_put(&w, FIELD_BODY, m->text, m->text_len);
+	if (m->rich_len > 0)
+		frame_put(&w, FIELD_RICH_BODY, m->rich, m->rich_len);
+	if (m->unstyled)
+		frame_put_flag(&w, FIELD_UNSTYLED);
 	frame_put_str(&w, FIELD_THREAD, m->thread);
 	frame_put_str(&w, FIELD_NICK, m->nick);
 	frame_put_str(&w, FIELD_CHAT_STATE, m->chat_states ? "active" : NULL);
@@ -374,14 +379,26 @@ put(char **at, const char *s)
 	return out;
 }
 
+static const char *
+put_bytes(char **at, const char *data, size_t len)
+{
+	char *out = *at;
+
+	if (len > 0)
+		memcpy(out, data, len);
+	out[len] = '\0';
+	*at += len + 1;
+	return out;
+}
+
 static struct outward *
 copy(const struct outward_message *m)
 {
-	size_t bytes = text_size(m->id) + text_size(m->from) +
-		       text_size(m->to) + text_size(m->user) +
-		       text_size(m->contact) + text_size(m->local) +
-		       text_size(m->remote) + text_size(m->thread) +
-		       text_size(m->nick) + m->text_len + 1;
+	size_t bytes =
+	    text_size(m->id) + text_size(m->from) + text_size(m->to) +
+	    text_size(m->user) + text_size(m->contact) + text_size(m->local) +
+	    text_size(m->remote) + text_size(m->thread) + text_size(m->nick) +
+	    text_size(m->language) + m->text_len + m->rich_len + 2;
 	struct outward *o = malloc(sizeof(*o) + bytes);
 	char *at;
 
@@ -398,9 +415,12 @@ copy(const struct outward_message *m)
 	o->m.remote = put(&at, m->remote);
 	o->m.thread = put(&at, m->thread);
 	o->m.nick = put(&at, m->nick);
-	memcpy(at, m->text, m->text_len);
-	o->m.text = at;
+	o->m.language = put(&at, m->language);
+	o->m.text = put_bytes(&at, m->text, m->text_len);
 	o->m.text_len = m->text_len;
+	o->m.rich = put_bytes(&at, m->rich, m->rich_len);
+	o->m.rich_len = m->rich_len;
+	o->m.unstyled = m->unstyled;
 	o->m.chat_states = m->chat_states;
 	o->bytes = bytes;
 	return o;
@@ -428,7 +448,7 @@ outwards_start(struct outwards *os, struct sip_server_txn *st,
 	int rc;
 
 	if (os->count >= os->opts.messages_max ||
-	    os->bytes + m->text_len > os->opts.bytes_max) {
+	    os->bytes + m->text_len + m->rich_len > os->opts.bytes_max) {
 		refuse_at_once(os, st, ERRORS_OVERLOAD, done, arg);
 		return;
 	}

@@ -62,9 +62,13 @@ struct outward_message {
 	const char *local, *remote; /* their domains, comparable form */
 	const char *text;
 	size_t text_len;
-	const char *thread; /* NULL = none */
-	const char *nick;   /* NULL = none */
-	bool chat_states;   /* the contact may know of them */
+	const char *rich;     /* its formatted form; proto/rich_body.h */
+	size_t rich_len;      /* 0 = none */
+	bool unstyled;        /* it holds no message styling (XEP-0393) */
+	const char *language; /* NULL = unknown */
+	const char *thread;   /* NULL = none */
+	const char *nick;     /* NULL = none */
+	bool chat_states;     /* the contact may know of them */
 };
 
 /* The transaction is answered.  delivered: with 200.  bounced: the partner

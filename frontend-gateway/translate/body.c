@@ -20,6 +20,7 @@
 #include "common/utf8.h"
 #include "frontend-gateway/translate/html.h"
 #include "frontend-gateway/translate/rtf.h"
+#include "proto/rich_body.h"
 
 enum {
 	BAD_REQUEST = 400,
@@ -43,6 +44,7 @@ struct span {
  * taken. */
 struct content {
 	enum { NOTHING, RTF, HTML, PLAIN } kind;
+	bool replace; /* what is no text of its charset */
 	struct buf text, rich;
 };
 
@@ -59,6 +61,13 @@ static bool
 is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool
+is_letter_or_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9');
 }
 
 static struct span
@@ -173,9 +182,11 @@ static const char *const charsets[][2] = {
 	{ "utf-16be", "UTF-16BE" },
 };
 
+static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
+
 /* Converts in through an open descriptor.  0, 400 or 500. */
 static int
-convert_through(iconv_t cd, struct buf *out, struct span in)
+convert_through(iconv_t cd, struct buf *out, struct span in, bool replace)
 {
 	char piece[4096];
 	/* iconv(3) does not write through its input. */
@@ -197,6 +208,12 @@ convert_through(iconv_t cd, struct buf *out, struct span in)
 		if (n == (size_t)-1 && errno == E2BIG)
 			n = 0;
 		buf_add(out, piece, sizeof(piece) - room);
+		if (n == (size_t)-1 && replace && left > 0) {
+			buf_add(out, replacement, sizeof(replacement));
+			from.in++;
+			left--;
+			n = 0;
+		}
 	}
 	if (buf_failed(out))
 		return SERVER_ERROR;
@@ -215,7 +232,7 @@ utf16_order(struct span in)
 }
 
 static int
-convert(struct buf *out, const char *charset, struct span in)
+convert(struct buf *out, const char *charset, struct span in, bool replace)
 {
 	iconv_t cd;
 	int status;
@@ -225,9 +242,29 @@ convert(struct buf *out, const char *charset, struct span in)
 	cd = iconv_open("UTF-8", charset);
 	if (cd == (iconv_t)-1)
 		return errno == ENOMEM ? SERVER_ERROR : UNSUPPORTED;
-	status = convert_through(cd, out, in);
+	status = convert_through(cd, out, in, replace);
 	iconv_close(cd);
 	return status;
+}
+
+/* UTF-8 with U+FFFD for each byte that belongs to no character. */
+static int
+repair(struct buf *out, struct span in)
+{
+	size_t n;
+
+	for (size_t i = 0; i < in.len; i += n) {
+		uint32_t cp;
+
+		n = utf8_decode((const uint8_t *)in.at + i, in.len - i, &cp);
+		if (n > 0) {
+			buf_add(out, in.at + i, n);
+		} else {
+			buf_add(out, replacement, sizeof(replacement));
+			n = 1;
+		}
+	}
+	return buf_failed(out) ? SERVER_ERROR : 0;
 }
 
 /* --- text --------------------------------------------------------------- */
@@ -238,7 +275,6 @@ static int
 add_text(struct buf *out, struct span in)
 {
 	static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
-	static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
 	size_t before = out->len, i = 0, n;
 
 	if (in.len >= 3 && memcmp(in.at, mark, 3) == 0)
@@ -275,11 +311,12 @@ is_blank(const struct buf *b, size_t from)
 	return true;
 }
 
-/* Converts the bytes of a text type to UTF-8; *utf8 points into in or into
- * converted.  0, 400, 415 or 500. */
+/* Converts the bytes of a text type to UTF-8, which need not be valid when
+ * they claim to be that already and nothing is to be replaced; *utf8 points into
+ * in or into converted.  0, 400, 415 or 500. */
 static int
-decode(
-    struct span *utf8, struct buf *converted, struct span type, struct span in)
+decode(struct span *utf8, struct buf *converted, struct span type,
+    struct span in, bool replace)
 {
 	char charset[VALUE_MAX] = "utf-8";
 	int status;
@@ -290,9 +327,12 @@ decode(
 		if (strcasecmp(charset, charsets[i][0]) != 0)
 			continue;
 		*utf8 = in;
-		if (charsets[i][1] == NULL)
+		if (charsets[i][1] == NULL &&
+		    (!replace || utf8_valid(in.at, in.len)))
 			return 0;
-		status = convert(converted, charsets[i][1], in);
+		status = charsets[i][1] == NULL
+			     ? repair(converted, in)
+			     : convert(converted, charsets[i][1], in, replace);
 		*utf8 = (struct span){ (const char *)converted->data,
 			converted->len };
 		return status;
@@ -306,7 +346,7 @@ add_plain(struct content *c, struct span type, struct span in)
 {
 	struct buf converted = { 0 };
 	struct span utf8;
-	int status = decode(&utf8, &converted, type, in);
+	int status = decode(&utf8, &converted, type, in, c->replace);
 
 	if (status == 0)
 		status = add_text(&c->text, utf8);
@@ -329,7 +369,7 @@ add_html(struct content *c, struct span type, struct span in)
 {
 	struct buf converted = { 0 };
 	struct span utf8;
-	int status = decode(&utf8, &converted, type, in);
+	int status = decode(&utf8, &converted, type, in, c->replace);
 
 	if (status == 0)
 		status =
@@ -488,7 +528,7 @@ prefer(struct content *c, struct content *other)
 static int
 consider(struct content *c, bool alternative, struct span part, int depth)
 {
-	struct content other = { 0 };
+	struct content other = { .replace = c->replace };
 	int status;
 
 	if (!alternative && c->kind != NOTHING)
@@ -566,11 +606,12 @@ add_content(struct content *c, struct span type, struct span in, int depth)
 /* --- the two ways ------------------------------------------------------- */
 
 static int
-read_content(struct content *c, const struct body_part *part, size_t limit)
+read_content(struct content *c, const struct body_part *part,
+    const struct body_rules *rules)
 {
 	struct span type, encoding;
 
-	if (part->len > limit)
+	if (part->len > rules->limit)
 		return TOO_LARGE;
 	if (part->content_type == NULL)
 		return BAD_REQUEST;
@@ -587,20 +628,20 @@ read_content(struct content *c, const struct body_part *part, size_t limit)
 
 int
 body_from_sip(struct buf *out, struct buf *rich, const struct body_part *part,
-    size_t limit)
+    const struct body_rules *rules)
 {
-	struct content c = { 0 };
+	struct content c = { .replace = rules->replace };
 	size_t before = out->len;
 	int status;
 
 	if (part->len == 0)
 		return 0;
-	status = read_content(&c, part, limit);
+	status = read_content(&c, part, rules);
 	if (status == 0 && !is_blank(&c.text, 0)) {
 		if (buf_add(out, c.text.data, c.text.len) < 0)
 			status = SERVER_ERROR;
 		/* Formatting is a garnish: what is too much of it is left. */
-		else if (rich != NULL && c.rich.len <= BODY_TEXT_MAX &&
+		else if (rich != NULL && c.rich.len <= RICH_BODY_MAX &&
 			 buf_add(rich, c.rich.data, c.rich.len) < 0)
 			status = SERVER_ERROR;
 	}
@@ -634,6 +675,97 @@ body_to_sip(struct buf *out, const char *text, size_t len, size_t limit)
 	if (rc < 0)
 		out->len = before;
 	return rc;
+}
+
+/* FNV-1a. */
+static uint64_t
+hash(uint64_t h, struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ (uint8_t)s.at[i]) * 0x100000001b3u;
+	return h;
+}
+
+/* A boundary that neither part contains.  It follows from their content, so
+ * that nobody can fill a text with those that will be tried. */
+static void
+choose_boundary(char out[static BOUNDARY_MAX + 1], struct span a, struct span b)
+{
+	uint64_t n = hash(hash(0xcbf29ce484222325u, a), b);
+	size_t len;
+
+	do {
+		len = (size_t)snprintf(out, BOUNDARY_MAX + 1,
+		    "sallyport-%016llx", (unsigned long long)n++);
+	} while (memmem(a.at, a.len, out, len) != NULL ||
+		 memmem(b.at, b.len, out, len) != NULL);
+}
+
+static int
+put_alternative(struct buf *out, char type[static BODY_TYPE_SIZE],
+    struct span text, struct span html)
+{
+	char boundary[BOUNDARY_MAX + 1];
+
+	choose_boundary(boundary, text, html);
+	snprintf(type, BODY_TYPE_SIZE,
+	    "multipart/alternative;boundary=\"%.32s\"", boundary);
+	/* The best comes last (RFC 2046 5.1.4). */
+	(void)buf_addf(out,
+	    "--%s\r\nContent-Type: " BODY_CONTENT_TYPE "\r\n\r\n", boundary);
+	(void)buf_add(out, text.at, text.len);
+	(void)buf_addf(out,
+	    "\r\n--%s\r\nContent-Type: " BODY_HTML_TYPE "\r\n\r\n", boundary);
+	(void)buf_add(out, html.at, html.len);
+	return buf_addf(out, "\r\n--%s--\r\n", boundary);
+}
+
+int
+body_in_form(struct buf *out, char type[static BODY_TYPE_SIZE],
+    enum body_form form, const struct body_said *said)
+{
+	struct span text = { said->text, said->len };
+	struct span html = { said->html, said->html_len };
+	size_t before = out->len;
+	int rc = ERR_NOMEM;
+
+	switch (form) {
+	case BODY_PLAIN:
+		snprintf(type, BODY_TYPE_SIZE, BODY_CONTENT_TYPE);
+		rc = buf_add(out, text.at, text.len);
+		break;
+	case BODY_HTML:
+		snprintf(type, BODY_TYPE_SIZE, BODY_HTML_TYPE);
+		rc = buf_add(out, html.at, html.len);
+		break;
+	case BODY_ALTERNATIVE:
+		rc = put_alternative(out, type, text, html);
+		break;
+	}
+	if (rc < 0)
+		out->len = before;
+	return rc;
+}
+
+bool
+body_language(char out[static BODY_LANGUAGE_SIZE], const char *value)
+{
+	struct span tag;
+
+	if (value == NULL)
+		return false;
+	tag = trim((struct span){ value, strcspn(value, ",;") });
+	if (tag.len == 0 || tag.len >= BODY_LANGUAGE_SIZE)
+		return false;
+	for (size_t i = 0; i < tag.len; i++) {
+		char c = tag.at[i];
+
+		if (!is_letter_or_digit(c) && c != '-')
+			return false;
+		out[i] = c;
+	}
+	out[tag.len] = '\0';
+	return true;
 }
 
 void

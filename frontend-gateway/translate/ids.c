@@ -102,11 +102,23 @@ ids_epid(char out[static IDS_EPID_SIZE], const char *full_jid)
 		snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 
-int
-ids_text_format(struct buf *out, const char *text, size_t len)
+static int
+put_format(struct buf *out, const char *type, const char *text, size_t len)
 {
 	if (len > IDS_TEXT_FORMAT_MAX)
 		return ERR_TOO_LONG;
-	buf_add_str(out, BODY_CONTENT_TYPE ";ms-body=");
+	buf_addf(out, "%s;ms-body=", type);
 	return base64_encode(out, text, len);
+}
+
+int
+ids_text_format(struct buf *out, const char *text, size_t len)
+{
+	return put_format(out, BODY_CONTENT_TYPE, text, len);
+}
+
+int
+ids_im_format(struct buf *out, const char *html, size_t len)
+{
+	return put_format(out, BODY_HTML_TYPE, html, len);
 }

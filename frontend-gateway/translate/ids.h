@@ -44,5 +44,7 @@ void ids_epid(char out[static IDS_EPID_SIZE], const char *full_jid);
  * the first message.  text is in SIP form (body_to_sip()).  ERR_TOO_LONG when
  * the text should go in a MESSAGE instead, ERR_FULL, ERR_NOMEM. */
 int ids_text_format(struct buf *out, const char *text, size_t len);
+/* The same of an ms-im-format field, which carries it as HTML beside. */
+int ids_im_format(struct buf *out, const char *html, size_t len);
 
 #endif

@@ -10,6 +10,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct body_rules rules = { .limit = BODY_LIMIT };
+static const struct body_rules unlimited = { .limit = SIZE_MAX };
+
 static void
 require(int truth)
 {
@@ -32,7 +35,7 @@ check_text(const struct buf *text)
 	require(buf_add(&sip, "\r\n", 2) == 0);
 	part.data = sip.data;
 	part.len = sip.len;
-	require(body_from_sip(&back, NULL, &part, SIZE_MAX) == 0);
+	require(body_from_sip(&back, NULL, &part, &unlimited) == 0);
 	if (text->len < 3 || memcmp(s, "\xef\xbb\xbf", 3) != 0)
 		require(back.len == text->len &&
 			memcmp(back.data, s, back.len) == 0);
@@ -57,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	part.content_type = type;
 	part.data = end + 1;
 	part.len = size - n - 1;
-	if (body_from_sip(&text, NULL, &part, BODY_LIMIT) != 0)
+	if (body_from_sip(&text, NULL, &part, &rules) != 0)
 		require(text.len == 0);
 	else if (text.len > 0)
 		check_text(&text);

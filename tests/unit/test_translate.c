@@ -17,6 +17,8 @@
 #include "frontend-gateway/translate/errors.h"
 #include "frontend-gateway/translate/ids.h"
 
+static const struct body_rules rules = { .limit = BODY_LIMIT };
+
 static void
 test_from_sip(void **state)
 {
@@ -228,7 +230,7 @@ assert_bodies(const struct body_row *rows, size_t count)
 
 		buf_clear(&b);
 		buf_add_str(&b, "before ");
-		status = body_from_sip(&b, NULL, &part, BODY_LIMIT);
+		status = body_from_sip(&b, NULL, &part, &rules);
 		if (status != rows[i].status)
 			fail_msg("row %zu: %d", i, status);
 		assert_memory_equal(buf_cstr(&b), "before ", 7);
@@ -394,8 +396,7 @@ test_formatting(void **state)
 			.len = strlen(rows[i].data) };
 		struct buf text = { 0 }, rich = { 0 };
 
-		assert_int_equal(
-		    body_from_sip(&text, &rich, &part, BODY_LIMIT), 0);
+		assert_int_equal(body_from_sip(&text, &rich, &part, &rules), 0);
 		assert_string_equal(buf_cstr(&text), rows[i].text);
 		assert_string_equal(buf_cstr(&rich), rows[i].rich);
 		buf_finish(&text);
@@ -415,11 +416,11 @@ test_sizes(void **state)
 	(void)state;
 	assert_non_null(big);
 	/* NUL becomes three bytes: more than the channel carries. */
-	assert_int_equal(body_from_sip(&b, NULL, &part, BODY_LIMIT), 413);
+	assert_int_equal(body_from_sip(&b, NULL, &part, &rules), 413);
 	assert_int_equal(b.len, 0);
 	memset(big, 0xfc, BODY_LIMIT);
 	part.content_type = "text/plain; charset=iso-8859-1";
-	assert_int_equal(body_from_sip(&b, NULL, &part, BODY_LIMIT), 0);
+	assert_int_equal(body_from_sip(&b, NULL, &part, &rules), 0);
 	assert_int_equal(b.len, 2 * BODY_LIMIT);
 	buf_clear(&b);
 	/* Line ends take two bytes in SIP. */
