@@ -5,6 +5,7 @@
  * conversation.c         state, dialogs, life
  * conversation_xmpp.c    XMPP to Lync
  * conversation_lync.c    Lync to XMPP
+ * conversation_files.c   files that older clients offer
  * conversation_states.c  chat states: typing, leaving
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
@@ -16,6 +17,7 @@
 #include "common/log.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/typing_state.h"
+#include "frontend-gateway/translate/errors.h"
 #include "proto/condition.h"
 
 struct sip_ua_call;
@@ -110,6 +112,13 @@ bool conversation_states_busy(const struct conversation *c);
 void conversation_fail_queue(struct conversation *c, enum condition why);
 /* Nobody is told. */
 void conversation_abandon_queue(struct conversation *c);
+
+/* --- conversation_files.c ----------------------------------------------- */
+
+/* A MESSAGE of APP_INVITE_TYPE; d is NULL outside a dialog.  Answered here, or
+ * to be refused for the cause; ERRORS_CAUSE_COUNT = none. */
+enum errors_cause conversation_files_offered(struct conversation *c,
+    struct sip_server_txn *st, const struct sip_msg *req, struct sip_dialog *d);
 
 /* --- both --------------------------------------------------------------- */
 

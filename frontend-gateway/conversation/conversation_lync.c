@@ -19,6 +19,7 @@
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/address.h"
+#include "frontend-gateway/translate/app_invite.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
 #include "frontend-gateway/translate/styling.h"
@@ -200,6 +201,18 @@ on_typing(struct conversation *c, struct sip_server_txn *st,
 	conversation_settle(c);
 }
 
+/* A file, or an application to share, in the form of older clients. */
+static void
+on_offer(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d)
+{
+	enum errors_cause cause = conversation_files_offered(c, st, req, d);
+
+	if (cause != ERRORS_CAUSE_COUNT)
+		refuse(c, st, cause);
+	conversation_settle(c);
+}
+
 static void
 on_info(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req)
@@ -319,6 +332,9 @@ conversation_requested(struct conversation *c, struct sip_server_txn *st,
 	if (method == SIP_MESSAGE &&
 	    strcmp(sip_msg_content_type(req), TYPING_COMPOSING_TYPE) == 0) {
 		on_typing(c, st, req);
+	} else if (method == SIP_MESSAGE &&
+		   strcmp(sip_msg_content_type(req), APP_INVITE_TYPE) == 0) {
+		on_offer(c, st, req, d);
 	} else if (method == SIP_MESSAGE) {
 		on_message(c, st, req, thread);
 	} else if (method == SIP_INFO) {

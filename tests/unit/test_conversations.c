@@ -1175,6 +1175,33 @@ small_talk_in_a_dialog_is_answered(void **state)
 	expect("t5 200\n");
 }
 
+#define OFFER "Content-Type: text/x-msmsgsinvite; charset=UTF-8\r\n"
+
+/* The client of the person who offers reads that the other one said no. */
+static void
+a_file_of_an_older_client_is_declined(void **state)
+{
+	static const char offer[] = "Application-Name: File Transfer\r\n"
+				    "Invitation-Command: INVITE\r\n"
+				    "Invitation-Cookie: 829604\r\n"
+				    "Application-File: plan.doc\r\n";
+	struct sip_dialog *d = lync_invites();
+
+	(void)state;
+	journal[0] = '\0';
+	request("MESSAGE", ANNA, BO, OFFER, offer, d);
+	expect("t1 200\n"
+	       "MESSAGE d0 Invitation-Command: CANCEL\r\n"
+	       "Invitation-Cookie: 829604\r\nCancel-Code: REJECT\r\n\n");
+	request("MESSAGE", ANNA, BO, OFFER,
+	    "Invitation-Command: CANCEL\r\nInvitation-Cookie: 829604\r\n", d);
+	expect("t2 200\n");
+	request("MESSAGE", ANNA, BO, OFFER, "Invitation-Command: INVITE", d);
+	expect("t3 400 Message body is malformed\n");
+	request("MESSAGE", ANNA, BO, OFFER, offer, NULL);
+	expect("t4 415 Message body is of a type not taken Accept\n");
+}
+
 /* What the user asks for beyond the chat is refused; the chat goes on. */
 static void
 more_than_a_chat_is_refused_within_it(void **state)
@@ -1511,6 +1538,7 @@ main(void)
 		TEST(refusals_by_content_and_policy),
 		TEST(small_talk_in_a_dialog_is_answered),
 		TEST(more_than_a_chat_is_refused_within_it),
+		TEST(a_file_of_an_older_client_is_declined),
 		TEST(the_contact_sees_the_user_type),
 		TEST(the_user_sees_the_contact_type),
 		TEST(the_contact_hears_that_the_user_has_left),
