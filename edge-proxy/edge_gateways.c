@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "edge-proxy/edge_impl.h"
 #include "edge-proxy/edge_tell.h"
+#include "edge-proxy/edge_visitors.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inward.h"
 #include "edge-proxy/outward.h"
@@ -176,11 +177,25 @@ take_config(struct edge *e, struct gateway *g, const struct frame *f)
 	edge_tell_notice(e, "config-refused", text);
 }
 
+/* No new work of that gateway; it is away for a while, or for good. */
+static void
+on_gateway_drains(struct edge *e, const char *node, bool removed)
+{
+	struct book *b = edge_find_book(e, node);
+
+	log_info(&e->log, "gateway-drains", "node=%s removed=%d", node,
+	    (int)removed);
+	if (b != NULL)
+		clock_timer_stop(&b->grace);
+	hosting_set_absent(e->hosting, node, true);
+	if (removed)
+		edge_visitors_release(e, node);
+}
+
 static void
 on_gateway_control(struct gateway *g, const struct frame *f, void *arg)
 {
 	struct edge *e = arg;
-	struct book *b;
 
 	switch (f->type) {
 	case FRAME_CONFIG:
@@ -190,11 +205,8 @@ on_gateway_control(struct gateway *g, const struct frame *f, void *arg)
 		outward_proof(e->outward, gateway_node(g), f);
 		break;
 	case FRAME_DRAIN:
-		log_info(&e->log, "gateway-drains", "node=%s", gateway_node(g));
-		b = edge_find_book(e, gateway_node(g));
-		if (b != NULL)
-			clock_timer_stop(&b->grace);
-		hosting_set_absent(e->hosting, gateway_node(g), true);
+		on_gateway_drains(
+		    e, gateway_node(g), frame_is(f, FIELD_STATUS, "removed"));
 		break;
 	default:
 		log_warn(&e->log, "frame-ignored", "node=%s frame=%s",

@@ -341,6 +341,36 @@ edge_visitors_recheck(struct edge *e)
 		s2s_in_recheck(list_entry(it, struct visitor, all)->s2s);
 }
 
+static bool
+came_for(const struct edge *e, const struct visitor *v, const char *node)
+{
+	struct stream_info info;
+
+	if (!s2s_in_is_up(v->s2s))
+		return false;
+	s2s_in_info(v->s2s, &info);
+	for (size_t i = 0; i < info.pair_count; i++) {
+		const char *owner =
+		    hosting_owner(e->hosting, info.pairs[i].local);
+
+		if (owner == NULL || strcmp(owner, node) != 0)
+			return false;
+	}
+	return true;
+}
+
+void
+edge_visitors_release(struct edge *e, const char *node)
+{
+	LIST_FOREACH_SAFE (it, &e->visitors) {
+		struct visitor *v = list_entry(it, struct visitor, all);
+
+		if (came_for(e, v, node))
+			s2s_in_close(v->s2s, STREAM_ERR_NONE,
+			    "the gateway is served by other edges");
+	}
+}
+
 void
 edge_visitors_pause(struct edge *e)
 {

@@ -37,8 +37,6 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 #define KEEP(name, to, from, member)                                           \
 	keep(k, name, &(to)->member, &(from)->member, sizeof((to)->member))
 	KEEP("node", fresh, now, node);
-	KEEP("edges", fresh, now, edge_count);
-	KEEP("edges", fresh, now, edges);
 	KEEP("store", fresh, now, store);
 	KEEP("control", fresh, now, control);
 	KEEP("sip.listen", f, n, listen_count);

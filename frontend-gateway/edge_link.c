@@ -262,6 +262,23 @@ on_again(struct clock_timer *t, void *arg)
 	dial(arg);
 }
 
+bool
+edge_link_is_at(
+    const struct edge_link *l, const struct sockaddr_storage *address)
+{
+	/* Plain bytes, zero where not in use. */
+	return memcmp(&l->opts.address, address, sizeof(*address)) == 0;
+}
+
+void
+edge_link_move(struct edge_link *l, const struct sockaddr_storage *to)
+{
+	l->opts.address = *to;
+	l->pause_ms = PAUSE_FIRST_MS;
+	if (l->conn != NULL)
+		conn_close(l->conn, CONN_END_LOCAL);
+}
+
 /* --- the channel -------------------------------------------------------- */
 
 static void

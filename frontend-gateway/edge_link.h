@@ -59,6 +59,11 @@ struct channel *edge_link_channel(struct edge_link *l);
 const char *edge_link_name(const struct edge_link *l);
 /* Why the last attempt failed; "" once the channel has worked. */
 const char *edge_link_failure(const struct edge_link *l);
+/* The edge is at this address from now on.  A connection that is there ends, and
+ * the channel goes on with the next one. */
+void edge_link_move(struct edge_link *l, const struct sockaddr_storage *to);
+bool edge_link_is_at(
+    const struct edge_link *l, const struct sockaddr_storage *address);
 /* Connections to come use it; the one there is stays. */
 void edge_link_set_tls(struct edge_link *l, SSL_CTX *tls);
 

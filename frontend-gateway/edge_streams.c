@@ -432,7 +432,7 @@ edge_streams_reach(
 
 struct listing {
 	json_t *array; /* NULL: only count */
-	size_t count;
+	size_t count, inbound;
 	const char *edge;
 	uint64_t now_ms;
 };
@@ -458,6 +458,7 @@ on_each_list(struct map_node *n, void *arg)
 	if (!st->live)
 		return;
 	l->count++;
+	l->inbound += st->public.guard.inbound;
 	if (l->array == NULL)
 		return;
 	(void)json_array_append_new(l->array,
@@ -487,4 +488,14 @@ edge_streams_count_live(const struct edge_streams *s)
 	/* Only read. */
 	map_each((struct map *)(uintptr_t)&s->map, on_each_list, &l);
 	return l.count;
+}
+
+size_t
+edge_streams_count_inbound(const struct edge_streams *s)
+{
+	struct listing l = { 0 };
+
+	/* Only read. */
+	map_each((struct map *)(uintptr_t)&s->map, on_each_list, &l);
+	return l.inbound;
 }

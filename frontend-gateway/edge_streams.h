@@ -51,6 +51,8 @@ bool edge_streams_live(const struct edge_streams *s, const char *id);
 bool edge_streams_reach(
     const struct edge_streams *s, const char *local, const char *remote);
 size_t edge_streams_count_live(const struct edge_streams *s);
+/* Of these, those that partners have opened. */
+size_t edge_streams_count_inbound(const struct edge_streams *s);
 /* Appends an object for each live stream, with the edge's name. */
 void edge_streams_list(
     struct edge_streams *s, json_t *array, const char *edge, uint64_t now_ms);

@@ -7,6 +7,9 @@
  * bounded table, ended streams for EDGES_ENDED_MS more, since reports overtake
  * stanzas.  When the edge comes back as another boot they are forgotten.
  *
+ * The table follows the configuration (edges_reload).  Edges are known by
+ * numbers, which mean the same edge for as long as anything is under way there.
+ *
  * All traffic of one pair goes through one edge while that edge's channel
  * lives: the choice is a rendezvous hash over the live edges, which the
  * caller hands back to stay with it.
@@ -90,6 +93,9 @@ struct edges_events {
 	void (*on_renewed)(struct edges *e, unsigned edge, void *arg);
 	/* The edge has been away for EDGES_LOST_MS. */
 	void (*on_lost)(struct edges *e, unsigned edge, void *arg);
+	/* The edge has been taken out of the configuration and is let go: what
+	 * it still has can go through another.  The rest fails behind it. */
+	void (*on_removed)(struct edges *e, unsigned edge, void *arg);
 	void (*on_closed)(struct edges *e, void *arg);
 };
 
@@ -107,6 +113,10 @@ struct edges_opts {
 
 int edges_open(struct edges **out, const struct edges_opts *opts);
 void edges_close(struct edges *e);
+
+/* The configuration may name other edges, or other addresses: those that are
+ * new are dialled, those that are gone are drained and let go. */
+void edges_reload(struct edges *e);
 
 /* The generation or the configuration behind it has changed: every edge is
  * told. */
@@ -128,7 +138,8 @@ unsigned edges_choose(const struct edges *e, const char *local,
     const char *user, const char *contact, unsigned preferred);
 
 /* frame: one encoded stanza frame.  sender outlives it; NULL: nobody wants the
- * result.  ERR_FULL, ERR_NOMEM, ERR_MALFORMED. */
+ * result.  ERR_FULL, ERR_NOMEM, ERR_MALFORMED; ERR_CLOSED when the edge has been
+ * let go. */
 int edges_send(struct edges *e, unsigned edge, const struct buf *frame,
     struct edges_sender *sender, uint64_t *seq);
 /* The sender will hear nothing. */

@@ -187,16 +187,32 @@ on_renewed(struct edges *e, unsigned edge, void *arg)
 		presence_on_renewed(g->presence, edge);
 }
 
+/* What waits for an edge goes through another. */
+static void
+move_off(struct gateway *g, unsigned edge)
+{
+	if (g->conversations != NULL)
+		conversations_on_lost(g->conversations, edge);
+	if (g->presence != NULL)
+		presence_on_lost(g->presence, edge);
+}
+
 static void
 on_lost(struct edges *e, unsigned edge, void *arg)
 {
 	struct gateway *g = arg;
 
 	log_warn(&g->log, "edge-lost", "edge=%s", edges_name(e, edge));
-	if (g->conversations != NULL)
-		conversations_on_lost(g->conversations, edge);
-	if (g->presence != NULL)
-		presence_on_lost(g->presence, edge);
+	move_off(g, edge);
+}
+
+static void
+on_removed(struct edges *e, unsigned edge, void *arg)
+{
+	struct gateway *g = arg;
+
+	log_info(&g->log, "edge-removed", "edge=%s", edges_name(e, edge));
+	move_off(g, edge);
 }
 
 /* --- from the pool -------------------------------------------------------- */
@@ -471,6 +487,7 @@ open_edges(struct gateway *g)
 		.on_confirmed = on_confirmed,
 		.on_renewed = on_renewed,
 		.on_lost = on_lost,
+		.on_removed = on_removed,
 		.on_closed = on_edges_closed,
 	};
 	const struct store_facts *facts = store_facts(g->store);

@@ -101,6 +101,7 @@ put_in_force(struct gateway *g, struct fresh *f)
 	gateway_conf_apply_log(g->opts.conf);
 	gateway_conf_log_warnings(g->opts.conf);
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
+	edges_reload(g->edges);
 	sip_ua_set_tls(g->ua, g->opts.sip_tls);
 	set_front_ends(g);
 	policy_recheck(g->policy);

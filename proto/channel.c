@@ -276,6 +276,20 @@ channel_each_unanswered(struct channel *ch, channel_each_fn *fn, void *arg)
 	channel_turn_leave(ch);
 }
 
+bool
+channel_oldest_unanswered(
+    const struct channel *ch, uint64_t *seq, void **cookie)
+{
+	const struct journal_entry *e;
+
+	if (list_empty(&ch->journal.entries))
+		return false;
+	e = list_entry(ch->journal.entries.next, struct journal_entry, link);
+	*seq = e->id;
+	*cookie = e->cookie;
+	return true;
+}
+
 size_t
 channel_owed(const struct channel *ch)
 {

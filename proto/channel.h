@@ -153,6 +153,9 @@ size_t channel_unanswered(const struct channel *ch);
 typedef void channel_each_fn(uint64_t seq, void *cookie, void *arg);
 void
 channel_each_unanswered(struct channel *ch, channel_each_fn *fn, void *arg);
+/* The oldest of them; false when there is none. */
+bool channel_oldest_unanswered(
+    const struct channel *ch, uint64_t *seq, void **cookie);
 /* Stanza frames of the peer that we have not answered yet. */
 size_t channel_owed(const struct channel *ch);
 

@@ -93,17 +93,16 @@ def test_one_that_moved_is_called_at_its_new_address(place, bo):
     place.second.journal.none("accepted", 1.0)
 
 
-def test_another_edge_needs_a_restart_and_that_is_said(place):
+def test_another_address_to_listen_on_needs_a_restart_and_that_is_said(place):
     gateway = place.gateway
-    good = list(gateway.config["edges"])
-    gateway.config["edges"] = good + [{
-        "name": "edge9.contoso.example",
-        "address": f"{place.run.address(99)}:23456"}]
+    good = list(gateway.config["sip"]["listen"])
+    gateway.config["sip"]["listen"] = [f"{place.run.address(99)}:25061"]
     gateway.write()
     mark = gateway.log.mark()
     try:
-        assert ask(gateway.control, "reload")["restart"] == ["edges"]
-        gateway.log.wait("warn gateway restart-needed member=edges", 5, mark)
+        assert ask(gateway.control, "reload")["restart"] == ["sip.listen"]
+        gateway.log.wait("warn gateway restart-needed member=sip.listen", 5,
+                         mark)
     finally:
-        gateway.config["edges"] = good
+        gateway.config["sip"]["listen"] = good
         gateway.write()

@@ -1,0 +1,95 @@
+/* What an operator is told of the edges. */
+#include "frontend-gateway/edges_impl.h"
+
+#include "common/failures.h"
+#include "frontend-gateway/edge_link.h"
+#include "frontend-gateway/edge_streams.h"
+#include "proto/channel.h"
+
+size_t
+edges_count(const struct edges *e)
+{
+	size_t n = 0;
+
+	LIST_FOREACH (it, &e->all)
+		n += list_entry(it, struct edge, all)->state == EDGE_LISTED;
+	return n;
+}
+
+size_t
+edges_count_up(const struct edges *e)
+{
+	size_t n = 0;
+
+	LIST_FOREACH (it, &e->all) {
+		const struct edge *d = list_entry(it, struct edge, all);
+
+		n += d->state == EDGE_LISTED && d->up;
+	}
+	return n;
+}
+
+static const char *
+configuration(const struct edge *d)
+{
+	if (d->state != EDGE_LISTED)
+		return "taken out";
+	if (d->confirmed)
+		return "confirmed";
+	return d->refusal[0] != '\0' ? "REFUSED" : "not confirmed";
+}
+
+static json_t *
+edge_status(const struct edge *d)
+{
+	const struct edges *e = d->edges;
+	const char *why = d->up ? d->refusal : edge_link_failure(d->link);
+
+	return json_pack("{s:s, s:b, s:I, s:s, s:b, s:s, s:I, s:I, s:o}",
+	    "name", d->name, "up", d->up, "since_s",
+	    (json_int_t)((clock_now_ms(e->opts.clock) - d->since_ms) / 1000),
+	    "configuration", configuration(d), "draining",
+	    d->draining || d->state != EDGE_LISTED, "why",
+	    why[0] != '\0' || d->up ? why : "not tried yet", "streams",
+	    (json_int_t)edge_streams_count_live(d->streams), "unanswered",
+	    (json_int_t)channel_unanswered(edge_link_channel(d->link)),
+	    "fenced", d->fenced != NULL ? json_copy(d->fenced) : json_array());
+}
+
+json_t *
+edges_status(const struct edges *e)
+{
+	json_t *all = json_array();
+
+	LIST_FOREACH (it, &e->all) {
+		const struct edge *d = list_entry(it, struct edge, all);
+
+		if (d->link != NULL &&
+		    json_array_append_new(all, edge_status(d)) < 0) {
+			json_decref(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
+json_t *
+edges_list_streams(const struct edges *e)
+{
+	json_t *all = json_array();
+
+	LIST_FOREACH (it, &e->all) {
+		struct edge *d = list_entry(it, struct edge, all);
+
+		if (all != NULL && d->link != NULL)
+			edge_streams_list(d->streams, all, d->name,
+			    clock_now_ms(e->opts.clock));
+	}
+	return all;
+}
+
+json_t *
+edges_failures(const struct edges *e)
+{
+	return failures_json(e->failures, clock_now_ms(e->opts.clock));
+}
