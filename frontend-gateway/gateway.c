@@ -241,6 +241,17 @@ on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, void *arg)
 }
 
 static void
+on_acknowledged(struct sip_ua *ua, struct sip_dialog *d,
+    const struct sip_msg *ack, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)ua;
+	if (g->conversations != NULL)
+		conversations_on_acknowledged(g->conversations, d, ack);
+}
+
+static void
 on_dialog_end(
     struct sip_ua *ua, struct sip_dialog *d, enum sip_dialog_end why, void *arg)
 {
@@ -449,6 +460,7 @@ open_ua(struct gateway *g, char *why, size_t size)
 	static const struct sip_ua_events events = {
 		.on_request = on_request,
 		.on_withdrawn = on_withdrawn,
+		.on_acknowledged = on_acknowledged,
 		.on_dialog_end = on_dialog_end,
 		.on_reachable = on_reachable,
 		.on_closed = on_ua_closed,

@@ -109,8 +109,8 @@ conversation_drop_dialog(struct conversation *c, struct sip_dialog *d)
 		sip_ua_forget(c->env->ua, d);
 }
 
-static void
-hang_up(struct conversation *c, struct sip_dialog *d)
+void
+conversation_end_dialog(struct conversation *c, struct sip_dialog *d)
 {
 	if (remove_leg(c, d))
 		sip_ua_bye(c->env->ua, d);
@@ -126,7 +126,7 @@ conversation_drop_through(struct conversation *c, struct sip_dialog *d)
 	if (older == c->leg_count)
 		return;
 	while (older-- > 0)
-		hang_up(c, c->legs[0].dialog);
+		conversation_end_dialog(c, c->legs[0].dialog);
 	conversation_drop_dialog(c, d);
 }
 
@@ -134,7 +134,7 @@ void
 conversation_hang_up(struct conversation *c)
 {
 	while (c->leg_count > 0)
-		hang_up(c, conversation_leg(c)->dialog);
+		conversation_end_dialog(c, conversation_leg(c)->dialog);
 }
 
 void
@@ -144,7 +144,7 @@ conversation_add_leg(struct conversation *c, struct sip_dialog *d,
 	struct leg *leg;
 
 	if (c->leg_count == CONVERSATION_LEGS_MAX)
-		hang_up(c, c->legs[0].dialog);
+		conversation_end_dialog(c, c->legs[0].dialog);
 	leg = &c->legs[c->leg_count++];
 	leg->dialog = d;
 	leg->accepts = accepts;

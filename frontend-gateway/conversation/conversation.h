@@ -100,6 +100,9 @@ void conversation_unlock(struct conversation *c, const char *full);
 /* An INVITE for an IM session that policy lets pass.  Answered here. */
 void conversation_invited(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req);
+/* The ACK of a dialog that the user began. */
+void conversation_acknowledged(
+    struct conversation *c, struct sip_dialog *d, const struct sip_msg *ack);
 /* A request in dialog d, or a MESSAGE outside (d NULL).  Answered here. */
 void conversation_requested(struct conversation *c, struct sip_server_txn *st,
     const struct sip_msg *req, struct sip_dialog *d);

@@ -5,6 +5,7 @@
  * conversation.c         state, dialogs, life
  * conversation_xmpp.c    XMPP to Lync
  * conversation_lync.c    Lync to XMPP
+ * conversation_session.c what the user's INVITE, UPDATE, ACK say
  * conversation_files.c   files that older clients offer
  * conversation_states.c  chat states: typing, leaving
  */
@@ -40,6 +41,7 @@ enum conversation_state {
 struct leg {
 	struct sip_dialog *dialog;
 	unsigned accepts; /* SIP_SDP_BIT()s of what the endpoint takes */
+	bool offered;     /* by us, in a 200; its ACK will answer */
 	char thread[IDS_THREAD_SIZE];
 };
 
@@ -92,6 +94,19 @@ struct sip_dialog *conversation_dialog(const struct conversation *c);
 void conversation_drop_dialog(struct conversation *c, struct sip_dialog *d);
 /* The same; those begun before it are not to be trusted either. */
 void conversation_drop_through(struct conversation *c, struct sip_dialog *d);
+
+/* BYE in one of the dialogs. */
+void conversation_end_dialog(struct conversation *c, struct sip_dialog *d);
+
+/* --- conversation_session.c --------------------------------------------- */
+
+/* What the pool calls the conversation of a request. */
+const char *conversation_name_of(const struct sip_msg *m);
+void conversation_refuse(
+    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause);
+/* An INVITE or UPDATE with an offer within d. */
+void conversation_reinvited(struct conversation *c, struct sip_server_txn *st,
+    const struct sip_msg *req, const struct sip_dialog *d);
 
 /* --- conversation_states.c ---------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * What the Lync user does: invites, writes, types.
+ * What the Lync user says: texts, and that he types.
  *
  * A message is handed to outward, which answers it when its fate is known;
  * everything else is answered on the spot.
@@ -16,7 +16,6 @@
 #include "frontend-gateway/conversation/outward.h"
 #include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
-#include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/app_invite.h"
@@ -25,29 +24,6 @@
 #include "frontend-gateway/translate/styling.h"
 #include "frontend-gateway/translate/typing.h"
 #include "proto/rich_body.h"
-
-static const char *
-name_of(const struct sip_msg *m)
-{
-	const char *id = sip_msg_header(m, "Ms-Conversation-ID", 0);
-
-	return id != NULL && id[0] != '\0' ? id : sip_msg_call_id(m);
-}
-
-static void
-refuse(
-    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
-{
-	struct refusal r;
-	int rc;
-
-	refusal_make_cause(&r, cause, c->env->conf->sip.fqdn);
-	log_info(&c->log, "refused", "status=%d reason=%s", r.answer.status,
-	    r.answer.diagnostics_reason);
-	rc = sip_ua_respond(c->env->ua, st, &r.answer);
-	if (rc < 0)
-		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
-}
 
 static void
 answer_ok(struct conversation *c, struct sip_server_txn *st)
@@ -112,7 +88,7 @@ forward(struct conversation *c, struct sip_server_txn *st,
 	if (body_language(language, sip_msg_header(req, "Content-Language", 0)))
 		m.language = language;
 	if (thread == NULL) {
-		ids_thread(own, name_of(req), c->env->secret);
+		ids_thread(own, conversation_name_of(req), c->env->secret);
 		m.thread = own;
 	}
 	ids_stanza(id, sip_msg_call_id(req), sip_msg_cseq(req),
@@ -176,7 +152,7 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 	}
 	log_info(&c->log, "not-read", "type=%s bytes=%zu",
 	    sip_msg_content_type(req), sip_msg_body_len(req));
-	refuse(c, st, errors_body_cause(status));
+	conversation_refuse(c, st, errors_body_cause(status));
 	conversation_settle(c);
 }
 
@@ -190,7 +166,7 @@ on_typing(struct conversation *c, struct sip_server_txn *st,
 	int rc = typing_read(&notice, sip_msg_body(req), sip_msg_body_len(req));
 
 	if (rc == ERR_MALFORMED) {
-		refuse(c, st, ERRORS_BODY_MALFORMED);
+		conversation_refuse(c, st, ERRORS_BODY_MALFORMED);
 	} else {
 		answer_ok(c, st);
 		if (rc == 0 && notice.active)
@@ -209,7 +185,7 @@ on_offer(struct conversation *c, struct sip_server_txn *st,
 	enum errors_cause cause = conversation_files_offered(c, st, req, d);
 
 	if (cause != ERRORS_CAUSE_COUNT)
-		refuse(c, st, cause);
+		conversation_refuse(c, st, cause);
 	conversation_settle(c);
 }
 
@@ -226,96 +202,7 @@ on_info(struct conversation *c, struct sip_server_txn *st,
 	if (cause == ERRORS_CAUSE_COUNT)
 		answer_ok(c, st);
 	else
-		refuse(c, st, cause);
-	conversation_settle(c);
-}
-
-/* The answer to an offer.  0, or ERR_UNSUPPORTED with the cause for anything
- * but an IM session in plain text. */
-static int
-answer_sdp(struct conversation *c, enum errors_cause *cause, struct buf *out,
-    const struct sip_msg *req)
-{
-	struct sip_sdp *offer = malloc(sizeof(*offer));
-	int rc = ERR_UNSUPPORTED;
-
-	*cause = ERRORS_INTERNAL;
-	if (offer == NULL)
-		return ERR_NOMEM;
-	*cause = refusal_of(offer, req);
-	if (*cause == ERRORS_CAUSE_COUNT)
-		rc = sip_sdp_answer(out, offer, c->env->conf->sip.fqdn,
-		    CONVERSATION_SDP_PORT, c->contact_uri,
-		    conversation_accept_types(c));
-	if (*cause == ERRORS_CAUSE_COUNT && rc < 0)
-		*cause = ERRORS_INTERNAL;
-	free(offer);
-	return rc;
-}
-
-/* An INVITE or UPDATE within a dialog: the session stays as it is. */
-static void
-on_reinvite(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req)
-{
-	struct sip_answer a = { .status = 200,
-		.content_type = "application/sdp" };
-	enum errors_cause cause;
-	struct buf sdp;
-	int rc;
-
-	buf_init(&sdp, CONVERSATION_TEXT_MAX);
-	if (answer_sdp(c, &cause, &sdp, req) < 0) {
-		refuse(c, st, cause);
-	} else {
-		a.body = sdp.data;
-		a.body_len = sdp.len;
-		rc = sip_ua_respond(c->env->ua, st, &a);
-		if (rc < 0)
-			log_warn(
-			    &c->log, "not-answered", "error=%s", err_str(rc));
-	}
-	buf_finish(&sdp);
-	conversation_settle(c);
-}
-
-void
-conversation_invited(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req)
-{
-	struct sip_answer a = { .status = 200,
-		.content_type = "application/sdp" };
-	char name[256];
-	unsigned accepts = sip_sdp_accepts_of(req);
-	enum errors_cause cause;
-	struct sip_dialog *d;
-	struct buf sdp;
-	int rc;
-
-	buf_init(&sdp, CONVERSATION_TEXT_MAX);
-	rc = answer_sdp(c, &cause, &sdp, req);
-	if (rc < 0) {
-		refuse(c, st, cause);
-		goto done;
-	}
-	/* Accepting may end the request's life. */
-	snprintf(name, sizeof(name), "%s", name_of(req));
-	a.body = sdp.data;
-	a.body_len = sdp.len;
-	rc = sip_ua_accept(&d, c->env->ua, st, &a, c);
-	if (rc < 0) {
-		log_warn(&c->log, "not-accepted", "error=%s", err_str(rc));
-		refuse(c, st, ERRORS_INTERNAL);
-		goto done;
-	}
-	log_info(&c->log, "invited", "call=%s", sip_dialog_call_id(d));
-	/* Both sides began at once: theirs is the session. */
-	if (c->state == CONVERSATION_INVITING)
-		conversation_yield(c);
-	conversation_add_leg(c, d, name, accepts);
-	conversation_touch(c);
-done:
-	buf_finish(&sdp);
+		conversation_refuse(c, st, cause);
 	conversation_settle(c);
 }
 
@@ -340,10 +227,10 @@ conversation_requested(struct conversation *c, struct sip_server_txn *st,
 	} else if (method == SIP_INFO) {
 		on_info(c, st, req);
 	} else if (method == SIP_INVITE || method == SIP_UPDATE) {
-		on_reinvite(c, st, req);
+		conversation_reinvited(c, st, req, d);
 	} else {
 		/* The user agent hands up no other method. */
-		refuse(c, st, ERRORS_INTERNAL);
+		conversation_refuse(c, st, ERRORS_INTERNAL);
 		conversation_settle(c);
 	}
 }

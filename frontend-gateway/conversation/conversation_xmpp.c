@@ -23,7 +23,9 @@
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
 
-/* --- XMPP to Lync: the queue --------------------------------------------- */
+enum { NOT_ACCEPTABLE_HERE = 488 };
+
+/* --- the queue ---------------------------------------------------------- */
 
 static struct inward *
 head(struct conversation *c)
@@ -199,8 +201,8 @@ judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
 static bool
 about_content(int status)
 {
-	return status == 413 || status == 415 || status == 488 ||
-	       status == 513 || status == 606;
+	return status == 413 || status == 415 ||
+	       status == NOT_ACCEPTABLE_HERE || status == 513 || status == 606;
 }
 
 /* The pool has nobody of that name, nobody who is there, or nobody who lets
@@ -347,12 +349,32 @@ on_yielded(
 		delivered(c, in);
 }
 
+/* The answer is a 200 whose description takes no text (RFC 3264 6). */
+static void
+on_declined(
+    struct conversation *c, struct inward *in, const struct sip_result *r)
+{
+	struct sip_result declined = *r;
+
+	declined.status = NOT_ACCEPTABLE_HERE;
+	declined.dialog = NULL;
+	sip_dialog_set_user(r->dialog, NULL);
+	sip_ua_bye(c->env->ua, r->dialog);
+	conversation_set_state(c, CONVERSATION_IDLE);
+	if (was_shown(in, r))
+		delivered(c, in);
+	else
+		(void)act(c, in, &declined, false);
+	conversation_settle(c);
+}
+
 static void
 on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
     const struct sip_result *r, void *arg)
 {
 	struct conversation *c = arg;
 	struct inward *in = c->sent;
+	unsigned accepts;
 
 	(void)ua;
 	if (!r->final)
@@ -371,8 +393,12 @@ on_invite_result(struct sip_ua *ua, struct sip_ua_call *call,
 		conversation_settle(c);
 		return;
 	}
-	conversation_add_leg(
-	    c, r->dialog, c->id, sip_sdp_accepts_of(r->response));
+	accepts = sip_sdp_accepts_of(r->response);
+	if ((accepts & SIP_SDP_BIT(SIP_SDP_PLAIN)) == 0) {
+		on_declined(c, in, r);
+		return;
+	}
+	conversation_add_leg(c, r->dialog, c->id, accepts);
 	conversation_touch(c);
 	/* Else it follows as a MESSAGE. */
 	if (was_shown(in, r))

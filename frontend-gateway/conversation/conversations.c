@@ -269,6 +269,17 @@ conversations_on_withdrawn(struct conversations *cs, struct sip_server_txn *st)
 }
 
 void
+conversations_on_acknowledged(
+    struct conversations *cs, struct sip_dialog *d, const struct sip_msg *ack)
+{
+	struct conversation *c = sip_dialog_user(d);
+
+	(void)cs;
+	if (c != NULL)
+		conversation_acknowledged(c, d, ack);
+}
+
+void
 conversations_on_dialog_end(
     struct conversations *cs, struct sip_dialog *d, enum sip_dialog_end why)
 {

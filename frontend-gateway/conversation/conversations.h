@@ -56,6 +56,8 @@ void conversations_on_request(struct conversations *cs,
     struct sip_server_txn *st, const struct sip_msg *req, struct sip_dialog *d);
 void
 conversations_on_withdrawn(struct conversations *cs, struct sip_server_txn *st);
+void conversations_on_acknowledged(
+    struct conversations *cs, struct sip_dialog *d, const struct sip_msg *ack);
 void conversations_on_dialog_end(
     struct conversations *cs, struct sip_dialog *d, enum sip_dialog_end why);
 void conversations_on_reachable(struct conversations *cs);

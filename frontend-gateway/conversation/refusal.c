@@ -97,6 +97,13 @@ judge_session(struct sip_sdp *sdp, const struct sip_msg *req)
 		return ERRORS_CONFERENCE;
 	if (sip_parts_find(&parts, TYPE_FILE) != NULL)
 		return ERRORS_FILE;
+	/* No offer: we make it, in our answer (RFC 3261 13.2.1). */
+	if (sip_msg_body_len(req) == 0) {
+		memset(sdp, 0, sizeof(*sdp));
+		sdp->kind = SIP_SDP_MESSAGE;
+		sdp->accepts = SIP_SDP_BIT(SIP_SDP_PLAIN);
+		return ERRORS_CAUSE_COUNT;
+	}
 	if (parts.count == 0)
 		return ERRORS_MEDIA;
 	cause = judge_descriptions(sdp, &parts);

@@ -18,7 +18,8 @@ struct sip_sdp;
 
 /* What stands against an INVITE, UPDATE with a body, or INFO;
  * ERRORS_CAUSE_COUNT when nothing does.  Of an INVITE or UPDATE the offer of a
- * chat is then in *offer, which may be NULL. */
+ * chat is then in *offer, which may be NULL; without media lines when the
+ * request makes none. */
 enum errors_cause refusal_of(struct sip_sdp *offer, const struct sip_msg *req);
 
 /* The answer, with the header field it needs.  It points into *out. */

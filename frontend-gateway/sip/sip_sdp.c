@@ -113,6 +113,9 @@ read_media(struct sip_sdp *sdp, bool *ours, const char *p, const char *end)
 		else if (word_is(media, media_len, "x-ms-message"))
 			kind = SIP_SDP_X_MESSAGE;
 	}
+	/* Switched off (RFC 3264 5.1, 6). */
+	if (word_is(port, port_len, "0"))
+		kind = SIP_SDP_OTHER;
 	sdp->media++;
 	*ours = false;
 	if (kind == SIP_SDP_OTHER && !word_is(port, port_len, "0")) {
@@ -235,7 +238,7 @@ sip_sdp_accepts_of(const struct sip_msg *m)
 	if (sdp != NULL && m != NULL &&
 	    strcmp(sip_msg_content_type(m), "application/sdp") == 0 &&
 	    sip_sdp_parse(sdp, sip_msg_body(m), sip_msg_body_len(m)) == 0)
-		accepts = sdp->accepts;
+		accepts = sdp->kind != SIP_SDP_OTHER ? sdp->accepts : 0;
 	free(sdp);
 	return accepts;
 }

@@ -16,7 +16,7 @@ struct buf;
 struct sip_msg;
 
 enum sip_sdp_kind {
-	SIP_SDP_MESSAGE,   /* m=message ... sip */
+	SIP_SDP_MESSAGE,   /* m=message ... sip, of a port but 0 */
 	SIP_SDP_X_MESSAGE, /* m=x-ms-message ... sip, the older form */
 	SIP_SDP_OTHER      /* audio, video, data, another protocol ... */
 };
@@ -64,8 +64,8 @@ struct sip_sdp {
 /* ERR_MALFORMED: no SDP, or without any m= line.  ERR_TOO_LONG. */
 int sip_sdp_parse(struct sip_sdp *out, const uint8_t *text, size_t len);
 
-/* What the sender of a message with SDP accepts; plain text alone when the
- * message has none that can be read. */
+/* What the sender of a message with SDP accepts: nothing when that has no
+ * messages, plain text alone when there is none that can be read. */
 unsigned sip_sdp_accepts_of(const struct sip_msg *m);
 
 /* Appends an offer: "m=message <port> sip null".  host is an address or a

@@ -84,6 +84,8 @@ errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
 	    "Chat without plain text is not supported")                        \
 	X(ERRORS_NOTICE_TYPE, 415, 61047, ACCEPT_NOTICE,                       \
 	    "Notice is of a type not taken")                                   \
+	X(ERRORS_PENDING, 491, 61048, BARE,                                    \
+	    "An offer is still to be answered")                                \
 	X(ERRORS_OVERLOAD, 480, 61050, BARE,                                   \
 	    "Too many messages wait for delivery")                             \
 	X(ERRORS_NO_EDGE, 504, 61051, BARE, "No edge server is connected")     \

@@ -20,6 +20,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "frontend-gateway/barrier.h"
+#include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
@@ -1123,7 +1124,7 @@ refusals_by_content_and_policy(void **state)
 		    im_sdp, "415 Group chat is not supported Accept" },
 		{ "INVITE", ANNA, BO, IM, audio_sdp,
 		    "488 Audio and video are not supported Warning" },
-		{ "INVITE", ANNA, BO, "", "",
+		{ "INVITE", ANNA, BO, IM, "v=0\r\n",
 		    "488 Only instant messages are supported Warning" },
 		{ "INVITE", ANNA, "sip:x@stranger.example", IM, im_sdp,
 		    "404 Domain is not among the allowed XMPP partners" },
@@ -1362,6 +1363,140 @@ a_message_needs_no_dialog(void **state)
 
 /* --- sessions -------------------------------------------------------------- */
 
+/* The ACK of a dialog that the user began. */
+static void
+lync_acknowledges(struct sip_dialog *d, const char *headers, const char *body)
+{
+	struct sip_msg *m;
+	char head[512];
+
+	snprintf(head, sizeof(head),
+	    "ACK %s SIP/2.0\r\nVia: SIP/2.0/TLS fe1:5061;branch=z9hG4bKa\r\n"
+	    "From: <%s>;tag=t1\r\nTo: <%s>;tag=t2\r\nCall-ID: call-1\r\n"
+	    "CSeq: 1 ACK\r\nMax-Forwards: 70\r\n%s",
+	    BO, ANNA, BO, headers);
+	m = parse(head, body);
+	conversations_on_acknowledged(cs, d, m);
+	sip_msg_free(m);
+}
+
+static void
+an_invite_without_an_offer_gets_ours(void **state)
+{
+	static const struct {
+		const char *headers, *body, *want;
+	} acks[] = {
+		{ IM, im_sdp, "" },
+		{ "", "", "" }, /* to be forgiven: there is no media */
+		{ IM, audio_sdp, "BYE d0\n" },
+		{ IM,
+		    "v=0\r\no=- 0 0 IN IP4 192.0.2.1\r\ns=-\r\n"
+		    "m=message 0 sip null\r\n",
+		    "BYE d0\n" },
+	};
+	struct sip_dialog *d;
+
+	for (size_t i = 0; i < sizeof(acks) / sizeof(acks[0]); i++) {
+		if (i > 0) {
+			on_teardown(state);
+			assert_int_equal(on_setup(state), 0);
+		}
+		(void)request("INVITE", ANNA, BO, "", "", NULL);
+		expect("t0 accepted 200 d0\n");
+		d = &dialogs[0];
+		/* Until our offer is answered there is no other. */
+		(void)request("INVITE", ANNA, BO, IM, im_sdp, d);
+		expect("t1 491 An offer is still to be answered\n");
+		(void)request("UPDATE", ANNA, BO, IM, im_sdp, d);
+		expect("t2 491 An offer is still to be answered\n");
+		lync_acknowledges(d, acks[i].headers, acks[i].body);
+		expect(acks[i].want);
+		if (acks[i].want[0] != '\0')
+			continue;
+		(void)request("UPDATE", ANNA, BO, IM, im_sdp, d);
+		expect("t3 200\n");
+		(void)request("INVITE", ANNA, BO, "", "", d);
+		expect("t4 200\n");
+		(void)request("INVITE", ANNA, BO, IM, im_sdp, d);
+		expect("t5 491 An offer is still to be answered\n");
+		/* An ACK that answers nothing of ours says nothing. */
+		lync_acknowledges(d, IM, im_sdp);
+		lync_acknowledges(d, IM, audio_sdp);
+		expect("");
+	}
+}
+
+static void
+a_message_meets_a_dead_dialog_while_another_lives(void **state)
+{
+	(void)state;
+	(void)lync_invites();
+	expect("t0 accepted 200 d0\n");
+	says(1, "hi");
+	expect("MESSAGE d0 hi\n");
+	/* Anna goes on at another device. */
+	(void)lync_invites();
+	expect("t1 accepted 200 d1\n");
+	pool_answers(481, "");
+	expect("forget d0\nMESSAGE d1 hi\n");
+	pool_answers(200, "");
+	expect("e0 answer 1 delivered\n");
+	assert_int_equal(conversations_counts(cs)->sent_again, 1);
+	assert_int_equal(conversations_counts(cs)->doubled, 0);
+	/* The same, and the dead one said so itself. */
+	says(2, "ho");
+	expect("MESSAGE d1 ho\n");
+	(void)lync_invites();
+	expect("t2 accepted 200 d2\n");
+	conversations_on_dialog_end(cs, &dialogs[1], SIP_DIALOG_END_BYE);
+	pool_answers(481, "");
+	expect("MESSAGE d2 ho\n");
+	pool_answers(200, "");
+	expect("e0 answer 2 delivered\n");
+}
+
+/* Which answers leave open whether the text was seen. */
+static void
+what_may_be_seen_twice_is_counted(void **state)
+{
+	static const struct {
+		int status; /* 0: none in time; -1: the connection broke */
+		uint64_t doubled;
+	} rows[] = {
+		{ 481, 0 },
+		{ 430, 0 },
+		{ 480, 0 },
+		{ 408, 1 },
+		{ 504, 1 },
+		{ 0, 1 },
+		{ -1, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0) {
+			on_teardown(state);
+			assert_int_equal(on_setup(state), 0);
+		}
+		(void)lync_invites();
+		says(1, "hi");
+		expect("t0 accepted 200 d0\nMESSAGE d0 hi\n");
+		if (rows[i].status > 0)
+			pool_answers(rows[i].status, "");
+		else
+			pool_is_silent(rows[i].status == 0
+					   ? SIP_OUTCOME_TIMEOUT
+					   : SIP_OUTCOME_TRANSPORT,
+			    rows[i].status == 0 ? 408 : 503);
+		expect("forget d0\n" INVITED("aGk="));
+		assert_int_equal(conversations_counts(cs)->sent_again, 1);
+		assert_int_equal(conversations_counts(cs)->doubled, 0);
+		pool_answers(200, TAKES_FIRST);
+		expect("e0 answer 1 delivered\n");
+		if (conversations_counts(cs)->doubled != rows[i].doubled)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void
 when_both_begin_theirs_is_the_session(void **state)
 {
@@ -1544,6 +1679,9 @@ main(void)
 		TEST(the_contact_hears_that_the_user_has_left),
 		TEST(a_contact_who_has_left_is_believed_after_a_while),
 		TEST(a_message_needs_no_dialog),
+		TEST(an_invite_without_an_offer_gets_ours),
+		TEST(a_message_meets_a_dead_dialog_while_another_lives),
+		TEST(what_may_be_seen_twice_is_counted),
 		TEST(when_both_begin_theirs_is_the_session),
 		TEST(when_both_begin_a_text_that_was_shown_is_not_sent_again),
 		TEST(when_both_begin_a_text_that_was_not_shown_follows),
