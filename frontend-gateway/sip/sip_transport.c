@@ -30,6 +30,7 @@
 #include "common/random.h"
 #include "common/tls_identity.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_diagnostics.h"
 #include "frontend-gateway/sip/sip_frame.h"
 
 enum {
@@ -343,14 +344,14 @@ take_message(struct link *l, const struct sip_frame_item *item)
 	if (sip_msg_is_request(m) && sip_msg_method(m) == SIP_NEGOTIATE)
 		answer_negotiate(l, m);
 	else if (status != 0 && is_answered(m))
-		refuse(l, m, status, 61002, what);
+		refuse(l, m, status, SIP_UA_DIAG_MALFORMED, what);
 	else if (status != 0)
 		log_limited_warn(&l->log, conn_peer_ip(l->conn),
 		    "message-dropped", "defect=%s", what);
 	else if (item->kind == SIP_FRAME_MESSAGE)
 		l->t->opts.events->on_message(m, l->id, l->t->opts.arg);
 	else if (is_answered(m))
-		refuse(l, m, 413, 61003, "body too large");
+		refuse(l, m, 413, SIP_UA_DIAG_TOO_LARGE, "body too large");
 	else
 		log_limited_warn(&l->log, conn_peer_ip(l->conn),
 		    "message-dropped", "defect=%s", "body too large");

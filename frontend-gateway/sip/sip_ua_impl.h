@@ -16,23 +16,13 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_diagnostics.h"
 #include "frontend-gateway/sip/sip_session.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
 #define SIP_UA_PRODUCT "Sallyport/" SALLYPORT_VERSION
 /* Option tags we understand: all that a Require may ask for. */
 #define SIP_UA_SUPPORTED "ms-dialog-route-set-update, timer"
-
-enum {
-	/* ms-diagnostics: 61000 to 61999 are ours, expected failures. */
-	SIP_UA_DIAG_DIALOG = 61001,
-	SIP_UA_DIAG_METHOD = 61004,
-	SIP_UA_DIAG_EXTENSION = 61005,
-	SIP_UA_DIAG_MERGED = 61006,
-	SIP_UA_DIAG_ORDER = 61007,
-	SIP_UA_DIAG_ENCODING = 61008,
-	SIP_UA_DIAG_INTERVAL = 61009
-};
 
 struct sip_ua {
 	struct sip_ua_opts opts;

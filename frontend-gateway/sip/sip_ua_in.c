@@ -384,8 +384,8 @@ take_update(struct sip_ua *ua, struct sip_server_txn *st, struct ua_dialog *ud)
 	int rc = sip_dialog_refresh(&ud->d, req);
 
 	if (rc < 0) {
-		refuse(ua, st, rc == ERR_NOMEM ? 500 : 400, 61002,
-		    "Record-Route not readable");
+		refuse(ua, st, rc == ERR_NOMEM ? 500 : 400,
+		    SIP_UA_DIAG_MALFORMED, "Record-Route not readable");
 		return;
 	}
 	if (ud->owner == NULL) {
