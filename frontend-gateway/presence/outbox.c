@@ -252,6 +252,8 @@ on_result(struct edges_sender *s, const struct channel_result *r)
 		outage_partner_back(t);
 	if (p != NULL && proof)
 		pair_run(p, &h);
+	else if (p != NULL && c->sort == SORT_PROBE && !lost)
+		pair_run_kind(p, PAIR_ON_PROBED);
 	else if (p != NULL)
 		pairs_release(p);
 	drop_parcel(c);

@@ -340,6 +340,7 @@ on_disk_failed(struct pair_machine *m)
 		if (pair_machine_to_removal_due(m))
 			m->s->remove_ms = m->now + m->r->retry_ms;
 		break;
+	case PAIR_ON_PROBED:
 	case PAIR_ON_REFRESH:
 	case PAIR_ON_UNWATCH:
 	case PAIR_ON_FETCH:
@@ -374,6 +375,7 @@ static const struct {
 	[PAIR_ON_UNAVAILABLE] = { pair_machine_presence, true },
 	[PAIR_ON_ERROR] = { on_error, false },
 	[PAIR_ON_RESULT] = { on_result, false },
+	[PAIR_ON_PROBED] = { pair_machine_probed, false },
 	[PAIR_ON_WATCH] = { pair_machine_watch, true },
 	[PAIR_ON_REFRESH] = { pair_machine_refresh, true },
 	[PAIR_ON_UNWATCH] = { pair_machine_unwatch, false },

@@ -65,6 +65,9 @@ enum pair_event_kind {
 	/* The fate of a PAIR_SEND with proof: stanza, serial as in the action;
 	 * delivered, or condition. */
 	PAIR_ON_RESULT,
+	/* A PAIR_PROBE is with his server, or has been lost on the way there:
+	 * a word from him is due. */
+	PAIR_ON_PROBED,
 
 	/* Lync's endpoints (to half).  PAIR_ON_WATCH: SUBSCRIBE outside a
 	 * dialog, not answered yet; context = it carried <context/>.  Answered
@@ -262,7 +265,12 @@ enum pair_flag {
 	PAIR_BARRED_TO = 1 << 5,
 	/* Not stored. */
 	PAIR_POOL_AWAY = 1 << 6,
-	PAIR_PARTNER_AWAY = 1 << 7
+	PAIR_PARTNER_AWAY = 1 << 7,
+	/* Not stored.  What is known of the contact is from before, and he was
+	 * asked how he is; AGAIN: for the second time.  Without a word from
+	 * him he is shown closed after partner_grace_ms. */
+	PAIR_UNSURE = 1 << 8,
+	PAIR_UNSURE_AGAIN = 1 << 9
 };
 
 /* A stanza of one half that has not been proven to have arrived. */

@@ -9,6 +9,12 @@
  * could have been granted, and a week more.  Until then a sign-in finds
  * everything as it was.
  *
+ * What we knew before a restart or an outage of the partner may be wrong by now:
+ * the contact is probed, a second time after half the grace time, and shown
+ * closed when that is over without a word from him.  His server has to answer
+ * for one who is there (RFC 6121 4.3.2), so it is most likely the truth; the
+ * next presence of his shows him again.
+ *
  * A contact who refused is left in peace: he is asked again when the user adds
  * him anew, or at a sign-in after a day, then two, four ... at most a month.
  */
@@ -69,6 +75,23 @@ show_all(struct pair_machine *m)
 		pair_machine_do(m, PAIR_SHOW_ALL)->show = view(m);
 }
 
+/* He may have changed unseen. */
+static void
+ask_how_he_is(struct pair_machine *m)
+{
+	pair_machine_mark(m, PAIR_UNSURE, true);
+	pair_machine_mark(m, PAIR_UNSURE_AGAIN, false);
+	pair_machine_say(m, PAIR_PROBE);
+}
+
+/* He is as we know, or as we have just decided. */
+static void
+be_sure(struct pair_machine *m)
+{
+	pair_machine_mark(m, PAIR_UNSURE, false);
+	pair_machine_mark(m, PAIR_UNSURE_AGAIN, false);
+}
+
 static void
 plan_removal(struct pair_machine *m)
 {
@@ -103,6 +126,7 @@ pair_machine_to_end(struct pair_machine *m)
 	m->s->refusals = 0;
 	m->s->remove_ms = 0;
 	m->s->grace_to_ms = 0;
+	be_sure(m);
 	pair_machine_mark(m, PAIR_DARK_TO, false);
 	pair_machine_do(m, PAIR_FORGET_SEEN);
 	return told;
@@ -154,6 +178,7 @@ close_half(struct pair_machine *m)
 	if (m->s->refusals < REFUSALS_MAX)
 		m->s->refusals++;
 	m->s->grace_to_ms = 0;
+	be_sure(m);
 	pair_machine_mark(m, PAIR_DARK_TO, false);
 	answered(m);
 	pair_machine_do(m, PAIR_FORGET_SEEN);
@@ -226,6 +251,7 @@ pair_machine_presence(struct pair_machine *m)
 	pair_machine_do(m, PAIR_TAKE);
 	if (granted(m)) {
 		m->s->grace_to_ms = 0;
+		be_sure(m);
 		pair_machine_mark(m, PAIR_DARK_TO, false);
 		show_all(m);
 		return;
@@ -260,6 +286,8 @@ pair_machine_to_error(struct pair_machine *m)
 			pair_machine_put_off(m, &m->s->to);
 		}
 	} else if (granted(m) && about_him && final) {
+		be_sure(m);
+		m->s->grace_to_ms = 0;
 		pair_machine_do(m, PAIR_FORGET_SEEN);
 		show_all(m);
 	} else if (granted(m) && about_him && m->s->grace_to_ms == 0 &&
@@ -346,8 +374,11 @@ pair_machine_fetch(struct pair_machine *m)
 void
 pair_machine_partner_lost(struct pair_machine *m)
 {
+	bool unsure = pair_machine_has(m, PAIR_UNSURE);
+
 	pair_machine_mark(m, PAIR_PARTNER_AWAY, true);
-	if (granted(m) && m->s->grace_to_ms == 0 &&
+	be_sure(m);
+	if (granted(m) && (m->s->grace_to_ms == 0 || unsure) &&
 	    !pair_machine_has(m, PAIR_DARK_TO))
 		m->s->grace_to_ms = m->now + m->r->partner_grace_ms;
 }
@@ -358,20 +389,40 @@ pair_machine_partner_back(struct pair_machine *m)
 	pair_machine_mark(m, PAIR_PARTNER_AWAY, false);
 	m->s->grace_to_ms = 0;
 	if (granted(m) && m->e->dialogs > 0 && m->e->may_talk)
+		ask_how_he_is(m);
+}
+
+void
+pair_machine_probed(struct pair_machine *m)
+{
+	if (pair_machine_has(m, PAIR_UNSURE) && m->s->grace_to_ms == 0)
+		m->s->grace_to_ms = m->now + m->r->partner_grace_ms / 2;
+}
+
+static void
+grace_is_over(struct pair_machine *m)
+{
+	m->s->grace_to_ms = 0;
+	if (!granted(m))
+		return;
+	/* The first question, or its answer, may have died with a stream. */
+	if (pair_machine_has(m, PAIR_UNSURE) &&
+	    !pair_machine_has(m, PAIR_UNSURE_AGAIN) && m->e->may_talk) {
+		pair_machine_mark(m, PAIR_UNSURE_AGAIN, true);
 		pair_machine_say(m, PAIR_PROBE);
+		return;
+	}
+	be_sure(m);
+	pair_machine_mark(m, PAIR_DARK_TO, true);
+	pair_machine_do(m, PAIR_FORGET_SEEN);
+	show_all(m);
 }
 
 void
 pair_machine_to_due(struct pair_machine *m)
 {
-	if (m->s->grace_to_ms != 0 && m->s->grace_to_ms <= m->now) {
-		m->s->grace_to_ms = 0;
-		if (granted(m)) {
-			pair_machine_mark(m, PAIR_DARK_TO, true);
-			pair_machine_do(m, PAIR_FORGET_SEEN);
-			show_all(m);
-		}
-	}
+	if (m->s->grace_to_ms != 0 && m->s->grace_to_ms <= m->now)
+		grace_is_over(m);
 	/* A plan that can't be carried out now. */
 	if (m->s->remove_ms != 0 && m->s->remove_ms <= m->now) {
 		if (m->e->dialogs > 0)
@@ -409,7 +460,7 @@ pair_machine_to_restart(struct pair_machine *m)
 	if (m->e->dialogs > 0) {
 		m->s->remove_ms = 0;
 		if (granted(m) && m->e->may_talk)
-			pair_machine_say(m, PAIR_PROBE);
+			ask_how_he_is(m);
 		else
 			show_all(m);
 	} else if (m->s->remove_ms == 0 && alive(m)) {
@@ -431,5 +482,5 @@ pair_machine_to_policy(struct pair_machine *m)
 	pair_machine_mark(m, PAIR_BARRED_TO, barred);
 	show_all(m);
 	if (!barred && granted(m) && m->e->dialogs > 0)
-		pair_machine_say(m, PAIR_PROBE);
+		ask_how_he_is(m);
 }

@@ -29,6 +29,7 @@ pair_event_str(enum pair_event_kind k)
 		[PAIR_ON_SIP_OVER] = "sip-over",
 		[PAIR_ON_POOL_LOST] = "pool-lost",
 		[PAIR_ON_POOL_BACK] = "pool-back",
+		[PAIR_ON_PROBED] = "probed",
 		[PAIR_ON_PARTNER_LOST] = "partner-lost",
 		[PAIR_ON_PARTNER_BACK] = "partner-back",
 		[PAIR_ON_DUE] = "due",

@@ -140,9 +140,12 @@ class Prosody:
                                      f"{self.name}/{name}.pem", USER),
                 key=run.copy(leaf.key, f"{self.name}/{name}.key", USER))
         for name, secret in self.components:
-            # A component inherits no modules.
-            text += COMPONENT.format(name=name, secret=secret,
-                                     modules=lua_list(self.modules))
+            # A component inherits no modules, and has no use for those of
+            # users: they take its presence for theirs.
+            text += COMPONENT.format(
+                name=name, secret=secret,
+                modules=lua_list(m for m in self.modules
+                                 if m not in ("blocklist", "vcard")))
             leaf = self.authority.leaf(name)
             text += '    ssl = {{ certificate = "{}"; key = "{}" }}\n'.format(
                 run.copy(leaf.certificate, f"{self.name}/{name}.pem", USER),

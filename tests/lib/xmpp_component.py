@@ -40,6 +40,7 @@ class Component:
         self.writing = threading.Lock()     # two threads write
         self.received = 0
         self.seen = BODY            # what counts as one
+        self.ends = ENDS            # of stanzas that matter
         self.errors = 0
         self.lost = threading.Event()       # the server closed
         self.changed = threading.Condition()
@@ -70,7 +71,7 @@ class Component:
             # Whole stanzas only; what is cut waits for its end.
             data = rest + data
             cut = max(data.rfind(end) + len(end) if end in data else 0
-                      for end in ENDS)
+                      for end in self.ends)
             rest, data = data[cut:], data[:cut]
             self._answer_pings(data)
             if self.on_message is not None:

@@ -1,21 +1,30 @@
 """Restarts and outages: presence is truthful, and nobody is asked twice."""
 
+import re
 import threading
 import time
 
 import pytest
 
+from lib.daemons import partner
 from lib.documents import AVAILABLE, AWAY, BUSY, OFFLINE
 from lib.presence_site import PresenceSite
+from lib.xmpp_component import Component
 
 GRACE = 4
+MUTE = "mute.example"
 
 
 @pytest.fixture(scope="module")
 def site():
     from conftest import Started
-    with Started(PresenceSite("restarts", presence={
-            "grace_seconds": GRACE})) as site:
+    site = PresenceSite("restarts", presence={"grace_seconds": GRACE})
+    # A server whose users answer what the test wants them to.
+    site.prosody.component(MUTE, "mute")
+    site.dns.zone(MUTE)
+    site.dns.srv(MUTE, "xmpp.partner.example", site.prosody.s2s)
+    site.gateway.config["partners"].append(partner(MUTE))
+    with Started(site) as site:
         yield site
 
 
@@ -125,6 +134,71 @@ def test_a_dialog_that_lapsed_meanwhile_is_renewed(site, couple):
                               type="unavailable")
     assert not bo.journal.all("presence", bare=couple.anna,
                               type="unsubscribed")
+
+
+class Mute:
+    """A contact of a server that answers no probe."""
+
+    def __init__(self, wire, couple):
+        self.wire, self.anna = wire, couple.anna
+        self.jid = f"m{couple.anna.split('@')[0]}@{MUTE}"
+
+    def say(self, type="", show=""):
+        kind = f"type='{type}'" if type else ""
+        source = self.jid if type.startswith("subs") else self.jid + "/desk"
+        self.wire.send(f"<presence {kind} from='{source}' to='{self.anna}'>"
+                       + (f"<show>{show}</show>" if show else "")
+                       + "</presence>")
+
+
+@pytest.fixture(scope="module")
+def wire(site):
+    wire = Component(site.prosody.address, site.prosody.component_port, MUTE,
+                     "mute")
+    wire.ends = (b"/>",)            # probes are empty
+    wire.seen = re.compile(rb"<presence[^>]*type=['\"]probe")
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def mute(wire, couple):
+    return Mute(wire, couple)
+
+
+def test_who_is_not_heard_of_again_counts_as_gone(site, couple, mute):
+    """His server answers no probe after a restart: what was stored is not
+    shown for ever, and the next word from him counts."""
+    endpoint = couple.endpoint()
+    watch = endpoint.add(mute.jid)
+    mute.say("subscribed")
+    mute.say(show="dnd")
+    endpoint.notice(watch=watch, show="busy")
+    before = mute.wire.received
+    endpoint.journal.settle()
+    site.gateway.restart()
+    # He was asked, and as long as he may answer he is as he was.
+    assert mute.wire.wait(before + 1, 10) > before
+    endpoint.journal.none("notice", GRACE / 2, watch=watch, show="offline")
+    endpoint.notice(watch=watch, show="offline", timeout=3 * GRACE)
+    assert mute.wire.received >= before + 2
+    mute.say(show="away")
+    endpoint.notice(watch=watch, show="away")
+    endpoint.journal.none("notice", 2 * GRACE, watch=watch, show="offline")
+
+
+def test_who_is_heard_of_again_stays(site, couple, mute):
+    endpoint = couple.endpoint()
+    watch = endpoint.add(mute.jid)
+    mute.say("subscribed")
+    mute.say(show="dnd")
+    endpoint.notice(watch=watch, show="busy")
+    before = mute.wire.received
+    endpoint.journal.settle()
+    site.gateway.restart()
+    assert mute.wire.wait(before + 1, 10) > before
+    mute.say(show="dnd")
+    endpoint.journal.none("notice", 2 * GRACE, watch=watch, show="offline")
 
 
 @pytest.mark.torture

@@ -199,6 +199,9 @@ pair_world_deliver_out(struct pair_world *w)
 		x_roster(w, ROSTER_UNSUBSCRIBED);
 		break;
 	case PAIR_PROBE:
+		pair_world_push(w, &w->in,
+		    (struct pair_parcel){
+			.event = { .kind = PAIR_ON_PROBED } });
 		if (roster_state_from(w->x))
 			pair_world_x_presence(w);
 		else if (w->denies_probes)
