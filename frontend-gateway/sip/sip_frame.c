@@ -134,8 +134,8 @@ take_line(struct sip_frame *f, const uint8_t *p, size_t len)
 	if (p[0] == ' ' || p[0] == '\t')
 		return f->lines == 2 ? ERR_MALFORMED : 0;
 	colon = memchr(p, ':', len);
-	if (colon == NULL || colon == p)
-		return ERR_MALFORMED;
+	if (colon == NULL)
+		return 0; /* no header, but a line: the parser's matter too */
 	name = (size_t)(colon - p);
 	if (is_name(p, name, "Content-Length") || is_name(p, name, "l"))
 		return read_length(f, colon + 1, len - name - 1);
@@ -169,8 +169,6 @@ scan_head(struct sip_frame *f)
 	int rc;
 
 	for (; i < have; i++) {
-		if (p[i] == '\0')
-			return ERR_MALFORMED;
 		if (p[i] == '\n') {
 			if (i == f->line || p[i - 1] != '\r')
 				return ERR_MALFORMED;

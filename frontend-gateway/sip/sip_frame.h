@@ -2,14 +2,15 @@
  * sip_frame - cuts a byte stream into SIP messages (RFC 3261 7.5, 18.3;
  * RFC 5626 4.4.1).  Pure: bytes in, views out.
  *
- * Lines end in CRLF and nothing else: a NUL, a bare CR or a bare LF in a
- * header block is refused, so that this cutter and the parser behind it can
- * never disagree on where a message ends.  Exactly one Content-Length is
- * demanded for the same reason.  Between messages CRLF is skipped; two in a
- * row are a keep-alive to be answered.
+ * Lines end in CRLF and nothing else: a bare CR or a bare LF in a header
+ * block is refused, so that this cutter and the parser behind it can never
+ * disagree on where a message ends.  Exactly one Content-Length is demanded
+ * for the same reason.  Between messages CRLF is skipped; two in a row are a
+ * keep-alive to be answered.
  *
- * A body longer than body_max is skipped, up to skip_max: other people share
- * the connection, so one oversized message must not end it.
+ * Other people share the connection, so what can be cut out is cut out, however
+ * odd it is: a NUL, a line that is no header.  A body longer than body_max
+ * is skipped, up to skip_max.
  *
  * Owns     its buffer: at most twice head_max, body_max and one feed together.
  * Errors   after an error the stream has no known boundaries any more and

@@ -87,8 +87,6 @@ sip_msg_parse(struct sip_msg **out, const uint8_t *head, size_t head_len,
 	struct sip_msg *m;
 	int rc = ERR_NOMEM;
 
-	if (memchr(head, '\0', head_len) != NULL)
-		return ERR_MALFORMED;
 	m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return ERR_NOMEM;
@@ -99,6 +97,7 @@ sip_msg_parse(struct sip_msg **out, const uint8_t *head, size_t head_len,
 		goto fail;
 	memcpy(m->text, head, head_len);
 	m->text[head_len] = '\0';
+	sip_msg_read_nul(m, head_len);
 	if (body_len > 0)
 		memcpy(m->body, body, body_len);
 	m->body[body_len] = '\0';

@@ -140,7 +140,8 @@ sip_msg_lists(const struct sip_msg *m, const char *name, const char *token);
 
 /* --- pieces ------------------------------------------------------------- */
 
-/* Reads one address.  ERR_MALFORMED. */
+/* Reads one address.  ERR_MALFORMED, also for what only < > or quotes would
+ * make unambiguous (RFC 3261 20). */
 int sip_addr_read(struct sip_addr *out, const char *text, size_t len);
 /* Next element of a comma list that heeds quotes and < >; advances *at.
  * False at the end. */
@@ -149,6 +150,9 @@ bool sip_list_next(const char **at, const char **element, size_t *len);
  * out.  ERR_NOT_FOUND, ERR_TOO_LONG. */
 int sip_param_get(
     char *out, size_t size, const char *params, size_t len, const char *name);
+/* Whether ";a=b;c" has something between its semicolons everywhere; anything
+ * may stand before the first.  ERR_MALFORMED. */
+int sip_params_check(const char *params, size_t len);
 /* A sip: or sips: URI whose escapes, user, host and port are sound; no
  * control, no blank.  Other schemes pass when their characters are sound.
  * ERR_MALFORMED. */

@@ -49,13 +49,16 @@ struct sip_msg {
 /* "Call-ID" for "i"; other names as they are. */
 const char *sip_msg_full_name(const char *name);
 
+/* A NUL is a defect, and made visible. */
+void sip_msg_read_nul(struct sip_msg *m, size_t len);
 /* "CRLF blank" becomes three spaces. */
 void sip_msg_read_unfold(char *text, size_t len);
 /* What libosip2 makes of it; NULL when it refuses.  text is unchanged when
  * this returns. */
 osip_message_t *sip_msg_read_osip(char *text, size_t len);
-/* Cuts m->text into m->headers, leaving the first line at its start.
- * ERR_MALFORMED, ERR_NOMEM, ERR_TOO_LONG. */
+/* Cuts m->text into m->headers, leaving the first line at its start.  A line
+ * that is no header is a defect and left out.  ERR_MALFORMED, ERR_NOMEM,
+ * ERR_TOO_LONG. */
 int sip_msg_read_lines(struct sip_msg *m, size_t len);
 /* Fills the other fields and notes the first defect.  o may be NULL.
  * ERR_NOMEM. */

@@ -84,6 +84,19 @@ count_of(const struct sip_msg *m, const char *name)
 
 /* --- steps -------------------------------------------------------------- */
 
+/* Texts end at the first NUL everywhere behind this.  RFC 3261 allows one,
+ * escaped, in a quoted string; nobody needs it. */
+void
+sip_msg_read_nul(struct sip_msg *m, size_t len)
+{
+	char *p = m->text;
+
+	while ((p = memchr(p, '\0', len - (size_t)(p - m->text))) != NULL) {
+		set_defect(m, 400, "NUL");
+		*p++ = '?';
+	}
+}
+
 void
 sip_msg_read_unfold(char *text, size_t len)
 {
@@ -177,8 +190,10 @@ add_header(struct sip_msg *m, size_t *cap, char *line)
 	char *colon, *end;
 
 	colon = strchr(line, ':');
-	if (colon == NULL || colon == line)
-		return ERR_MALFORMED;
+	if (colon == NULL) {
+		set_defect(m, 400, "header line");
+		return 0;
+	}
 	if (m->header_count == HEADERS_MAX)
 		return ERR_TOO_LONG;
 	if (m->header_count == *cap) {
@@ -197,8 +212,10 @@ add_header(struct sip_msg *m, size_t *cap, char *line)
 	     end--)
 		;
 	*end = '\0';
-	if (!is_token(line))
-		return ERR_MALFORMED;
+	if (!is_token(line)) {
+		set_defect(m, 400, "header name");
+		return 0;
+	}
 	m->headers[m->header_count].name = sip_msg_full_name(line);
 	m->headers[m->header_count].value = colon;
 	m->header_count++;
@@ -248,6 +265,16 @@ read_status_line(struct sip_msg *m)
 	m->reason = p[3] == ' ' ? p + 4 : "";
 }
 
+/* Whether a URI carries headers for the request to be made of it, which a
+ * Request-URI must not (RFC 3261 19.1.1).  A '?' may stand in the user, too. */
+static bool
+has_headers(const char *uri)
+{
+	const char *at = strchr(uri, '@');
+
+	return strchr(at != NULL ? at : uri, '?') != NULL;
+}
+
 /* "INVITE sip:bo@partner.example SIP/2.0", one space each. */
 static void
 read_request_line(struct sip_msg *m)
@@ -272,7 +299,7 @@ read_request_line(struct sip_msg *m)
 	m->uri = uri;
 	if (strncasecmp(version, "SIP/2.0", 8) != 0)
 		set_defect(m, 505, "version");
-	else if (sip_uri_check(uri, strlen(uri)) < 0)
+	else if (sip_uri_check(uri, strlen(uri)) < 0 || has_headers(uri))
 		set_defect(m, 400, "Request-URI");
 	else if (strncasecmp(uri, "sip:", 4) != 0 &&
 		 strncasecmp(uri, "sips:", 5) != 0)
@@ -390,6 +417,12 @@ read_via(struct sip_msg *m, osip_message_t *o)
 	if (at == NULL || !sip_list_next(&at, &element, &len))
 		return;
 	m->top_via = keep(m, element, len);
+	if (sip_params_check(m->top_via, len) < 0)
+		set_defect(m, 400, "Via");
+	/* An answer to us has our Via alone (RFC 3261 8.1.3.3). */
+	if (!m->request && (sip_list_next(&at, &element, &len) ||
+			       sip_msg_header(m, "Via", 1) != NULL))
+		set_defect(m, 400, "Via");
 	if (o == NULL)
 		return; /* a defect of its own */
 	via = osip_list_get(&o->vias, 0);
@@ -399,7 +432,9 @@ read_via(struct sip_msg *m, osip_message_t *o)
 		return;
 	}
 	if (osip_via_param_get_byname(via, branch_name, &branch) == 0 &&
-	    branch != NULL && branch->gvalue != NULL)
+	    branch != NULL && branch->gvalue != NULL &&
+	    /* The cookie without an identifier identifies nothing. */
+	    strcmp(branch->gvalue, "z9hG4bK") != 0)
 		m->branch = keep(m, branch->gvalue, strlen(branch->gvalue));
 	n = strlen(via->host);
 	out = keep(m, via->host, n);
@@ -459,12 +494,15 @@ static void
 read_max_forwards(struct sip_msg *m)
 {
 	const char *value = sip_msg_header(m, "Max-Forwards", 0);
-	size_t digits;
+	size_t zeros, digits;
 
 	if (value == NULL)
 		return;
-	digits = strspn(value, "0123456789");
-	if (digits == 0 || digits > 3 || value[digits] != '\0' ||
+	zeros = strspn(value, "0");
+	digits = strspn(value + zeros, "0123456789");
+	if (zeros + digits == 0 || digits > 3 ||
+	    value[zeros + digits] != '\0' ||
+	    (digits == 3 && strncmp(value + zeros, "255", 3) > 0) ||
 	    count_of(m, "Max-Forwards") > 1)
 		set_defect(m, 400, "Max-Forwards");
 }

@@ -119,6 +119,9 @@ sip_addr_read(struct sip_addr *out, const char *text, size_t len)
 			a.display = text;
 			a.display_len = (size_t)(open - text);
 		}
+		if (a.display != NULL && *a.display != '"' &&
+		    memchr(a.display, ',', a.display_len) != NULL)
+			return ERR_MALFORMED;
 		close++;
 	} else {
 		close = memchr(text, ';', (size_t)(end - text));
@@ -128,6 +131,9 @@ sip_addr_read(struct sip_addr *out, const char *text, size_t len)
 		a.uri_len = (size_t)(close - text);
 		while (a.uri_len > 0 && is_blank(a.uri[a.uri_len - 1]))
 			a.uri_len--;
+		if (memchr(a.uri, '?', a.uri_len) != NULL ||
+		    memchr(a.uri, ',', a.uri_len) != NULL)
+			return ERR_MALFORMED;
 	}
 	while (close < end && is_blank(*close))
 		close++;
@@ -137,9 +143,31 @@ sip_addr_read(struct sip_addr *out, const char *text, size_t len)
 		a.params = close;
 		a.params_len = (size_t)(end - close);
 	}
-	if (a.uri_len == 0)
+	if (a.uri_len == 0 || sip_params_check(a.params, a.params_len) < 0)
 		return ERR_MALFORMED;
 	*out = a;
+	return 0;
+}
+
+int
+sip_params_check(const char *params, size_t len)
+{
+	bool open = false; /* a semicolon with nothing behind it so far */
+	size_t n;
+
+	for (size_t i = 0; i < len; i++) {
+		if (params[i] == ';') {
+			if (open)
+				return ERR_MALFORMED;
+			open = true;
+			continue;
+		}
+		if (!is_blank(params[i]))
+			open = false;
+		n = params[i] == '"' ? quoted_len(params + i, len - i) : 0;
+		if (n > 0)
+			i += n - 1;
+	}
 	return 0;
 }
 

@@ -99,6 +99,11 @@ static const struct {
 	{ "", NULL, NULL, NULL, ERR_MALFORMED },
 	{ ";tag=1", NULL, NULL, NULL, ERR_MALFORMED },
 	{ "<sip:a@h> tag=1", NULL, NULL, NULL, ERR_MALFORMED },
+	{ "<sip:a@h>;a;;b", NULL, NULL, NULL, ERR_MALFORMED },
+	{ "<sip:a@h>; ;b", NULL, NULL, NULL, ERR_MALFORMED },
+	{ "<sip:a@h>;a;", NULL, "sip:a@h", ";a;", 0 },
+	{ "sip:a,b@h", NULL, NULL, NULL, ERR_MALFORMED },
+	{ "<sip:a,b@h>", NULL, "sip:a,b@h", "", 0 },
 };
 
 static void
@@ -243,6 +248,9 @@ static const struct {
 	{ "MESSAGE sip:a@b@c SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 400 },
 	{ "MESSAGE <sip:a@b> SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 400 },
 	{ "MESSAGE sip:a@b:99999 SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 400 },
+	{ "MESSAGE sip:a@b?X=y SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 400 },
+	{ "MESSAGE sip:b?X=y SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 400 },
+	{ "MESSAGE sip:a?X@b SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 0 },
 	{ "MESSAGE tel:+1555 SIP/2.0\r\n" VIA FROM TO ID CSEQ END, 0, 416 },
 	{ "MESSAGE im:bo@partner.example SIP/2.0\r\n" VIA FROM TO ID CSEQ END,
 	    0, 416 },
@@ -279,8 +287,12 @@ static const struct {
 	{ LINE VIA "From: <sip:a%zz@h>;tag=1\r\n" TO ID CSEQ END, 0, 400 },
 	{ LINE VIA "From: <sip:a@h\r\n" TO ID CSEQ END, 0, 400 },
 	{ LINE VIA "From: <>;tag=1\r\n" TO ID CSEQ END, 0, 400 },
+	{ LINE VIA "From: A, B <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0, 400 },
+	{ LINE VIA "From: \"A, B\" <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0, 0 },
+	{ LINE VIA "From: A \xc3\xa4 <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0,
+	    0 },
 	{ LINE VIA "From: <sip:a@h>;tag=a b\r\n" TO ID CSEQ END, 0, 400 },
-	{ LINE VIA "From: <sip:fe01.lync.example>\r\n" TO ID CSEQ END, 0, 0 },
+	{ LINE VIA "From: <sip:fe01.lync.example>\r\n" TO ID CSEQ END, 0, 400 },
 	{ LINE VIA FROM "To: sip:bo@partner.example\r\n" ID CSEQ END, 0, 0 },
 	{ LINE VIA FROM "To: <tel:+1555>\r\n" ID CSEQ END, 0, 0 },
 	/* Via. */
@@ -290,6 +302,14 @@ static const struct {
 	{ LINE "Via: SIP/1.0/TLS fe1;branch=z9hG4bK1\r\n" FROM TO ID CSEQ END,
 	    0, 400 },
 	{ LINE "Via: nonsense\r\n" FROM TO ID CSEQ END, 0, 400 },
+	{ LINE "Via: SIP/2.0/TLS fe1;;branch=z9hG4bK1\r\n" FROM TO ID CSEQ END,
+	    0, 400 },
+	{ "SIP/2.0 200 OK\r\n" VIA VIA FROM TO ID CSEQ END, 0, 400 },
+	{ "SIP/2.0 200 OK\r\n"
+	  "Via: SIP/2.0/TLS a;branch=z9hG4bK1, SIP/2.0/TLS b\r\n" FROM TO ID
+		CSEQ END,
+	    0, 400 },
+	{ GOOD VIA END, 0, 0 },
 	{ LINE "Via:\r\n" FROM TO ID CSEQ END, ERR_MALFORMED, 0 },
 	/* Other headers. */
 	{ GOOD "Max-Forwards: x\r\n" END, 0, 400 },
@@ -297,7 +317,16 @@ static const struct {
 	{ GOOD "Contact: <sip:a@b@c>\r\n" END, 0, 400 },
 	{ GOOD "Contact: *\r\n" END, 0, 0 },
 	{ GOOD "Content-Type: nonsense\r\n" END, 0, 400 },
-	{ GOOD "Bad Name: x\r\n" END, ERR_MALFORMED, 0 },
+	{ GOOD "Bad Name: x\r\n" END, 0, 400 },
+	{ GOOD ": x\r\n" END, 0, 400 },
+	{ GOOD "no colon\r\n" END, 0, 400 },
+	{ GOOD "Max-Forwards: 00068\r\n" END, 0, 0 },
+	{ GOOD "Max-Forwards: 255\r\n" END, 0, 0 },
+	{ GOOD "Max-Forwards: 256\r\n" END, 0, 400 },
+	{ GOOD "Contact: <sip:a@h>;;x\r\n" END, 0, 400 },
+	{ GOOD "Contact: <sip:a@h>;x=\";;\";y\r\n" END, 0, 0 },
+	{ GOOD "Contact: sip:a@h?x=y\r\n" END, 0, 400 },
+	{ GOOD "Contact: <sip:a@h?x=y>\r\n" END, 0, 0 },
 	/* Seen in the wild, and fine. */
 	{ GOOD "Supported:\r\n" END, 0, 0 },
 	{ GOOD "ms-diagnostics: 1;reason =\"x\"\r\n" END, 0, 0 },
