@@ -257,6 +257,9 @@ format:
 FUZZ_SECONDS ?= 20
 FUZZ_SHORT_RUNS := 3000
 FUZZ_FLAGS := -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=0
+# Those of the loops' $$f.
+FUZZ_SEEDS = tests/fuzz/corpus/$$f $$([ $$f != sip ] || \
+	echo tests/torture-messages)
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzz fuzz-short fuzz-build fuzz-run fuzz-run-short
 fuzz:
@@ -279,7 +282,7 @@ fuzz-run: fuzz-build
 		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) \
 			-max_total_time=$(FUZZ_SECONDS) \
 			-artifact_prefix=$(BUILD)/found-$$f- \
-			$(BUILD)/corpus/$$f tests/fuzz/corpus/$$f \
+			$(BUILD)/corpus/$$f $(FUZZ_SEEDS) \
 			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
 	done
 fuzz-run-short: fuzz-build
@@ -288,7 +291,7 @@ fuzz-run-short: fuzz-build
 		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) -seed=1 \
 			-runs=$(FUZZ_SHORT_RUNS) \
 			-artifact_prefix=$(BUILD)/found-$$f- \
-			$(BUILD)/short/$$f tests/fuzz/corpus/$$f \
+			$(BUILD)/short/$$f $(FUZZ_SEEDS) \
 			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
 		echo "fuzz $$f: $(FUZZ_SHORT_RUNS) runs, nothing found"; \
 	done

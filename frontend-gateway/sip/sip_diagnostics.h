@@ -26,7 +26,8 @@
 	    "CSeq is lower than one seen before")                              \
 	X(SIP_UA_DIAG_ENCODING, 61008, "415",                                  \
 	    "Content-Encoding is not supported")                               \
-	X(SIP_UA_DIAG_INTERVAL, 61009, "422", "Session interval is too small")
+	X(SIP_UA_DIAG_INTERVAL, 61009, "422", "Session interval is too small") \
+	X(SIP_UA_DIAG_ACCEPT, 61060, "406", "Accept leaves out application/sdp")
 
 enum sip_diagnostics {
 #define X(name, id, statuses, meaning) name = (id),

@@ -336,3 +336,41 @@ sip_msg_lists(const struct sip_msg *m, const char *name, const char *token)
 	}
 	return false;
 }
+
+/* Whether a media range is that type, its family or everything. */
+static bool
+is_in_range(const char *range, size_t len, const char *type)
+{
+	size_t family = strcspn(type, "/") + 1;
+
+	if (len == strlen(type) && strncasecmp(range, type, len) == 0)
+		return true;
+	if (len == 3 && strncmp(range, "*/*", 3) == 0)
+		return true;
+	return len == family + 1 && range[family] == '*' &&
+	       strncasecmp(range, type, family) == 0;
+}
+
+bool
+sip_msg_accepts(const struct sip_msg *m, const char *type)
+{
+	const char *at, *element;
+	bool present = false;
+	size_t len, n;
+
+	for (size_t i = 0; i < m->header_count; i++) {
+		if (strcasecmp(m->headers[i].name, "Accept") != 0)
+			continue;
+		present = true;
+		at = m->headers[i].value;
+		while (sip_list_next(&at, &element, &len)) {
+			for (n = 0;
+			     n < len && element[n] != ';' && element[n] != ' ';
+			     n++)
+				;
+			if (is_in_range(element, n, type))
+				return true;
+		}
+	}
+	return !present;
+}

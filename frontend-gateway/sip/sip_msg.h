@@ -137,6 +137,9 @@ sip_msg_header(const struct sip_msg *m, const char *name, size_t nth);
  * (Supported, Require, Allow). */
 bool
 sip_msg_lists(const struct sip_msg *m, const char *name, const char *token);
+/* Whether an answer may have a body of that type: Accept names it or a range
+ * it is in, or is absent. */
+bool sip_msg_accepts(const struct sip_msg *m, const char *type);
 
 /* --- pieces ------------------------------------------------------------- */
 

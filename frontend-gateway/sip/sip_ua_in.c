@@ -1,6 +1,6 @@
 /*
  * A request passes these gates in order (RFC 3261 8.2, 12.2.2): merged,
- * encoding, Require; then within a dialog: known, CSeq, made by INVITE or by
+ * encoding, Require, Accept; then within a dialog: known, CSeq, made by INVITE or by
  * SUBSCRIBE; then its method.  What is left is the owner's.
  *
  * A 2xx to an INVITE is repeated after T1, 2 T1, ... T2 until its ACK is in
@@ -492,6 +492,13 @@ sip_ua_in_request(struct sip_ua *ua, struct sip_server_txn *st)
 	if (is_encoded(ua, st) || requires_unknown(ua, st) ||
 	    is_too_short(ua, st))
 		return;
+	/* The answer to an INVITE describes a session, or nothing. */
+	if (sip_msg_method(sip_server_request(st)) == SIP_INVITE &&
+	    !sip_msg_accepts(sip_server_request(st), "application/sdp")) {
+		refuse(ua, st, 406, SIP_UA_DIAG_ACCEPT,
+		    "Accept leaves out application/sdp");
+		return;
+	}
 	if (*sip_msg_to_tag(sip_server_request(st)) != '\0')
 		take_in_dialog(ua, st);
 	else

@@ -23,6 +23,7 @@
 #include "common/tls_identity.h"
 #include "frontend-gateway/sip/sip_frame.h"
 #include "tests/unit/make_cert.h"
+#include "tests/unit/torture_messages.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -996,6 +997,102 @@ test_refusals(void **state)
 	world_close(&w);
 }
 
+/* The statuses that went back to the pool's connection since it was dialled,
+ * "405 481 ". */
+static void
+statuses(char *out, size_t size, const struct side *s)
+{
+	out[0] = '\0';
+	for (size_t i = 0; i < s->count; i++)
+		snprintf(out + strlen(out), size - strlen(out), "%.3s ",
+		    s->messages[i] + strlen("SIP/2.0 "));
+}
+
+/* What a torture message has to come back as. */
+static void
+wanted(char *out, size_t size, const json_t *row)
+{
+	const json_t *answer = json_object_get(row, "answer");
+	const char *by = json_string_value(json_object_get(row, "by"));
+
+	out[0] = '\0';
+	if (by == NULL || strcmp(by, "stack") != 0)
+		return;
+	if (json_is_integer(answer))
+		snprintf(out, size, "%d ", (int)json_integer_value(answer));
+	for (size_t i = 0; i < json_array_size(answer); i++)
+		snprintf(out + strlen(out), size - strlen(out), "%d ",
+		    (int)json_integer_value(json_array_get(answer, i)));
+}
+
+/* One torture message on a connection of its own: refused here, handed up,
+ * passed over, or the end of the connection. */
+static void
+torture(struct world *w, const json_t *row)
+{
+	const char *name = torture_messages_name(row);
+	const json_t *by = json_object_get(row, "by");
+	bool lost = strcmp(json_string_value(json_array_get(
+			       json_object_get(row, "frame"), 0)),
+			"lost") == 0;
+	char want[64], got[64];
+	uint8_t *data;
+	size_t len;
+
+	data = torture_messages_read(&len, row);
+	assert_non_null(data);
+	dial_gateway(w);
+	until(w, w->pool.secured);
+	w->st = NULL;
+	assert_int_equal(conn_write(w->pool.conn, data, len), 0);
+	free(data);
+	wanted(want, sizeof(want), row);
+	if (lost) {
+		until(w, w->pool.ended);
+	} else if (by != NULL && strcmp(json_string_value(by), "stack") != 0) {
+		until(w, w->st != NULL);
+		assert_int_equal(
+		    sip_ua_refuse(w->ua, w->st, 480, 61000, "enough"), 0);
+		snprintf(want, sizeof(want), "480 ");
+	}
+	until(w, w->pool.count >= strlen(want) / 4);
+	settle(w);
+	statuses(got, sizeof(got), &w->pool);
+	if (strcmp(got, want) != 0)
+		fail_msg("%s: got '%s', want '%s'", name, got, want);
+	if (!lost) {
+		conn_close(w->pool.conn, CONN_END_LOCAL);
+		until(w, w->pool.ended);
+	}
+	w->journal[0] = '\0';
+}
+
+static void
+test_torture(void **state)
+{
+	json_t *rows = torture_messages_load();
+	struct world w;
+	json_t *row;
+	size_t i;
+
+	(void)state;
+	assert_non_null(rows);
+	world_open(&w);
+	conn_close(w.pool.conn, CONN_END_LOCAL);
+	until(&w, w.pool.ended);
+	json_array_foreach(rows, i, row)
+	{
+		torture(&w, row);
+	}
+	json_decref(rows);
+	/* And a well-behaved message gets its answer. */
+	dial_gateway(&w);
+	until(&w, w.pool.secured);
+	say_in(&w.pool, "OPTIONS", 1, "well", "", "");
+	(void)hear(&w, &w.pool, "SIP/2.0 200 OK");
+	world_close(&w);
+}
+
 /* One oversized message is refused; the connection goes on.  Broken framing
  * ends it. */
 static void
@@ -1440,6 +1537,7 @@ main(void)
 		cmocka_unit_test(test_invite_refused_and_dropped),
 		cmocka_unit_test(test_cancelled_by_peer),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_torture),
 		cmocka_unit_test(test_sizes_and_framing),
 		cmocka_unit_test(test_no_ack),
 		cmocka_unit_test(test_bye_before_ack),
