@@ -290,9 +290,9 @@ static const struct {
 	{ LINE VIA "From: A, B <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0, 400 },
 	{ LINE VIA "From: \"A, B\" <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0, 0 },
 	{ LINE VIA "From: A \xc3\xa4 <sip:a@h>;tag=1\r\n" TO ID CSEQ END, 0,
-	    0 },
+	    400 },
 	{ LINE VIA "From: <sip:a@h>;tag=a b\r\n" TO ID CSEQ END, 0, 400 },
-	{ LINE VIA "From: <sip:fe01.lync.example>\r\n" TO ID CSEQ END, 0, 400 },
+	{ LINE VIA "From: <sip:fe01.lync.example>\r\n" TO ID CSEQ END, 0, 0 },
 	{ LINE VIA FROM "To: sip:bo@partner.example\r\n" ID CSEQ END, 0, 0 },
 	{ LINE VIA FROM "To: <tel:+1555>\r\n" ID CSEQ END, 0, 0 },
 	/* Via. */
