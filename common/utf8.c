@@ -116,3 +116,14 @@ utf8_valid_xml(const void *s, size_t len)
 	}
 	return true;
 }
+
+bool
+utf8_attached(uint32_t cp)
+{
+	return (cp >= 0x300 && cp <= 0x36f) || (cp >= 0x1ab0 && cp <= 0x1aff) ||
+	       (cp >= 0x20d0 && cp <= 0x20ff) || cp == 0x200d ||
+	       (cp >= 0xfe00 && cp <= 0xfe0f) ||
+	       (cp >= 0xfe20 && cp <= 0xfe2f) ||
+	       (cp >= 0x1f3fb && cp <= 0x1f3ff) ||
+	       (cp >= 0xe0020 && cp <= 0xe007f);
+}

@@ -14,6 +14,9 @@ size_t utf8_encode(uint8_t *out, uint32_t cp);
 bool utf8_valid(const void *s, size_t len);
 /* Whether XML 1.0 allows the character. */
 bool utf8_xml_char(uint32_t cp);
+/* Whether a character belongs to the one before it: combining marks, the
+ * joiner, variation selectors, skin tones, tags. */
+bool utf8_attached(uint32_t cp);
 /* Valid UTF-8 of which every character XML 1.0 allows. */
 bool utf8_valid_xml(const void *s, size_t len);
 

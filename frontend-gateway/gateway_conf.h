@@ -155,6 +155,10 @@ struct gateway_messages_conf {
 	/* Bytes from Lync that are no text of their charset become U+FFFD;
 	 * else the message is refused. */
 	bool replace_bad_text;
+	const char *language;    /* of the words: "en", "de" */
+	bool receipts;           /* to who sees the user's presence */
+	bool correction_is_word; /* "[corrected] " instead of "* " */
+	bool reactions, retractions, attention, sent_time, headlines;
 };
 
 struct gateway_log_conf {

@@ -282,6 +282,7 @@ conversation_free(struct conversation *c)
 	free(c->contact_uri);
 	free(c->from);
 	free(c->lock);
+	free(c->their_thread);
 	free(c);
 }
 

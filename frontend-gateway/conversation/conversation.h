@@ -34,6 +34,7 @@ struct gateway_conf;
 struct jid;
 struct outwards;
 struct policy;
+struct said;
 struct sip_dialog;
 struct sip_msg;
 struct sip_server_txn;
@@ -53,6 +54,7 @@ struct conversation_env {
 	struct sip_ua *ua;
 	struct policy *policy;
 	struct outwards *outwards;
+	struct said *said;
 	struct ids_secret secret; /* of ids and threads */
 	struct inward_env inward;
 	struct conversation_counts *counts;
@@ -92,8 +94,23 @@ bool conversation_is_state_id(const char *id);
  * current one does not; *contact_uri is who they are about. */
 struct sip_dialog *
 conversation_notifiable(const struct conversation *c, const char **contact_uri);
-/* That resource of the contact is gone: answers go to the bare JID. */
-void conversation_unlock(struct conversation *c, const char *full);
+/* Answers go to the contact's bare JID until he writes again: some resource of
+ * his has come, changed or gone (RFC 6121 5.1). */
+void conversation_unlock(struct conversation *c);
+/* Something without a text came from that resource; if it is another than the
+ * one he writes from, he has moved. */
+void conversation_heard(struct conversation *c, const char *full);
+
+/* Whether a message of the contact with that id has not been sent yet. */
+bool conversation_waits(const struct conversation *c, const char *id);
+/* A message that corrects the one with that id, in time: opts as with
+ * conversation_take().  ERR_NOT_FOUND, ERR_FULL, ERR_NOMEM: it is the caller's
+ * to answer. */
+int conversation_correct(
+    struct conversation *c, const char *id, const struct inward_opts *opts);
+/* The contact takes that message back; false when it is too late.  May end
+ * with c. */
+bool conversation_withdraw(struct conversation *c, const char *id);
 
 /* --- from the SIP side ---------------------------------------------------- */
 

@@ -8,6 +8,7 @@
  * conversation_session.c what the user's INVITE, UPDATE, ACK say
  * conversation_files.c   files that older clients offer
  * conversation_states.c  chat states: typing, leaving
+ * conversation_changes.c what is corrected or taken back in time
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
 #define GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
@@ -52,8 +53,9 @@ struct conversation {
 
 	struct jid user, contact; /* bare */
 	char *user_uri, *contact_uri;
-	char *from; /* the user's JID with our resource */
-	char *lock; /* full JID the contact last wrote from, or NULL */
+	char *from;         /* the user's JID with our resource */
+	char *lock;         /* full JID the contact last wrote from, or NULL */
+	char *their_thread; /* the contact's <thread/>, or NULL */
 	unsigned edge;
 
 	/* The current one is the last. */
@@ -120,6 +122,10 @@ void conversation_states_text(struct conversation *c);
 void conversation_states_bye(struct conversation *c);
 /* Something is still to be said. */
 bool conversation_states_busy(const struct conversation *c);
+
+/* The <thread/> of what the user says: the contact's, if he has one, else the
+ * one given (RFC 6121 5.2.5). */
+const char *conversation_thread(const struct conversation *c, const char *own);
 
 /* --- conversation_xmpp.c ------------------------------------------------ */
 

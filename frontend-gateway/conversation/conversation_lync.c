@@ -14,6 +14,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/conversation/said.h"
 #include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -45,22 +46,20 @@ on_outward_done(bool was_delivered, bool bounced, void *arg)
 	if (was_delivered)
 		policy_remember(c->env->policy, c->user.bare, c->contact.bare);
 	/* The device may be the reason. */
-	if (bounced) {
-		free(c->lock);
-		c->lock = NULL;
-	}
+	if (bounced)
+		conversation_unlock(c);
 	conversation_settle(c);
 }
 
 /* What a MESSAGE says. */
-struct said {
+struct spoken {
 	struct buf text, rich;
 };
 
 /* thread: NULL outside a dialog. */
 static void
 forward(struct conversation *c, struct sip_server_txn *st,
-    const struct sip_msg *req, const struct said *said, const char *thread)
+    const struct sip_msg *req, const struct spoken *said, const char *thread)
 {
 	const char *display = sip_msg_from_display(req);
 	char own[IDS_THREAD_SIZE], id[IDS_STANZA_SIZE];
@@ -103,6 +102,10 @@ forward(struct conversation *c, struct sip_server_txn *st,
 	}
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
+	m.thread = conversation_thread(c, m.thread);
+	said_keep(c->env->said,
+	    &(struct said_name){ c->user.bare, c->contact.bare, id }, m.text,
+	    m.text_len, false, clock_now_ms(c->env->clock));
 	c->outward++;
 	typing_state_lync_wrote(&c->typing);
 	conversation_states_text(c);
@@ -112,7 +115,7 @@ forward(struct conversation *c, struct sip_server_txn *st,
 }
 
 static void
-said_finish(struct said *said)
+spoken_finish(struct spoken *said)
 {
 	buf_finish(&said->text);
 	buf_finish(&said->rich);
@@ -132,7 +135,7 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 		.limit = c->env->conf->limits.body_bytes,
 		.replace = c->env->conf->messages.replace_bad_text,
 	};
-	struct said said;
+	struct spoken said;
 	int status;
 
 	buf_init(&said.text, BODY_TEXT_MAX);
@@ -141,10 +144,10 @@ on_message(struct conversation *c, struct sip_server_txn *st,
 	    conversation_formats(c) ? &said.rich : NULL, &part, &rules);
 	if (status == 0 && said.text.len > 0) {
 		forward(c, st, req, &said, thread);
-		said_finish(&said);
+		spoken_finish(&said);
 		return;
 	}
-	said_finish(&said);
+	spoken_finish(&said);
 	if (status == 0) {
 		answer_ok(c, st); /* There is nothing to say. */
 		conversation_settle(c);

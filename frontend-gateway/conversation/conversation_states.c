@@ -9,6 +9,7 @@
  */
 #include "frontend-gateway/conversation/conversation_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -60,8 +61,9 @@ on_state(const char *state, void *arg)
 	frame_put_str(
 	    &w, FIELD_TO, c->lock != NULL ? c->lock : c->contact.bare);
 	frame_put_str(&w, FIELD_KIND, "chat");
-	if (c->thread[0] != '\0')
-		frame_put_str(&w, FIELD_THREAD, c->thread);
+	if (conversation_thread(c, c->thread)[0] != '\0')
+		frame_put_str(
+		    &w, FIELD_THREAD, conversation_thread(c, c->thread));
 	frame_put_str(&w, FIELD_CHAT_STATE, state);
 	frame_put_flag(&w, FIELD_NO_STORE);
 	rc = frame_end(&w);
@@ -177,12 +179,23 @@ conversation_states_text(struct conversation *c)
 
 /* --- from the contact ----------------------------------------------------- */
 
+const char *
+conversation_thread(const struct conversation *c, const char *own)
+{
+	return c->their_thread != NULL ? c->their_thread : own;
+}
+
 void
 conversation_state(struct conversation *c, const char *state)
 {
 	bool in_dialog = conversation_dialog(c) != NULL;
 
 	typing_state_contact(&c->typing, state, in_dialog);
+	/* What comes after is another thread (XEP-0085 5.2). */
+	if (strcmp(state, "gone") == 0) {
+		free(c->their_thread);
+		c->their_thread = NULL;
+	}
 	if (strcmp(state, "gone") == 0 && in_dialog)
 		clock_timer_start(&c->contact_left, CONTACT_LEFT_MS);
 	else

@@ -16,6 +16,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/random.h"
+#include "frontend-gateway/conversation/said.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -60,8 +61,11 @@ delivered(struct conversation *c, struct inward *in)
 static void
 failed(struct conversation *c, struct inward *in, const struct errors_stanza *e)
 {
+	struct said_name name = { c->user.bare, c->contact.bare, in->id };
+
 	log_info(&c->log, "failed", "id=%s from=%s condition=%s", in->id,
 	    in->from, condition_str(e->condition));
+	said_forget(c->env->said, &name);
 	unqueue(c, in);
 	inward_failed(in, e->condition, e->type, e->text);
 }
@@ -427,7 +431,7 @@ new_id(struct conversation *c)
 static int
 ask_invite(struct conversation *c, struct inward *in)
 {
-	struct sip_header headers[3] = { { "Ms-Conversation-ID", c->id } };
+	struct sip_header headers[4] = { { "Ms-Conversation-ID", c->id } };
 	struct sip_question q = {
 		.method = SIP_INVITE,
 		.uri = c->user_uri,
@@ -462,6 +466,9 @@ ask_invite(struct conversation *c, struct inward *in)
 	    buf_cstr(&html) != NULL)
 		headers[q.header_count++] =
 		    (struct sip_header){ "ms-im-format", buf_cstr(&html) };
+	if (in->subject != NULL)
+		headers[q.header_count++] =
+		    (struct sip_header){ "Subject", in->subject };
 	if (in->nick != NULL)
 		(void)address_display(&name, in->nick, strlen(in->nick));
 	if (name.len == 0)
@@ -560,12 +567,19 @@ conversation_settle(struct conversation *c)
 		c->env->on_unused(c, c->env->arg);
 }
 
+/* A copy of s, or NULL for want of it or of memory. */
+static void
+take_over(char **to, const char *s)
+{
+	free(*to);
+	*to = s != NULL ? strdup(s) : NULL;
+}
+
 int
 conversation_take(struct conversation *c, const struct inward_opts *opts)
 {
 	struct inward_opts o = *opts;
 	struct inward *in;
-	char *lock;
 	int rc;
 
 	if (c->queue_count >= c->env->conf->limits.queue_messages ||
@@ -579,11 +593,11 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	list_append(&c->queue, &in->link);
 	c->queue_count++;
 	c->queue_bytes += in->len + in->html_len;
-	/* The user's answers go to the device he is written to from. */
-	lock = o.notice ? NULL : strdup(o.from);
-	if (lock != NULL) {
-		free(c->lock);
-		c->lock = lock;
+	if (!o.notice) {
+		/* The user's answers go to the device that he is written to
+		 * from, in its thread. */
+		take_over(&c->lock, o.from);
+		take_over(&c->their_thread, o.thread);
 	}
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
@@ -594,10 +608,15 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 }
 
 void
-conversation_unlock(struct conversation *c, const char *full)
+conversation_unlock(struct conversation *c)
 {
-	if (c->lock == NULL || strcmp(c->lock, full) != 0)
-		return;
 	free(c->lock);
 	c->lock = NULL;
+}
+
+void
+conversation_heard(struct conversation *c, const char *full)
+{
+	if (c->lock != NULL && strcmp(c->lock, full) != 0)
+		conversation_unlock(c);
 }

@@ -18,6 +18,7 @@
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/duplicates.h"
 #include "frontend-gateway/conversation/outward.h"
+#include "frontend-gateway/conversation/said.h"
 #include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/translate/address.h"
@@ -127,7 +128,7 @@ conversations_get(struct conversation **out, struct conversations *cs,
 
 /* --- from the edges ------------------------------------------------------- */
 
-/* News of a resource end the preference for it (RFC 6121 5.1). */
+/* News of any of his resources end the preference for one (RFC 6121 5.1). */
 void
 conversations_on_presence(struct conversations *cs, const struct frame *f,
     const struct guard_addresses *who)
@@ -139,7 +140,7 @@ conversations_on_presence(struct conversations *cs, const struct frame *f,
 		return;
 	e = find_entry(cs, who->to.bare, who->from.bare);
 	if (e != NULL)
-		conversation_unlock(e->conversation, who->from.full);
+		conversation_unlock(e->conversation);
 }
 
 void
@@ -409,6 +410,8 @@ conversations_new(
 		rc = notices_new(&cs->notices, &n);
 	if (rc == 0)
 		rc = duplicates_new(&cs->duplicates, 0);
+	if (rc == 0)
+		rc = said_new(&cs->said, 0);
 	if (rc < 0) {
 		conversations_free(cs);
 		return rc;
@@ -420,6 +423,7 @@ conversations_new(
 		.ua = opts->ua,
 		.policy = opts->policy,
 		.outwards = cs->outwards,
+		.said = cs->said,
 		.secret = opts->secret,
 		.inward = { .clock = opts->clock,
 		    .edges = opts->edges,
@@ -452,5 +456,6 @@ conversations_free(struct conversations *cs)
 	outwards_free(cs->outwards);
 	notices_free(cs->notices);
 	duplicates_free(cs->duplicates);
+	said_free(cs->said);
 	free(cs);
 }

@@ -23,6 +23,7 @@ struct guard_addresses;
 struct jid;
 struct notices;
 struct outwards;
+struct said;
 
 struct conversations {
 	struct conversations_opts opts;
@@ -31,6 +32,7 @@ struct conversations {
 	struct outwards *outwards;
 	struct notices *notices;
 	struct duplicates *duplicates;
+	struct said *said;
 	struct map pairs;
 	struct log log;
 	bool stopping;

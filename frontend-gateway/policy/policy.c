@@ -211,7 +211,8 @@ policy_judge_inward(struct policy *p, const char *user, const char *contact,
 		return (struct policy_inward){ POLICY_DENIED,
 			"user-not-permitted" };
 	tie = tie_of(p, user, contact);
-	if (tie != POLICY_TIE_INVITED && !may_start(partner->type))
+	if (tie != POLICY_TIE_INVITED && tie != POLICY_TIE_BOTH &&
+	    !may_start(partner->type))
 		return (struct policy_inward){ POLICY_DENIED,
 			"partner-type-may-not-start" };
 	if (tie != POLICY_TIE_NONE)
@@ -266,6 +267,16 @@ policy_admit(struct policy *p, const char *contact, const char *contact_domain,
     uint64_t now_ms)
 {
 	return newcomers_admit(p->newcomers, contact, contact_domain, now_ms);
+}
+
+bool
+policy_watches(const struct policy *p, const char *user, const char *contact)
+{
+	enum policy_tie tie = p->tie != NULL
+				  ? p->tie(user, contact, p->tie_arg)
+				  : POLICY_TIE_NONE;
+
+	return tie == POLICY_TIE_WATCHES || tie == POLICY_TIE_BOTH;
 }
 
 bool

@@ -43,7 +43,8 @@ void policy_recheck(struct policy *p);
 enum policy_tie {
 	POLICY_TIE_NONE,
 	POLICY_TIE_WATCHES, /* the contact sees the user's presence */
-	POLICY_TIE_INVITED  /* the user has added the contact */
+	POLICY_TIE_INVITED, /* the user has added the contact */
+	POLICY_TIE_BOTH
 };
 typedef enum policy_tie
 policy_tie_fn(const char *user, const char *contact, void *arg);
@@ -73,6 +74,11 @@ struct policy_inward policy_judge_first(struct policy *p, const char *user,
 /* The pool had nobody for a stranger's first message. */
 void policy_missed(struct policy *p, const char *contact,
     const char *contact_domain, uint64_t now_ms);
+
+/* Whether the contact sees the user's presence, as she has agreed to; only then
+ * may he learn that a message reached a device (XEP-0184 8). */
+bool
+policy_watches(const struct policy *p, const char *user, const char *contact);
 
 /* Whether a contact of that standing must not be told why the pool refused his
  * message.  Unknown, blocked and forbidden users look alike to all but the

@@ -221,14 +221,14 @@ static enum policy_tie
 tie_of(const char *user, const char *contact, void *arg)
 {
 	const struct pair *p = pairs_find(arg, user, contact);
+	bool watches;
 
 	if (p == NULL)
 		return POLICY_TIE_NONE;
+	watches = roster_state_from((enum roster_state)p->state.roster);
 	if (pair_state_invited(&p->state))
-		return POLICY_TIE_INVITED;
-	return roster_state_from((enum roster_state)p->state.roster)
-		   ? POLICY_TIE_WATCHES
-		   : POLICY_TIE_NONE;
+		return watches ? POLICY_TIE_BOTH : POLICY_TIE_INVITED;
+	return watches ? POLICY_TIE_WATCHES : POLICY_TIE_NONE;
 }
 
 /* --- life --------------------------------------------------------------- */

@@ -18,18 +18,6 @@ is_dropped(uint32_t cp)
 	       !utf8_xml_char(cp);
 }
 
-/* Belongs to the character before it: combining marks, joiners, variation
- * selectors, skin tones. */
-static bool
-is_attached(uint32_t cp)
-{
-	return (cp >= 0x300 && cp <= 0x36f) || (cp >= 0x1ab0 && cp <= 0x1aff) ||
-	       (cp >= 0x20d0 && cp <= 0x20ff) || cp == 0x200d ||
-	       (cp >= 0xfe00 && cp <= 0xfe0f) ||
-	       (cp >= 0xfe20 && cp <= 0xfe2f) ||
-	       (cp >= 0x1f3fb && cp <= 0x1f3ff);
-}
-
 static bool
 is_blank(char c)
 {
@@ -72,7 +60,7 @@ presence_text_clean(
 	/* whole: where the last character began that nothing ties to the one
 	 * before it, which is where a long text is cut. */
 	while ((cp = next_char(s, len, &i)) != 0) {
-		bool attached = joined || is_attached(cp);
+		bool attached = joined || utf8_attached(cp);
 
 		if (chars == 0 && (cp == ' ' || cp == '\t' || cp == '\n'))
 			continue;
