@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "edge-proxy/domain_iq.h"
+#include "edge-proxy/error_code.h"
 #include "edge-proxy/iq_payload.h"
 #include "edge-proxy/normalise_part.h"
 #include "edge-proxy/render.h"
@@ -222,6 +223,8 @@ read_error(struct normalise_part *p)
 			gone = normalise_part_text(p, in);
 		break;
 	}
+	if (c == COND_UNDEFINED_CONDITION && error != NULL && in == NULL)
+		c = error_code_condition(xml_attr(error, "code"));
 	frame_put_str(&p->w, FIELD_CONDITION, condition_str(c));
 	normalise_part_ornament(p, FIELD_GONE_TO, gone);
 	type = error != NULL ? xml_attr(error, "type") : NULL;

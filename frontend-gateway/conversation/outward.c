@@ -209,7 +209,7 @@ refuse(
 
 	refusal_make(&r, e, os->opts.fqdn);
 	rc = sip_ua_respond(os->opts.ua, st, &r.answer);
-	/* Nothing in it comes from outside. */
+	/* What comes from outside in it was made fit for a line. */
 	assert(rc != ERR_MALFORMED);
 	if (rc < 0)
 		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
@@ -258,12 +258,15 @@ static void
 fail(struct outward *o, const char *condition, const char *text, bool bounced)
 {
 	struct outwards *os = o->os;
+	char reason[ERRORS_DETAIL_SIZE];
 	struct errors_sip e;
 
 	errors_to_sip(&e, condition, text);
 	log_info(&os->log, bounced ? "bounced" : "failed",
 	    "id=%s from=%s to=%s condition=%s status=%d text=%s", o->m.id,
 	    o->m.from, o->m.to, condition, e.status, text);
+	errors_detail(reason, &e, text);
+	e.reason = reason;
 	refuse(os, o->st, &e);
 	finish(o, false, bounced);
 }

@@ -3,8 +3,11 @@
  * waits for it, worth another try, a sender who may not know. */
 #include "frontend-gateway/translate/errors.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "common/utf8.h"
 
 /* --- to SIP ------------------------------------------------------------- */
 
@@ -87,6 +90,32 @@ errors_to_sip(struct errors_sip *out, const char *condition, const char *text)
 		out->header = ERRORS_RETRY_AFTER;
 		out->retry_after = RETRY_AFTER_SECONDS;
 	}
+}
+
+void
+errors_detail(char out[static ERRORS_DETAIL_SIZE], const struct errors_sip *e,
+    const char *text)
+{
+	size_t used =
+	    (size_t)snprintf(out, ERRORS_DETAIL_SIZE, "%s", e->reason);
+	size_t len = text != NULL ? strlen(text) : 0, n;
+	uint32_t cp;
+
+	if (len > 0 && used + 2 < ERRORS_DETAIL_SIZE)
+		used += (size_t)snprintf(
+		    out + used, ERRORS_DETAIL_SIZE - used, ": ");
+	for (size_t i = 0; i < len && used + 4 < ERRORS_DETAIL_SIZE; i += n) {
+		n = utf8_decode((const uint8_t *)text + i, len - i, &cp);
+		if (n == 0)
+			break;
+		if (cp == '"' || cp == '\\')
+			out[used++] = '\'';
+		else if (cp < ' ' || (cp >= 0x7f && cp <= 0x9f))
+			out[used++] = ' ';
+		else
+			used += utf8_encode((uint8_t *)out + used, cp);
+	}
+	out[used] = '\0';
 }
 
 static const struct errors_sip refusals[] = {

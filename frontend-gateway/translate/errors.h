@@ -41,6 +41,13 @@ struct errors_sip {
 void
 errors_to_sip(struct errors_sip *out, const char *condition, const char *text);
 
+/* The reason with the words of the edge or of the partner's server behind it:
+ * for inside eyes, on one line, without quotes, cut when long.  text may be
+ * NULL. */
+enum { ERRORS_DETAIL_SIZE = 320 };
+void errors_detail(char out[static ERRORS_DETAIL_SIZE],
+    const struct errors_sip *e, const char *text);
+
 /* X(constant, status, diagnostics, header, reason): what the gateway itself
  * refuses.  The manual page tells what to do about each. */
 #define ERRORS_CAUSES(X)                                                       \

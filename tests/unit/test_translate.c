@@ -445,35 +445,6 @@ test_sizes(void **state)
 /* --- errors and ids ------------------------------------------------------ */
 
 static void
-test_statuses_that_never_go_out(void **state)
-{
-	bool used[1000] = { false };
-	struct errors_sip e;
-
-	(void)state;
-	for (int i = 0; i < COND_COUNT + ERRORS_CAUSE_COUNT; i++) {
-		if (i < COND_COUNT)
-			errors_to_sip(
-			    &e, condition_str((enum condition)i), NULL);
-		else
-			errors_refusal(&e, (enum errors_cause)(i - COND_COUNT));
-		assert_in_range(e.status, 400, 504);
-		assert_int_not_equal(e.status, 401);
-		assert_int_not_equal(e.status, 407);
-		assert_int_not_equal(e.status, 408);
-		/* It would speak for the whole gateway. */
-		assert_int_equal(
-		    e.status == 503, i == COND_COUNT + ERRORS_STOPPING);
-		assert_in_range(e.diagnostics, 61000, 61999);
-		assert_false(used[e.diagnostics - 61000]);
-		used[e.diagnostics - 61000] = true;
-		assert_null(strpbrk(e.reason, "\"\\\r\n"));
-	}
-	errors_to_sip(&e, "policy-violation", "users belong elsewhere");
-	assert_int_equal(e.status, 403);
-}
-
-static void
 test_causes(void **state)
 {
 	static const int statuses[] = { 400, 404, 414, 416, 484, 500 };
@@ -545,7 +516,6 @@ main(void)
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_formatting),
 		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_statuses_that_never_go_out),
 		cmocka_unit_test(test_causes),
 		cmocka_unit_test(test_lost_connection),
 		cmocka_unit_test(test_ids_differ),

@@ -18,7 +18,6 @@
 #include "common/xml.h"
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
-#include "frontend-gateway/translate/errors.h"
 #include "frontend-gateway/translate/html.h"
 #include "frontend-gateway/translate/ids.h"
 
@@ -265,110 +264,6 @@ body_for_sip(const json_t *row)
 	buf_finish(&format);
 }
 
-/* --- errors ------------------------------------------------------------- */
-
-static void
-assert_sip(const struct errors_sip *e, const json_t *row)
-{
-	same_int(e->status, num(row, "status"));
-	same_int((int)e->retry_after, num(row, "retry_after"));
-	assert_in_range(e->diagnostics, 61000, 61999);
-	assert_non_null(e->reason);
-}
-
-static void
-xmpp_to_sip(const json_t *row)
-{
-	const json_t *name;
-	struct errors_sip e;
-	size_t i;
-
-	if (str(row, "cause") != NULL) {
-		same_str(str(row, "cause"), "ERRORS_DEADLINE");
-		errors_refusal(&e, ERRORS_DEADLINE);
-		assert_sip(&e, row);
-	}
-	json_array_foreach(json_object_get(row, "conditions"), i, name)
-	{
-		errors_to_sip(&e, json_string_value(name), str(row, "text"));
-		assert_sip(&e, row);
-	}
-}
-
-static enum errors_next
-next_of(const char *name)
-{
-	static const char *const names[] = {
-		[ERRORS_TAKEN] = "taken",
-		[ERRORS_NOTHING] = "nothing",
-		[ERRORS_RETRY_INVITE] = "retry-invite",
-		[ERRORS_RETRY_CONVERSATION] = "retry-conversation",
-		[ERRORS_REPORT] = "report",
-	};
-	enum errors_next n = ERRORS_TAKEN;
-
-	while (strcmp(names[n], name) != 0) {
-		assert_true(n < ERRORS_REPORT);
-		n++;
-	}
-	return n;
-}
-
-static void
-assert_stanza(const struct errors_stanza *s, const json_t *row)
-{
-	struct buf uri = { 0 };
-	struct jid j;
-
-	same_str(condition_str(s->condition), str(row, "condition"));
-	same_str(s->type, str(row, "type"));
-	same_int(s->alarm, is_set(row, "alarm"));
-	same_int(s->moved, is_set(row, "moved"));
-	if (str(row, "text") != NULL)
-		assert_non_null(strstr(s->text, str(row, "text")));
-	if (is_set(row, "stranger"))
-		assert_null(s->text);
-	if (str(row, "contact") != NULL) {
-		same_int(address_from_sip(&j, str(row, "contact"),
-			     strlen(str(row, "contact"))),
-		    0);
-		same_int(address_xmpp_uri(&uri, &j), 0);
-		same_str(buf_cstr(&uri), str(row, "gone_to"));
-		jid_finish(&j);
-		buf_finish(&uri);
-	}
-}
-
-static void
-sip_to_xmpp(const json_t *row)
-{
-	const json_t *status;
-	size_t i;
-
-	json_array_foreach(json_object_get(row, "statuses"), i, status)
-	{
-		struct errors_answer in = {
-			.status = (int)json_integer_value(status),
-			.warning = (unsigned)num(row, "warning"),
-			.diagnostics = (unsigned)num(row, "diagnostics"),
-			.in_dialog = is_set(row, "in_dialog"),
-			.notification = is_set(row, "notification"),
-			.stranger = is_set(row, "stranger"),
-		};
-		struct errors_stanza s;
-		enum errors_next next = errors_from_sip(&s, &in);
-
-		same_int((int)next, (int)next_of(str(row, "next")));
-		if (next == ERRORS_REPORT)
-			assert_stanza(&s, row);
-		if (str(row, "then") == NULL)
-			continue;
-		in.retried = true;
-		same_int((int)errors_from_sip(&s, &in),
-		    (int)next_of(str(row, "then")));
-	}
-}
-
 /* --- fixed values ------------------------------------------------------- */
 
 static struct ids_secret
@@ -458,20 +353,6 @@ test_body_to_sip(void **state)
 }
 
 static void
-test_xmpp_to_sip(void **state)
-{
-	(void)state;
-	each("xmpp_to_sip", xmpp_to_sip);
-}
-
-static void
-test_sip_to_xmpp(void **state)
-{
-	(void)state;
-	each("sip_to_xmpp", sip_to_xmpp);
-}
-
-static void
 test_fixed(void **state)
 {
 	(void)state;
@@ -501,8 +382,6 @@ test_none_is_missing(void **state)
 		{ "body_from_sip", "C", 34 },
 		{ "html_to_text", "H", 15 },
 		{ "body_to_sip", "D", 29 },
-		{ "xmpp_to_sip", "E", 16 },
-		{ "sip_to_xmpp", "F", 21 },
 		{ "fixed", "V", 5 },
 	};
 	char id[16];
@@ -529,8 +408,6 @@ main(void)
 		cmocka_unit_test(test_body_from_sip),
 		cmocka_unit_test(test_html_to_text),
 		cmocka_unit_test(test_body_to_sip),
-		cmocka_unit_test(test_xmpp_to_sip),
-		cmocka_unit_test(test_sip_to_xmpp),
 		cmocka_unit_test(test_fixed),
 	};
 
