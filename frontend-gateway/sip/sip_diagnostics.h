@@ -14,7 +14,7 @@
 #define SIP_DIAGNOSTICS(X)                                                     \
 	X(SIP_UA_DIAG_DIALOG, 61001, "481",                                    \
 	    "Dialog or subscription does not exist")                           \
-	X(SIP_UA_DIAG_MALFORMED, 61002, "400, 416, 505",                  \
+	X(SIP_UA_DIAG_MALFORMED, 61002, "400, 416, 505",                       \
 	    "Message is malformed")                                            \
 	X(SIP_UA_DIAG_TOO_LARGE, 61003, "413", "Message is too large")         \
 	X(SIP_UA_DIAG_METHOD, 61004, "405, 489, 501",                          \
