@@ -26,7 +26,8 @@ enum {
 	ID_DIGITS = 2 * ID_BYTES,
 	DIALOG_UNKNOWN = 481,
 	NOT_THERE = 480,
-	NO_ANSWER = 408
+	NO_ANSWER = 408,
+	ROUTE_LOST = 430
 };
 
 /* Distinguishes the stanza when it is bounced. */
@@ -103,7 +104,7 @@ on_info_result(struct sip_ua *ua, struct sip_ua_call *call,
 		return;
 	/* Who answers so has lost the dialog; the next text opens another. */
 	if (r->status == DIALOG_UNKNOWN || r->status == NOT_THERE ||
-	    r->status == NO_ANSWER) {
+	    r->status == NO_ANSWER || r->status == ROUTE_LOST) {
 		log_info(
 		    &c->log, "dialog-lost", "method=INFO status=%d", r->status);
 		conversation_drop_dialog(c, d);

@@ -54,7 +54,8 @@ write_answer(struct buf *out, struct sip_ua *ua, struct sip_server_txn *st,
 	if (a->status == 405 || a->status == 501 ||
 	    (success && (method == SIP_INVITE || method == SIP_OPTIONS)))
 		own[r.own_count++] = (struct sip_header){ "Allow", ua->allow };
-	if (success && (method == SIP_INVITE || method == SIP_OPTIONS))
+	if (success && (method == SIP_INVITE || method == SIP_UPDATE ||
+			   method == SIP_OPTIONS))
 		own[r.own_count++] =
 		    (struct sip_header){ "Supported", SIP_UA_SUPPORTED };
 	ud = success && (method == SIP_INVITE || method == SIP_UPDATE)
