@@ -71,6 +71,43 @@ value_allowed(const char *s, size_t len)
 	return true;
 }
 
+static bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* A size at which text can be read and leaves room for other text: a word,
+ * or a number within the bounds of its unit; fractions do not matter. */
+static bool
+font_size_allowed(const char *s, size_t len)
+{
+	static const struct {
+		const char *unit;
+		unsigned min, max;
+	} units[] = { { "px", 6, 96 }, { "pt", 5, 72 }, { "em", 1, 6 },
+		{ "%", 50, 600 } };
+	unsigned value = 0;
+	size_t i = 0;
+
+	if ((s[0] | 0x20) >= 'a' && (s[0] | 0x20) <= 'z')
+		return true;
+	for (; i < len && i < 4 && is_digit(s[i]); i++)
+		value = value * 10 + (unsigned)(s[i] - '0');
+	if (i == 0)
+		return false;
+	if (i < len && s[i] == '.')
+		for (i++; i < len && is_digit(s[i]); i++)
+			;
+	s += i;
+	len -= i;
+	for (i = 0; i < COUNT(units); i++)
+		if (strlen(units[i].unit) == len &&
+		    strncasecmp(s, units[i].unit, len) == 0)
+			return value >= units[i].min && value <= units[i].max;
+	return false;
+}
+
 static void
 trim(const char **s, size_t *len)
 {
@@ -98,7 +135,10 @@ declaration_allowed(const char *s, size_t len, const char **name,
 	trim(&s, &name_len);
 	trim(value, value_len);
 	*name = find(properties, COUNT(properties), s, name_len);
-	return *name != NULL && value_allowed(*value, *value_len);
+	if (*name == NULL || !value_allowed(*value, *value_len))
+		return false;
+	return strcmp(*name, "font-size") != 0 ||
+	       font_size_allowed(*value, *value_len);
 }
 
 /* The allowed part of a style, as "name:value;name:value". */

@@ -5,7 +5,8 @@
  *   a blockquote br em li ol p span strong ul
  *
  * with href on a (http, https, mailto, xmpp, tel) and style limited to color,
- * font-family, font-size, font-style, font-weight and text-decoration.  It is
+ * font-family, font-size (a word, or about the size of text), font-style,
+ * font-weight and text-decoration.  It is
  * a fragment without namespace declarations, with attributes in single quotes:
  *
  *   <p>hello <strong>you</strong><br/></p>

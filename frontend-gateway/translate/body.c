@@ -382,7 +382,7 @@ add_html(struct content *c, struct span type, struct span in)
 static int
 add_rtf(struct content *c, struct span in)
 {
-	int status = status_of(rtf_read(&c->text, in.at, in.len));
+	int status = status_of(rtf_read(&c->text, &c->rich, in.at, in.len));
 
 	c->kind = RTF;
 	return status == 0 && c->text.len > BODY_TEXT_MAX ? TOO_LARGE : status;

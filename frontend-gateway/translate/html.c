@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <libxml/HTMLparser.h>
 #include <libxml/parserInternals.h>
 
@@ -241,6 +242,31 @@ collect_style(struct buf *out, const struct rule *rule, const xmlChar **attrs)
 	buf_finish(&wish);
 }
 
+/* Whether a style makes its text differ from other text.  Clients name font,
+ * size and black for all that is written. */
+static bool
+sets_apart(const char *style)
+{
+	static const char *const usual[] = { "font-family:", "font-size:",
+		"color:black", "color:windowtext", "color:#000",
+		"color:#000000", "font-weight:normal", "font-style:normal",
+		"text-decoration:none" };
+	size_t len, i, n;
+
+	for (; *style != '\0'; style += len + (style[len] == ';')) {
+		len = strcspn(style, ";");
+		for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+			n = strlen(usual[i]);
+			if (len >= n && strncasecmp(style, usual[i], n) == 0 &&
+			    (len == n || usual[i][n - 1] == ':'))
+				break;
+		}
+		if (i == sizeof(usual) / sizeof(usual[0]))
+			return true;
+	}
+	return false;
+}
+
 /* Whether an element of that rule can stand here. */
 static bool
 fits(const struct writer *w, const struct rule *rule)
@@ -280,7 +306,8 @@ write_rich(struct writer *w, const struct rule *rule, const char *href,
 	if (style.len > 0)
 		buf_addf(w->rich, " style='%s'", buf_cstr(&style));
 	buf_add_char(w->rich, '>');
-	if ((rule->what & PLAIN) == 0 || !bare)
+	if ((rule->what & PLAIN) == 0 || href != NULL ||
+	    (style.len > 0 && sets_apart(buf_cstr(&style))))
 		w->formatted = true;
 	w->rich_depth++;
 	w->paragraphs += strcmp(rule->rich, "p") == 0;

@@ -3,6 +3,9 @@
  * number, control symbols, and characters.  Bytes beyond ASCII, given as \'hh
  * or as they are, gather in a run that iconv(3) turns into UTF-8 when
  * something else follows, since in some code pages a character takes two.
+ *
+ * Two destinations are read though they are no text: the colour table, and the
+ * instruction of a field, which may be a hyperlink for the result behind it.
  */
 #include "frontend-gateway/translate/rtf.h"
 
@@ -12,28 +15,37 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/utf8.h"
+#include "frontend-gateway/translate/rich_writer.h"
+#include "proto/rich_body.h"
 
 enum {
 	WORD_MAX = 32,
 	NUMBER_MAX = 1000000,
 	CODE_PAGE = 1252, /* when none is named */
 	RUN_MAX = 64,
-	SUBSTITUTES_MAX = 16
+	SUBSTITUTES_MAX = 16,
+	COLOURS_MAX = 256,
+	INSTRUCTION_MAX = RICH_BODY_HREF_MAX + 64
 };
+
+enum destination { TEXT, NO_TEXT, COLOURS, INSTRUCTION };
 
 /* What a group hands down to the groups within. */
 struct group {
-	bool skipped;
+	enum destination destination;
 	int substitutes; /* characters behind each \u */
+	struct rich_look look;
 };
 
 struct reader {
 	struct buf *out;
 	size_t start;
+	struct rich_writer rich;
 	const char *at, *end;
 	struct group groups[RTF_DEPTH_MAX];
 	unsigned depth;
@@ -44,13 +56,22 @@ struct reader {
 	char run[RUN_MAX]; /* bytes of the code page */
 	size_t run_len;
 	bool bad_code_page;
+	int32_t colours[COLOURS_MAX]; /* 0xrrggbb, or none */
+	size_t colour_count;
+	int32_t colour; /* the one being read */
+	char instruction[INSTRUCTION_MAX + 1];
+	size_t instruction_len;
+	/* The link whose text is being read. */
+	char href[RICH_BODY_HREF_MAX + 1];
+	size_t link_at;      /* in out */
+	unsigned link_depth; /* of its group; 0 = none */
 };
 
-static const char *const skipped[] = { "fonttbl", "colortbl", "stylesheet",
-	"info", "pict", "object", "header", "headerl", "headerr", "headerf",
-	"footer", "footerl", "footerr", "footerf", "footnote", "annotation",
-	"filetbl", "listtable", "listoverridetable", "revtbl", "rsidtbl",
-	"generator", "themedata", "datastore", "xmlnstbl", "fldinst" };
+static const char *const skipped[] = { "fonttbl", "stylesheet", "info", "pict",
+	"object", "header", "headerl", "headerr", "headerf", "footer",
+	"footerl", "footerr", "footerf", "footnote", "annotation", "filetbl",
+	"listtable", "listoverridetable", "revtbl", "rsidtbl", "generator",
+	"themedata", "datastore", "xmlnstbl" };
 
 /* Control words that stand for a character. */
 static const struct {
@@ -90,15 +111,23 @@ group(struct reader *r)
 
 /* --- output --------------------------------------------------------------- */
 
+/* One character, at last. */
+static void
+emit(struct reader *r, const char *c, size_t len)
+{
+	buf_add(r->out, c, len);
+	rich_writer_put(&r->rich, &group(r)->look, c, len);
+}
+
 static void
 put_code_point(struct reader *r, uint32_t cp)
 {
 	uint8_t bytes[4];
 
 	if (utf8_xml_char(cp))
-		buf_add(r->out, bytes, utf8_encode(bytes, cp));
+		emit(r, (char *)bytes, utf8_encode(bytes, cp));
 	else
-		buf_add_str(r->out, REPLACEMENT);
+		emit(r, REPLACEMENT, 3);
 }
 
 /* What iconv(3) made: it lets control characters through. */
@@ -148,11 +177,27 @@ flush_run(struct reader *r)
 	put_utf8(r, piece, sizeof(piece) - room);
 }
 
+/* A character of a destination that is no text. */
+static void
+put_aside(struct reader *r, char c)
+{
+	if (group(r)->destination == INSTRUCTION &&
+	    r->instruction_len < INSTRUCTION_MAX)
+		r->instruction[r->instruction_len++] = c;
+	if (group(r)->destination == COLOURS && c == ';') {
+		if (r->colour_count < COLOURS_MAX)
+			r->colours[r->colour_count++] = r->colour;
+		r->colour = RICH_WRITER_NO_COLOUR;
+	}
+}
+
 static void
 put_byte(struct reader *r, uint8_t byte)
 {
-	if (group(r)->skipped)
+	if (group(r)->destination != TEXT) {
+		put_aside(r, (char)byte);
 		return;
+	}
 	if (r->to_skip > 0) {
 		r->to_skip--;
 		return;
@@ -174,8 +219,8 @@ put_text(struct reader *r, const char *text)
 {
 	flush_run(r);
 	r->to_skip = 0;
-	if (!group(r)->skipped)
-		buf_add_str(r->out, text);
+	if (group(r)->destination == TEXT)
+		emit(r, text, strlen(text));
 }
 
 /* \uN: UTF-16, negative above 32767. */
@@ -186,7 +231,7 @@ put_unit(struct reader *r, int number)
 
 	flush_run(r);
 	r->to_skip = group(r)->substitutes;
-	if (group(r)->skipped)
+	if (group(r)->destination != TEXT)
 		return;
 	if (unit >= 0xd800 && unit <= 0xdbff) {
 		r->high = unit;
@@ -234,6 +279,127 @@ read_number(struct reader *r, int *out)
 	return there;
 }
 
+/* Switches of the look; without a number they are on. */
+static void
+apply_look(struct reader *r, const char *word, int number, bool numbered)
+{
+	struct rich_look *look = &group(r)->look;
+	bool on = !numbered || number != 0;
+
+	if (strcmp(word, "b") == 0)
+		look->bold = on;
+	else if (strcmp(word, "i") == 0)
+		look->italic = on;
+	else if (strcmp(word, "strike") == 0)
+		look->strike = on;
+	else if (strcmp(word, "ulnone") == 0)
+		look->underline = false;
+	else if (strcmp(word, "ul") == 0)
+		look->underline = on;
+	else if (strcmp(word, "plain") == 0)
+		*look = (struct rich_look){ .colour = RICH_WRITER_NO_COLOUR };
+	else if (strcmp(word, "cf") == 0)
+		look->colour = number > 0 && (size_t)number < r->colour_count
+				   ? r->colours[number]
+				   : RICH_WRITER_NO_COLOUR;
+	/* Black is what text is anyway. */
+	if (look->colour == 0)
+		look->colour = RICH_WRITER_NO_COLOUR;
+}
+
+/* A part of the colour that is being read. */
+static void
+apply_colour(struct reader *r, const char *word, int number)
+{
+	static const struct {
+		const char *word;
+		int shift;
+	} parts[] = { { "red", 16 }, { "green", 8 }, { "blue", 0 } };
+	uint32_t colour;
+
+	for (size_t i = 0; i < COUNT(parts); i++) {
+		if (strcmp(word, parts[i].word) != 0)
+			continue;
+		colour = r->colour < 0 ? 0 : (uint32_t)r->colour;
+		colour |= (uint32_t)(number & 0xff) << parts[i].shift;
+		r->colour = (int32_t)colour;
+	}
+}
+
+/* Where the instruction just read leads; NULL when it is no hyperlink of a kind
+ * that passes. */
+static const char *
+hyperlink(struct reader *r, size_t *len)
+{
+	static const char word[] = "HYPERLINK";
+	const char *at = r->instruction, *end;
+
+	r->instruction[r->instruction_len] = '\0';
+	at += strspn(at, " ");
+	if (strncasecmp(at, word, sizeof(word) - 1) != 0)
+		return NULL;
+	at += sizeof(word) - 1;
+	at += strspn(at, " ");
+	end = *at == '"' ? strchr(++at, '"') : at + strcspn(at, " ");
+	if (end == NULL)
+		return NULL;
+	*len = (size_t)(end - at);
+	return utf8_valid_xml(at, *len) && rich_body_href_allowed(at, *len)
+		   ? at
+		   : NULL;
+}
+
+/* The result of a field follows, in this group. */
+static void
+begin_result(struct reader *r)
+{
+	size_t len;
+	const char *href = hyperlink(r, &len);
+
+	r->instruction_len = 0;
+	if (href == NULL || r->link_depth > 0 || group(r)->destination != TEXT)
+		return;
+	memcpy(r->href, href, len);
+	r->href[len] = '\0';
+	r->link_at = r->out->len;
+	r->link_depth = r->depth;
+	rich_writer_link(&r->rich, r->href, len);
+}
+
+/* Behind a link that reads otherwise: where it leads. */
+static void
+end_result(struct reader *r)
+{
+	size_t len = r->out->len - r->link_at;
+
+	r->link_depth = 0;
+	rich_writer_unlink(&r->rich);
+	if (len == strlen(r->href) &&
+	    memcmp(r->out->data + r->link_at, r->href, len) == 0)
+		return;
+	buf_addf(r->out, len > 0 ? " <%s>" : "<%s>", r->href);
+}
+
+/* A word that is the first of its group may say what the group holds. */
+static void
+apply_destination(struct reader *r, const char *word)
+{
+	struct group *g = group(r);
+
+	for (size_t i = 0; i < COUNT(skipped); i++)
+		if (strcmp(word, skipped[i]) == 0)
+			g->destination = NO_TEXT;
+	if (strcmp(word, "colortbl") == 0) {
+		g->destination = COLOURS;
+		r->colour = RICH_WRITER_NO_COLOUR;
+	} else if (strcmp(word, "fldinst") == 0) {
+		g->destination = INSTRUCTION;
+		r->instruction_len = 0;
+	} else if (strcmp(word, "fldrslt") == 0) {
+		begin_result(r);
+	}
+}
+
 static void
 apply_word(struct reader *r, const char *word, int number, bool numbered)
 {
@@ -250,9 +416,11 @@ apply_word(struct reader *r, const char *word, int number, bool numbered)
 	} else if (strcmp(word, "bin") == 0 && numbered && number > 0) {
 		r->at += number < r->end - r->at ? number : r->end - r->at;
 	}
-	for (size_t i = 0; i < COUNT(skipped); i++)
-		if (r->first && strcmp(word, skipped[i]) == 0)
-			group(r)->skipped = true;
+	if (r->first)
+		apply_destination(r, word);
+	if (group(r)->destination == COLOURS)
+		apply_colour(r, word, number);
+	apply_look(r, word, number, numbered);
 	for (size_t i = 0; i < COUNT(characters); i++)
 		if (strcmp(word, characters[i].word) == 0)
 			put_text(r, characters[i].text);
@@ -315,7 +483,9 @@ read_control(struct reader *r)
 	if (c == '\'') {
 		read_hex(r);
 	} else if (c == '*' && r->first) {
-		group(r)->skipped = true;
+		/* A word follows that may be a known one. */
+		group(r)->destination = NO_TEXT;
+		return;
 	} else if (c == '\\' || c == '{' || c == '}') {
 		put_byte(r, (uint8_t)c);
 	} else if (c == '~') {
@@ -333,7 +503,8 @@ read_control(struct reader *r)
 static int
 enter_group(struct reader *r)
 {
-	struct group above = { .substitutes = 1 };
+	struct group above = { .substitutes = 1,
+		.look = { .colour = RICH_WRITER_NO_COLOUR } };
 
 	if (r->depth == RTF_DEPTH_MAX)
 		return ERR_MALFORMED;
@@ -351,6 +522,8 @@ leave_group(struct reader *r)
 {
 	flush_run(r);
 	r->to_skip = 0;
+	if (r->link_depth == r->depth)
+		end_result(r);
 	r->depth--;
 	r->first = false;
 }
@@ -376,7 +549,9 @@ read_document(struct reader *r)
 	}
 	if (rc == 0 && (r->depth > 0 || r->bad_code_page))
 		rc = ERR_MALFORMED;
-	if (rc == 0 && buf_failed(r->out))
+	rich_writer_end(&r->rich);
+	if (rc == 0 && (buf_failed(r->out) ||
+			   (r->rich.out != NULL && buf_failed(r->rich.out))))
 		rc = ERR_NOMEM;
 	return rc;
 }
@@ -403,7 +578,7 @@ trim(struct buf *b, size_t start)
 }
 
 int
-rtf_read(struct buf *out, const char *rtf, size_t len)
+rtf_read(struct buf *out, struct buf *rich, const char *rtf, size_t len)
 {
 	static const char magic[] = "{\\rtf";
 	struct reader r = {
@@ -414,12 +589,15 @@ rtf_read(struct buf *out, const char *rtf, size_t len)
 	if (len < sizeof(magic) - 1 ||
 	    memcmp(rtf, magic, sizeof(magic) - 1) != 0)
 		return ERR_MALFORMED;
+	rich_writer_init(&r.rich, rich);
 	r.at = rtf + 1;
 	r.end = rtf + len;
 	rc = read_document(&r);
-	if (rc < 0)
-		out->len = r.start;
-	else
+	if (rc == 0)
 		trim(out, r.start);
+	else
+		out->len = r.start;
+	if (rich != NULL && (rc < 0 || out->len == r.start))
+		rich->len = r.rich.start;
 	return rc;
 }

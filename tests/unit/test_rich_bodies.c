@@ -72,6 +72,16 @@ html_keeps_known_formatting(void **state)
 		    "<ul><li>x</li><li><strong>y</strong></li></ul>" },
 		{ "<div><div><b>a</b></div></div>", "a",
 		    "<p><strong>a</strong></p>" },
+		/* What clients say of every text is no formatting. */
+		{ "<DIV style=\"font-size: 10pt; font-family: Segoe UI; color: "
+		  "#000000\">x</DIV>",
+		    "x", NULL },
+		{ "<span style='font-size:10pt;color:#ff0000'>x</span>", "x",
+		    "<span style='font-size:10pt;color:#ff0000'>x</span>" },
+		/* Nor may a text hide, or hide others. */
+		{ "<b style='font-size:0'>x</b><b "
+		  "style='font-size:999px'>y</b>",
+		    "xy", "<strong>x</strong><strong>y</strong>" },
 		{ "<h1>t</h1>x", "t\nx", "<p style='font-weight:bold'>t</p>x" },
 		{ "<pre><b>a\n b</b></pre>", "a\n b",
 		    "<p><strong>a<br/> b</strong></p>" },
@@ -200,7 +210,7 @@ rtf_gives_its_text(void **state)
 		{ "{\\rtf1 {\\pict 0102ff}a{\\*\\unknown zz}b}", "ab" },
 		{ "{\\rtf1 {\\field{\\*\\fldinst HYPERLINK "
 		  "https://a.example/}{\\fldrslt a.example}}}",
-		    "a.example" },
+		    "a.example <https://a.example/>" },
 		{ "{\\rtf1\\bin5 }}}}}a}", "a" },
 		{ "{\\rtf1\\bin500 a}", NULL },
 		{ "{\\rtf1 \\ldblquote a\\rdblquote\\emdash b}",
@@ -220,7 +230,7 @@ rtf_gives_its_text(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buf out = { 0 };
-		int rc = rtf_read(&out, rows[i].rtf, strlen(rows[i].rtf));
+		int rc = rtf_read(&out, NULL, rows[i].rtf, strlen(rows[i].rtf));
 
 		if (rc != (rows[i].text != NULL ? 0 : ERR_MALFORMED))
 			fail_msg("%s: %s", rows[i].rtf, err_str(rc));
@@ -228,6 +238,84 @@ rtf_gives_its_text(void **state)
 		    buf_cstr(&out), rows[i].text != NULL ? rows[i].text : "");
 		buf_finish(&out);
 	}
+}
+
+/* NULL = nothing to speak of. */
+static void
+rtf_keeps_known_formatting(void **state)
+{
+#define COLOURS "{\\colortbl ;\\red255\\green0\\blue0;\\red0\\green0\\blue0;}"
+	static const struct {
+		const char *rtf, *text, *rich;
+	} rows[] = {
+		{ "{\\rtf1 plain}", "plain", NULL },
+		{ "{\\rtf1{\\fonttbl{\\f0 Segoe UI;}}\\f0\\fs20 x\\par}", "x",
+		    NULL },
+		{ "{\\rtf1 a \\b b\\b0  c}", "a b c",
+		    "a <strong>b</strong> c" },
+		{ "{\\rtf1 a {\\i b} c}", "a b c", "a <em>b</em> c" },
+		{ "{\\rtf1 {\\b\\i\\ul a}}", "a",
+		    "<strong><em><span style='text-decoration:underline'>a"
+		    "</span></em></strong>" },
+		{ "{\\rtf1 \\ul a\\ulnone b\\strike c\\plain d}", "abcd",
+		    "<span style='text-decoration:underline'>a</span>b"
+		    "<span style='text-decoration:line-through'>c</span>d" },
+		{ "{\\rtf1" COLOURS "\\cf1 red\\cf0  not}", "red not",
+		    "<span style='color:#ff0000'>red</span> not" },
+		{ "{\\rtf1" COLOURS "\\cf2 black\\cf99  none}", "black none",
+		    NULL },
+		{ "{\\rtf1" COLOURS "{\\cf1\\ul\\strike x}}", "x",
+		    "<span style='color:#ff0000;text-decoration:underline "
+		    "line-through'>x</span>" },
+		{ "{\\rtf1 {\\b a}\\par\\par   b\\par}", "a\n\n  b",
+		    "<strong>a</strong><br/><br/>\xc2\xa0\xc2\xa0"
+		    "b" },
+		{ "{\\rtf1 \\b <b>&'\\b0}", "<b>&'",
+		    "<strong>&lt;b&gt;&amp;'</strong>" },
+		{ "{\\rtf1 \\b\\uc0\\u-10179\\u-8704}", "\xf0\x9f\x98\x80",
+		    "<strong>\xf0\x9f\x98\x80</strong>" },
+		{ "{\\rtf1{\\field{\\*\\fldinst{HYPERLINK "
+		  "\"https://a.example/?a='b\"}}{\\fldrslt{\\ul here}}} x}",
+		    "here <https://a.example/?a='b> x",
+		    "<a href='https://a.example/?a=&apos;b'><span "
+		    "style='text-decoration:underline'>here</span></a> x" },
+		{ "{\\rtf1{\\field{\\*\\fldinst HYPERLINK "
+		  "\"https://a.example/\"}{\\fldrslt https://a.example/}}}",
+		    "https://a.example/",
+		    "<a href='https://a.example/'>https://a.example/</a>" },
+		{ "{\\rtf1{\\field{\\*\\fldinst HYPERLINK "
+		  "\"javascript:x()\"}{\\fldrslt y}}}",
+		    "y", NULL },
+		{ "{\\rtf1{\\field{\\*\\fldinst HYPERLINK \"file:///c:/\"}"
+		  "{\\fldrslt y}}}",
+		    "y", NULL },
+		{ "{\\rtf1{\\field{\\*\\fldinst PAGE}{\\fldrslt 7}}}", "7",
+		    NULL },
+		/* A link within a link's text is text. */
+		{ "{\\rtf1{\\field{\\*\\fldinst HYPERLINK \"http://a/\"}"
+		  "{\\fldrslt x{\\field{\\*\\fldinst HYPERLINK \"http://b/\"}"
+		  "{\\fldrslt y}}}}}",
+		    "xy <http://a/>", "<a href='http://a/'>xy</a>" },
+		{ "{\\rtf1{\\object{\\b evil}}{\\b good}}", "good",
+		    "<strong>good</strong>" },
+		{ "{\\rtf1 \\b  \\par}", "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf text = { 0 }, rich = { 0 };
+
+		if (rtf_read(&text, &rich, rows[i].rtf, strlen(rows[i].rtf)) <
+		    0)
+			fail_msg("%s", rows[i].rtf);
+		assert_string_equal(buf_cstr(&text), rows[i].text);
+		assert_string_equal(
+		    buf_cstr(&rich), rows[i].rich != NULL ? rows[i].rich : "");
+		assert_true(rich_body_valid((const char *)rich.data, rich.len));
+		buf_finish(&text);
+		buf_finish(&rich);
+	}
+#undef COLOURS
 }
 
 static void
@@ -247,7 +335,8 @@ rtf_nests_so_deep_and_no_deeper(void **state)
 		*at++ = 'x';
 		memset(at, '}', groups + 1);
 		at += groups + 1;
-		assert_int_equal(rtf_read(&out, deep, (size_t)(at - deep)),
+		assert_int_equal(
+		    rtf_read(&out, NULL, deep, (size_t)(at - deep)),
 		    extra == 0 ? 0 : ERR_MALFORMED);
 		assert_int_equal(out.len, extra == 0);
 		buf_finish(&out);
@@ -262,6 +351,7 @@ main(void)
 		cmocka_unit_test(html_appends_and_takes_back),
 		cmocka_unit_test(html_of_nothing_but_tags_is_bounded),
 		cmocka_unit_test(rtf_gives_its_text),
+		cmocka_unit_test(rtf_keeps_known_formatting),
 		cmocka_unit_test(rtf_nests_so_deep_and_no_deeper),
 	};
 

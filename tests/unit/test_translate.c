@@ -386,7 +386,12 @@ test_formatting(void **state)
 		{ MULTI, ONE(HTML "<b>h</b>") ONE(PLAIN "p") END, "p",
 		    "<strong>h</strong>" },
 		{ "text/plain", "<b>x</b>", "<b>x</b>", "" },
-		{ "text/rtf", "{\\rtf1 \\b x}", "x", "" },
+		{ "text/rtf", "{\\rtf1 \\b x}", "x", "<strong>x</strong>" },
+		{ "text/rtf", "{\\rtf1 x}", "x", "" },
+		{ MULTI,
+		    ONE(PLAIN "p") ONE("Content-Type: text/rtf\r\n\r\n"
+				       "{\\rtf1 \\b r}") END,
+		    "p", "<strong>r</strong>" },
 	};
 
 	(void)state;
