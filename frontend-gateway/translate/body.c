@@ -2,9 +2,8 @@
  * its charset to UTF-8, then make the text fit for XML.
  *
  * A body of several parts (RFC 2046 5.1) is searched depth first: of
- * alternatives the plainest gives the text and HTML the formatting; of related
- * or mixed parts the first text counts.  Its delimiters are checked to the end, so that a body cut
- * short on its way is refused and not shown by half. */
+ * alternatives the plainest gives the text, and HTML or RTF the formatting; of
+ * related parts the root counts, of mixed ones the first text. */
 #include "frontend-gateway/translate/body.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -19,6 +19,7 @@
 #include "common/err.h"
 #include "common/utf8.h"
 #include "frontend-gateway/translate/html.h"
+#include "frontend-gateway/translate/mime.h"
 #include "frontend-gateway/translate/rtf.h"
 #include "proto/rich_body.h"
 
@@ -28,16 +29,8 @@ enum {
 	UNSUPPORTED = 415,
 	SERVER_ERROR = 500,
 
-	DEPTH_MAX = 4, /* multipart within multipart */
-	PARTS_MAX = 32,
-	BOUNDARY_MAX = 70, /* RFC 2046 5.1.1 */
-	PART_HEAD_MAX = 4096,
-	VALUE_MAX = 128, /* of a parameter we look at */
-};
-
-struct span {
-	const char *at;
-	size_t len;
+	DEPTH_MAX = 4,        /* multipart within multipart */
+	DOCUMENT_HEAD = 1024, /* where HTML names its charset */
 };
 
 /* What a body says; of two kinds that say the same the later in this list is
@@ -55,8 +48,6 @@ content_finish(struct content *c)
 	buf_finish(&c->rich);
 }
 
-/* --- header fields ------------------------------------------------------ */
-
 static bool
 is_space(char c)
 {
@@ -68,92 +59,6 @@ is_letter_or_digit(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	       (c >= '0' && c <= '9');
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len > 0 && is_space(s.at[0])) {
-		s.at++;
-		s.len--;
-	}
-	while (s.len > 0 && is_space(s.at[s.len - 1]))
-		s.len--;
-	return s;
-}
-
-static bool
-equals(struct span s, const char *text)
-{
-	return s.len == strlen(text) && strncasecmp(s.at, text, s.len) == 0;
-}
-
-/* Cuts the text up to the next ';' outside quotes off *rest. */
-static struct span
-next_param(struct span *rest)
-{
-	struct span item = { rest->at, 0 };
-	bool quoted = false;
-	size_t i;
-
-	for (i = 0; i < rest->len && (quoted || rest->at[i] != ';'); i++) {
-		if (quoted && rest->at[i] == '\\')
-			i++;
-		else if (rest->at[i] == '"')
-			quoted = !quoted;
-	}
-	if (i > rest->len)
-		i = rest->len;
-	item.len = i;
-	if (i < rest->len)
-		i++;
-	rest->at += i;
-	rest->len -= i;
-	return trim(item);
-}
-
-/* Copies a value, token or quoted string.  False when it does not fit. */
-static bool
-copy_value(char out[static VALUE_MAX], struct span value)
-{
-	bool quoted = value.len >= 2 && value.at[0] == '"' &&
-		      value.at[value.len - 1] == '"';
-	size_t at = 0;
-
-	if (quoted) {
-		value.at++;
-		value.len -= 2;
-	}
-	for (size_t i = 0; i < value.len; i++) {
-		if (quoted && value.at[i] == '\\' && i + 1 < value.len)
-			i++;
-		if (at == VALUE_MAX - 1 || value.at[i] == '\0')
-			return false;
-		out[at++] = value.at[i];
-	}
-	out[at] = '\0';
-	return at > 0;
-}
-
-/* Finds a parameter of a field "type/subtype;a=b;c=d".  0, ERR_NOT_FOUND, or
- * ERR_MALFORMED when its value cannot be one. */
-static int
-get_param(char out[static VALUE_MAX], struct span field, const char *name)
-{
-	next_param(&field);
-	while (field.len > 0) {
-		struct span item = next_param(&field), value;
-		const char *sign = memchr(item.at, '=', item.len);
-
-		if (sign == NULL)
-			continue;
-		value.at = sign + 1;
-		value.len = item.len - (size_t)(sign + 1 - item.at);
-		item.len = (size_t)(sign - item.at);
-		if (equals(trim(item), name))
-			return copy_value(out, trim(value)) ? 0 : ERR_MALFORMED;
-	}
-	return ERR_NOT_FOUND;
 }
 
 /* --- charsets ----------------------------------------------------------- */
@@ -186,7 +91,7 @@ static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
 
 /* Converts in through an open descriptor.  0, 400 or 500. */
 static int
-convert_through(iconv_t cd, struct buf *out, struct span in, bool replace)
+convert_through(iconv_t cd, struct buf *out, struct mime_span in, bool replace)
 {
 	char piece[4096];
 	/* iconv(3) does not write through its input. */
@@ -223,7 +128,7 @@ convert_through(iconv_t cd, struct buf *out, struct span in, bool replace)
 /* UTF-16 without a byte order mark is little endian, as Windows means it; the
  * mark itself is dropped with that of UTF-8, later. */
 static const char *
-utf16_order(struct span in)
+utf16_order(struct mime_span in)
 {
 	if (in.len >= 2 && (uint8_t)in.at[0] == 0xfe &&
 	    (uint8_t)in.at[1] == 0xff)
@@ -232,7 +137,7 @@ utf16_order(struct span in)
 }
 
 static int
-convert(struct buf *out, const char *charset, struct span in, bool replace)
+convert(struct buf *out, const char *charset, struct mime_span in, bool replace)
 {
 	iconv_t cd;
 	int status;
@@ -249,7 +154,7 @@ convert(struct buf *out, const char *charset, struct span in, bool replace)
 
 /* UTF-8 with U+FFFD for each byte that belongs to no character. */
 static int
-repair(struct buf *out, struct span in)
+repair(struct buf *out, struct mime_span in)
 {
 	size_t n;
 
@@ -272,7 +177,7 @@ repair(struct buf *out, struct span in)
 /* Appends UTF-8 text with LF line ends, U+FFFD for each character XML lacks,
  * and without one line end at its end.  0, 400, 413 or 500. */
 static int
-add_text(struct buf *out, struct span in)
+add_text(struct buf *out, struct mime_span in)
 {
 	static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
 	size_t before = out->len, i = 0, n;
@@ -311,18 +216,15 @@ is_blank(const struct buf *b, size_t from)
 	return true;
 }
 
-/* Converts the bytes of a text type to UTF-8, which need not be valid when
- * they claim to be that already and nothing is to be replaced; *utf8 points into
- * in or into converted.  0, 400, 415 or 500. */
+/* Converts bytes of that charset to UTF-8, which need not be valid when they
+ * claim to be that already and nothing is to be replaced; *utf8 points into in
+ * or into converted.  0, 400, 415 or 500. */
 static int
-decode(struct span *utf8, struct buf *converted, struct span type,
-    struct span in, bool replace)
+decode(struct mime_span *utf8, struct buf *converted, const char *charset,
+    struct mime_span in, bool replace)
 {
-	char charset[VALUE_MAX] = "utf-8";
 	int status;
 
-	if (get_param(charset, type, "charset") == ERR_MALFORMED)
-		return BAD_REQUEST;
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(*charsets); i++) {
 		if (strcasecmp(charset, charsets[i][0]) != 0)
 			continue;
@@ -333,21 +235,52 @@ decode(struct span *utf8, struct buf *converted, struct span type,
 		status = charsets[i][1] == NULL
 			     ? repair(converted, in)
 			     : convert(converted, charsets[i][1], in, replace);
-		*utf8 = (struct span){ (const char *)converted->data,
+		*utf8 = (struct mime_span){ (const char *)converted->data,
 			converted->len };
 		return status;
 	}
 	return UNSUPPORTED;
 }
 
+/* What a document says of its own charset: near its beginning, behind
+ * "charset=".  Left alone when it says nothing. */
+static void
+charset_within(char out[static MIME_VALUE_MAX], struct mime_span html)
+{
+	static const char sign[] = "charset=";
+	size_t end = html.len < DOCUMENT_HEAD ? html.len : DOCUMENT_HEAD;
+
+	for (size_t i = 0; i + sizeof(sign) - 1 < end; i++) {
+		size_t at = i + sizeof(sign) - 1, n = 0;
+
+		if (strncasecmp(html.at + i, sign, sizeof(sign) - 1) != 0)
+			continue;
+		if (html.at[at] == '"' || html.at[at] == '\'')
+			at++;
+		while (at + n < end && n < MIME_VALUE_MAX - 1 &&
+		       (is_letter_or_digit(html.at[at + n]) ||
+			   html.at[at + n] == '-'))
+			n++;
+		if (n == 0)
+			continue;
+		memcpy(out, html.at + at, n);
+		out[n] = '\0';
+		return;
+	}
+}
+
 /* Adds the text of a text/plain body; type is its Content-Type. */
 static int
-add_plain(struct content *c, struct span type, struct span in)
+add_plain(struct content *c, struct mime_span type, struct mime_span in)
 {
 	struct buf converted = { 0 };
-	struct span utf8;
-	int status = decode(&utf8, &converted, type, in, c->replace);
+	char charset[MIME_VALUE_MAX] = "utf-8";
+	struct mime_span utf8;
+	int status;
 
+	if (mime_param(charset, type, "charset") == ERR_MALFORMED)
+		return BAD_REQUEST;
+	status = decode(&utf8, &converted, charset, in, c->replace);
 	if (status == 0)
 		status = add_text(&c->text, utf8);
 	buf_finish(&converted);
@@ -361,16 +294,29 @@ status_of(int rc)
 {
 	if (rc == ERR_UTF8 || rc == ERR_MALFORMED)
 		return BAD_REQUEST;
+	if (rc == ERR_UNSUPPORTED)
+		return UNSUPPORTED;
 	return rc < 0 ? SERVER_ERROR : 0;
 }
 
 static int
-add_html(struct content *c, struct span type, struct span in)
+add_html(struct content *c, struct mime_span type, struct mime_span in)
 {
 	struct buf converted = { 0 };
-	struct span utf8;
-	int status = decode(&utf8, &converted, type, in, c->replace);
+	char charset[MIME_VALUE_MAX] = "utf-8";
+	struct mime_span utf8;
+	int status;
 
+	switch (mime_param(charset, type, "charset")) {
+	case ERR_MALFORMED:
+		return BAD_REQUEST;
+	case ERR_NOT_FOUND:
+		charset_within(charset, in);
+		break;
+	default:
+		break;
+	}
+	status = decode(&utf8, &converted, charset, in, c->replace);
 	if (status == 0)
 		status =
 		    status_of(html_read(&c->text, &c->rich, utf8.at, utf8.len));
@@ -380,7 +326,7 @@ add_html(struct content *c, struct span type, struct span in)
 }
 
 static int
-add_rtf(struct content *c, struct span in)
+add_rtf(struct content *c, struct mime_span in)
 {
 	int status = status_of(rtf_read(&c->text, &c->rich, in.at, in.len));
 
@@ -390,216 +336,145 @@ add_rtf(struct content *c, struct span in)
 
 /* --- several parts ------------------------------------------------------ */
 
+static int add_content(
+    struct content *c, struct mime_span type, struct mime_span in, int depth);
+
+/* What one part says, by its own head.  415 when that is nothing that we take. */
 static int
-add_content(struct content *c, struct span type, struct span in, int depth);
-
-/* Cuts the line at *rest off, without its line end. */
-static struct span
-next_line(struct span *rest)
+add_part(struct content *c, const struct mime_head *h, struct mime_span in,
+    int depth)
 {
-	const char *end = memchr(rest->at, '\n', rest->len);
-	struct span line = { rest->at, rest->len };
+	struct buf decoded = { 0 };
+	int status = status_of(mime_decode(&in, &decoded, h->encoding));
 
-	if (end == NULL) {
-		rest->at += rest->len;
-		rest->len = 0;
-		return line;
-	}
-	line.len = (size_t)(end - rest->at);
-	rest->at = end + 1;
-	rest->len -= line.len + 1;
-	if (line.len > 0 && line.at[line.len - 1] == '\r')
-		line.len--;
-	return line;
-}
-
-enum delimiter { NO_DELIMITER, DELIMITER, LAST_DELIMITER };
-
-static enum delimiter
-delimiter_of(struct span line, const char *boundary)
-{
-	size_t n = strlen(boundary);
-
-	if (line.len < 2 + n || memcmp(line.at, "--", 2) != 0 ||
-	    memcmp(line.at + 2, boundary, n) != 0)
-		return NO_DELIMITER;
-	line.at += 2 + n;
-	line.len -= 2 + n;
-	line = trim(line);
-	if (equals(line, "--"))
-		return LAST_DELIMITER;
-	return line.len == 0 ? DELIMITER : NO_DELIMITER;
-}
-
-/* What a part's head says; spans into the unfolded copy in text. */
-struct part_head {
-	char text[PART_HEAD_MAX];
-	size_t len;
-	struct span type, encoding;
-};
-
-static void
-read_field(struct part_head *h, struct span line)
-{
-	const char *colon = memchr(line.at, ':', line.len);
-	struct span name, value;
-
-	if (colon == NULL)
-		return;
-	name.at = line.at;
-	name.len = (size_t)(colon - line.at);
-	value.at = colon + 1;
-	value.len = line.len - name.len - 1;
-	if (equals(trim(name), "Content-Type"))
-		h->type = trim(value);
-	else if (equals(trim(name), "Content-Transfer-Encoding"))
-		h->encoding = trim(value);
-}
-
-/* Reads the head of a part off *rest, which then is its content.  0 or 400. */
-static int
-read_head(struct part_head *h, struct span *rest)
-{
-	size_t start = 0;
-
-	*h = (struct part_head){ .type = { "text/plain", 10 } };
-	for (;;) {
-		struct span line;
-		bool folded;
-
-		if (rest->len == 0)
-			break;
-		line = next_line(rest);
-		folded =
-		    line.len > 0 && (line.at[0] == ' ' || line.at[0] == '\t');
-		if (!folded) {
-			read_field(h,
-			    (struct span){ h->text + start, h->len - start });
-			start = h->len;
-		}
-		if (line.len == 0)
-			return 0;
-		if (line.len > sizeof(h->text) - h->len)
-			return BAD_REQUEST;
-		memcpy(h->text + h->len, line.at, line.len);
-		h->len += line.len;
-	}
-	read_field(h, (struct span){ h->text + start, h->len - start });
-	return 0;
-}
-
-/* Adds what one part says.  415 when that is nothing that we take. */
-static int
-add_part(struct content *c, struct span part, int depth)
-{
-	struct part_head h;
-	int status = read_head(&h, &part);
-
-	if (status != 0)
-		return status;
-	if (h.encoding.len > 0 && !equals(h.encoding, "7bit") &&
-	    !equals(h.encoding, "8bit") && !equals(h.encoding, "binary"))
-		return UNSUPPORTED;
-	return add_content(c, h.type, part, depth);
-}
-
-/* Takes what another part says when it says it better: plain text before the
- * text of HTML before that of RTF; of the formatting whatever there is. */
-static void
-prefer(struct content *c, struct content *other)
-{
-	if (other->kind > c->kind) {
-		struct buf text = c->text;
-
-		c->text = other->text;
-		other->text = text;
-		c->kind = other->kind;
-	}
-	if (c->rich.len == 0) {
-		struct buf rich = c->rich;
-
-		c->rich = other->rich;
-		other->rich = rich;
-	}
-}
-
-/* A part of a multipart body: of alternatives the best counts, of others the
- * first that says anything. */
-static int
-consider(struct content *c, bool alternative, struct span part, int depth)
-{
-	struct content other = { .replace = c->replace };
-	int status;
-
-	if (!alternative && c->kind != NOTHING)
-		return 0;
-	status = add_part(&other, part, depth);
 	if (status == 0)
-		prefer(c, &other);
-	content_finish(&other);
+		status = add_content(c, h->type, in, depth);
+	buf_finish(&decoded);
 	return status;
 }
 
-/* The content of a part: from start to the line end before its delimiter. */
-static struct span
-part_between(const char *start, const char *delimiter)
+static void
+exchange(struct buf *a, struct buf *b)
 {
-	struct span part = { start, (size_t)(delimiter - start) };
+	struct buf was = *a;
 
-	if (part.len > 0 && part.at[part.len - 1] == '\n')
-		part.len--;
-	if (part.len > 0 && part.at[part.len - 1] == '\r')
-		part.len--;
-	return part;
+	*a = *b;
+	*b = was;
 }
 
-static int
-add_multipart(struct content *c, bool alternative, struct span type,
-    struct span in, int depth)
+/* How the parts of a body belong together. */
+struct relation {
+	bool alternative; /* each says it all */
+	char
+	    root[MIME_VALUE_MAX]; /* Content-ID of the one that counts, or "" */
+	bool rooted;              /* it was there */
+};
+
+/* Takes over what another part says when it counts, or says it better: of
+ * alternatives plain text before the text of HTML before that of RTF, and of the
+ * formatting whatever there is. */
+static void
+prefer(struct content *c, struct content *other, bool counts)
 {
-	char boundary[VALUE_MAX];
-	const char *start = NULL; /* of the part we are in */
-	int count = 0, status = UNSUPPORTED;
-
-	if (depth >= DEPTH_MAX || get_param(boundary, type, "boundary") < 0 ||
-	    strlen(boundary) > BOUNDARY_MAX)
-		return BAD_REQUEST;
-	while (in.len > 0) {
-		struct span line = next_line(&in);
-		enum delimiter what = delimiter_of(line, boundary);
-
-		if (what == NO_DELIMITER)
-			continue;
-		if (start != NULL)
-			status = consider(c, alternative,
-			    part_between(start, line.at), depth + 1);
-		if (what == LAST_DELIMITER && start == NULL)
-			return BAD_REQUEST;
-		if (what == LAST_DELIMITER)
-			return c->kind != NOTHING ? 0 : status;
-		if (++count > PARTS_MAX)
-			return BAD_REQUEST;
-		start = in.at;
+	if (counts || other->kind > c->kind) {
+		exchange(&c->text, &other->text);
+		c->kind = other->kind;
 	}
-	return BAD_REQUEST; /* the end was cut off */
+	if (counts || c->rich.len == 0)
+		exchange(&c->rich, &other->rich);
 }
 
 static int
-add_content(struct content *c, struct span type, struct span in, int depth)
+consider(
+    struct content *c, struct relation *r, struct mime_span part, int depth)
 {
-	struct span rest = type, kind = next_param(&rest);
+	struct content other = { .replace = c->replace };
+	struct mime_head *h;
+	bool counts;
+	int status;
 
-	if (equals(kind, "text/plain"))
+	if (r->rooted ||
+	    (!r->alternative && r->root[0] == '\0' && c->kind != NOTHING))
+		return 0;
+	h = malloc(sizeof(*h));
+	if (h == NULL)
+		return SERVER_ERROR;
+	status = status_of(mime_head_read(h, &part));
+	counts =
+	    !r->alternative && r->root[0] != '\0' && mime_is(h->id, r->root);
+	if (status == 0)
+		status = add_part(&other, h, part, depth);
+	if (status == 0 && (counts || r->alternative || c->kind == NOTHING))
+		prefer(c, &other, counts);
+	r->rooted = r->rooted || (counts && status == 0);
+	content_finish(&other);
+	free(h);
+	return status;
+}
+
+static int
+add_multipart(struct content *c, bool alternative, struct mime_span type,
+    struct mime_span in, int depth)
+{
+	struct relation r = { .alternative = alternative };
+	struct mime_parts parts;
+	struct mime_span part;
+	int status = UNSUPPORTED, rc;
+
+	if (depth >= DEPTH_MAX || mime_parts_init(&parts, type, in) < 0)
+		return BAD_REQUEST;
+	if (mime_param(r.root, type, "start") < 0)
+		r.root[0] = '\0';
+	while ((rc = mime_parts_next(&parts, &part)) > 0)
+		status = consider(c, &r, part, depth + 1);
+	if (rc < 0)
+		return BAD_REQUEST;
+	return c->kind != NOTHING ? 0 : status;
+}
+
+/* A message with fields of its own (RFC 3862), of which none is shown; its
+ * content has a head and is text like any other. */
+static int
+add_cpim(struct content *c, struct mime_span in, int depth)
+{
+	struct mime_head *h;
+	int status;
+
+	if (depth >= DEPTH_MAX)
+		return BAD_REQUEST;
+	while (mime_line(&in).len > 0)
+		;
+	if (in.len == 0)
+		return BAD_REQUEST;
+	h = malloc(sizeof(*h));
+	if (h == NULL)
+		return SERVER_ERROR;
+	status = status_of(mime_head_read(h, &in));
+	if (status == 0)
+		status = add_part(c, h, in, depth + 1);
+	free(h);
+	return status;
+}
+
+static int
+add_content(
+    struct content *c, struct mime_span type, struct mime_span in, int depth)
+{
+	struct mime_span kind = mime_kind(type);
+
+	if (mime_is(kind, "text/plain"))
 		return add_plain(c, type, in);
-	if (equals(kind, "text/html"))
+	if (mime_is(kind, "text/html"))
 		return add_html(c, type, in);
-	if (equals(kind, "text/rtf") || equals(kind, "application/rtf"))
+	if (mime_is(kind, "text/rtf") || mime_is(kind, "application/rtf"))
 		return add_rtf(c, in);
-	if (equals(kind, "multipart/alternative"))
+	if (mime_is(kind, "multipart/alternative"))
 		return add_multipart(c, true, type, in, depth);
-	if (equals(kind, "multipart/related") ||
-	    equals(kind, "multipart/mixed"))
+	if (mime_is(kind, "multipart/related") ||
+	    mime_is(kind, "multipart/mixed"))
 		return add_multipart(c, false, type, in, depth);
+	if (mime_is(kind, "message/cpim"))
+		return add_cpim(c, in, depth);
 	return UNSUPPORTED;
 }
 
@@ -609,21 +484,23 @@ static int
 read_content(struct content *c, const struct body_part *part,
     const struct body_rules *rules)
 {
-	struct span type, encoding;
+	struct mime_span type, encoding;
 
 	if (part->len > rules->limit)
 		return TOO_LARGE;
 	if (part->content_type == NULL)
 		return BAD_REQUEST;
-	type = (struct span){ part->content_type, strlen(part->content_type) };
+	type = (struct mime_span){ part->content_type,
+		strlen(part->content_type) };
 	if (part->content_encoding != NULL) {
-		encoding = (struct span){ part->content_encoding,
+		encoding = (struct mime_span){ part->content_encoding,
 			strlen(part->content_encoding) };
-		encoding = trim(encoding);
-		if (encoding.len > 0 && !equals(encoding, "identity"))
+		encoding = mime_trim(encoding);
+		if (encoding.len > 0 && !mime_is(encoding, "identity"))
 			return UNSUPPORTED;
 	}
-	return add_content(c, type, (struct span){ part->data, part->len }, 0);
+	return add_content(
+	    c, type, (struct mime_span){ part->data, part->len }, 0);
 }
 
 int
@@ -679,7 +556,7 @@ body_to_sip(struct buf *out, const char *text, size_t len, size_t limit)
 
 /* FNV-1a. */
 static uint64_t
-hash(uint64_t h, struct span s)
+hash(uint64_t h, struct mime_span s)
 {
 	for (size_t i = 0; i < s.len; i++)
 		h = (h ^ (uint8_t)s.at[i]) * 0x100000001b3u;
@@ -689,13 +566,14 @@ hash(uint64_t h, struct span s)
 /* A boundary that neither part contains.  It follows from their content, so
  * that nobody can fill a text with those that will be tried. */
 static void
-choose_boundary(char out[static BOUNDARY_MAX + 1], struct span a, struct span b)
+choose_boundary(char out[static MIME_BOUNDARY_MAX + 1], struct mime_span a,
+    struct mime_span b)
 {
 	uint64_t n = hash(hash(0xcbf29ce484222325u, a), b);
 	size_t len;
 
 	do {
-		len = (size_t)snprintf(out, BOUNDARY_MAX + 1,
+		len = (size_t)snprintf(out, MIME_BOUNDARY_MAX + 1,
 		    "sallyport-%016llx", (unsigned long long)n++);
 	} while (memmem(a.at, a.len, out, len) != NULL ||
 		 memmem(b.at, b.len, out, len) != NULL);
@@ -703,9 +581,9 @@ choose_boundary(char out[static BOUNDARY_MAX + 1], struct span a, struct span b)
 
 static int
 put_alternative(struct buf *out, char type[static BODY_TYPE_SIZE],
-    struct span text, struct span html)
+    struct mime_span text, struct mime_span html)
 {
-	char boundary[BOUNDARY_MAX + 1];
+	char boundary[MIME_BOUNDARY_MAX + 1];
 
 	choose_boundary(boundary, text, html);
 	snprintf(type, BODY_TYPE_SIZE,
@@ -724,8 +602,8 @@ int
 body_in_form(struct buf *out, char type[static BODY_TYPE_SIZE],
     enum body_form form, const struct body_said *said)
 {
-	struct span text = { said->text, said->len };
-	struct span html = { said->html, said->html_len };
+	struct mime_span text = { said->text, said->len };
+	struct mime_span html = { said->html, said->html_len };
 	size_t before = out->len;
 	int rc = ERR_NOMEM;
 
@@ -750,11 +628,11 @@ body_in_form(struct buf *out, char type[static BODY_TYPE_SIZE],
 bool
 body_language(char out[static BODY_LANGUAGE_SIZE], const char *value)
 {
-	struct span tag;
+	struct mime_span tag;
 
 	if (value == NULL)
 		return false;
-	tag = trim((struct span){ value, strcspn(value, ",;") });
+	tag = mime_trim((struct mime_span){ value, strcspn(value, ",;") });
 	if (tag.len == 0 || tag.len >= BODY_LANGUAGE_SIZE)
 		return false;
 	for (size_t i = 0; i < tag.len; i++) {

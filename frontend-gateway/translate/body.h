@@ -21,7 +21,7 @@ enum {
  * types to list in an SDP accept-types line. */
 #define BODY_ACCEPT                                                            \
 	"text/plain, text/html, text/rtf, multipart/alternative, "             \
-	"multipart/related"
+	"multipart/related, message/cpim"
 #define BODY_ACCEPT_ENCODING "identity"
 #define BODY_ACCEPT_TYPES    "text/plain multipart/alternative text/html"
 /* The same where formatted text is not wanted. */
@@ -44,14 +44,15 @@ struct body_rules {
 };
 
 /* Appends the text for <body/>: UTF-8 of characters XML allows, LF line ends,
- * without one last line end.  Takes text/plain in the usual charsets,
- * text/html, text/rtf, multipart/alternative with such a part, and
- * multipart/related or mixed that begin with one.  When there is
- * formatting to speak of, appends the formatted form to rich (proto/rich_body.h),
- * which may be NULL; more of it than RICH_BODY_MAX is left out.  Returns 0, or the SIP status to refuse it with: 400 malformed, 413
- * too many bytes, 415 of a kind not taken, 500 no memory; out is then
- * as before.  Nothing appended (with 0) means that there is nothing to say:
- * answer 200 and send nothing. */
+ * without one last line end.  Takes text/plain in the usual charsets, text/html,
+ * text/rtf, multipart/alternative with such a part, multipart/related whose root
+ * is one, multipart/mixed that has one, and message/cpim around one.  When there
+ * is formatting to speak of, appends the formatted form to rich
+ * (proto/rich_body.h), which may be NULL; more of it than RICH_BODY_MAX is left
+ * out.  Returns 0, or the SIP status to refuse it with: 400 malformed, 413 too
+ * many bytes, 415 of a kind not taken, 500 no memory; out is then as before.
+ * Nothing appended (with 0) means that there is nothing to say: answer 200 and
+ * send nothing. */
 int body_from_sip(struct buf *out, struct buf *rich,
     const struct body_part *part, const struct body_rules *rules);
 

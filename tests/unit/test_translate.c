@@ -315,13 +315,49 @@ test_parts(void **state)
 		    ONE("Content-Transfer-Encoding: 8bit\r\n" PLAIN "hi") END,
 		    0, "hi", 0 },
 		{ MULTI,
-		    ONE("Content-Transfer-Encoding: base64\r\n" PLAIN "aGk=")
-			ONE(PLAIN "plain") END,
+		    ONE("Content-Transfer-Encoding: base64\r\n" PLAIN
+			"aG\r\nk=") END,
+		    0, "hi", 0 },
+		{ MULTI,
+		    ONE("Content-Transfer-Encoding: base64\r\n" PLAIN "a") END,
+		    0, "", 400 },
+		{ MULTI,
+		    ONE("Content-Transfer-Encoding: quoted-printable\r\n" PLAIN
+			"=C3=BC=\r\n=\nx=3d=zz=") END,
+		    0, "\xc3\xbcx==zz=", 0 },
+		{ MULTI,
+		    ONE("Content-Transfer-Encoding: x-uuencode\r\n" PLAIN
+			"aGk=") ONE(PLAIN "plain") END,
 		    0, "plain", 0 },
 		{ MULTI,
-		    ONE("Content-Transfer-Encoding: base64\r\n" PLAIN "aGk=")
-			END,
+		    ONE("Content-Transfer-Encoding: x-uuencode\r\n" PLAIN
+			"aGk=") END,
 		    0, "", 415 },
+		/* The root counts wherever it stands, if it is there. */
+		{ RELATED ";start=\"<r>\"",
+		    ONE("Content-ID: <i>\r\n" PLAIN "not")
+			ONE("Content-ID: <r>\r\n" HTML "<b>root</b>")
+			    ONE(PLAIN "nor") END,
+		    0, "root", 0 },
+		{ RELATED ";start=\"<gone>\"",
+		    ONE(PLAIN "a") ONE(PLAIN "b") END, 0, "a", 0 },
+		{ "multipart/mixed; boundary=b",
+		    ONE(GIF "x") ONE(PLAIN "hi") ONE(PLAIN "more") END, 0, "hi",
+		    0 },
+		{ "message/cpim",
+		    "From: <im:a@b>\r\nSubject: s\r\n\r\nContent-Type: "
+		    "text/plain; charset=utf-8\r\n\r\nhi",
+		    0, "hi", 0 },
+		{ "message/cpim", "From: <im:a@b>\r\n\r\n" GIF "x", 0, "",
+		    415 },
+		{ "message/cpim", "From: <im:a@b>\r\n", 0, "", 400 },
+		{ "message/cpim",
+		    "A: b\n\n"
+		    "Content-Type: message/cpim\n\nA: b\n\n"
+		    "Content-Type: message/cpim\n\nA: b\n\n"
+		    "Content-Type: message/cpim\n\nA: b\n\n"
+		    "Content-Type: message/cpim\n\nA: b\n\nhi",
+		    0, "", 400 },
 		{ MULTI,
 		    ONE("Content-Type: multipart/alternative;"
 			"boundary=\"i n\"\r\n\r\n--i n\r\n" PLAIN
@@ -370,6 +406,99 @@ test_parts(void **state)
 	buf_finish(&many);
 }
 
+/* By setting, bytes that are no text do not cost the message. */
+static void
+test_bad_characters_replaced(void **state)
+{
+	static const struct body_rules lenient = { .limit = BODY_LIMIT,
+		.replace = true };
+	static const struct {
+		const char *type, *data, *text;
+	} rows[] = {
+		{ "text/plain", "a\xc3", "a\xef\xbf\xbd" },
+		{ "text/plain", "\xff\xfe z", "\xef\xbf\xbd\xef\xbf\xbd z" },
+		{ "text/html", "<b>\xc3</b>x", "\xef\xbf\xbdx" },
+		{ "text/plain; charset=us-ascii",
+		    "a\xfc"
+		    "b",
+		    "a\xef\xbf\xbd"
+		    "b" },
+		{ "text/plain; charset=utf-16le", "a", "\xef\xbf\xbd" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct body_part part = { .content_type = rows[i].type,
+			.data = rows[i].data,
+			.len = strlen(rows[i].data) };
+		struct buf text = { 0 };
+
+		assert_int_equal(
+		    body_from_sip(&text, NULL, &part, &rules), 400);
+		assert_int_equal(
+		    body_from_sip(&text, NULL, &part, &lenient), 0);
+		assert_string_equal(buf_cstr(&text), rows[i].text);
+		buf_finish(&text);
+	}
+}
+
+/* The boundary is in neither part, whatever they hold. */
+static void
+test_forms(void **state)
+{
+	struct body_said said = { "a\r\n", 3, "<b>a</b>", 8 };
+	char type[BODY_TYPE_SIZE], again[BODY_TYPE_SIZE];
+	struct buf out = { 0 }, text = { 0 }, rich = { 0 };
+	struct body_part part = { .content_type = type };
+	const char *boundary;
+
+	(void)state;
+	assert_int_equal(body_in_form(&out, type, BODY_PLAIN, &said), 0);
+	assert_string_equal(buf_cstr(&out), "a\r\n");
+	assert_string_equal(type, BODY_CONTENT_TYPE);
+	buf_clear(&out);
+	assert_int_equal(body_in_form(&out, type, BODY_HTML, &said), 0);
+	assert_string_equal(buf_cstr(&out), "<b>a</b>");
+	assert_string_equal(type, BODY_HTML_TYPE);
+	buf_clear(&out);
+	assert_int_equal(body_in_form(&out, type, BODY_ALTERNATIVE, &said), 0);
+	part.data = out.data;
+	part.len = out.len;
+	assert_int_equal(body_from_sip(&text, &rich, &part, &rules), 0);
+	assert_string_equal(buf_cstr(&text), "a");
+	assert_string_equal(buf_cstr(&rich), "<strong>a</strong>");
+	/* The same boundary does not serve a text that has it. */
+	boundary = strchr(type, '"') + 1;
+	said.html = boundary;
+	said.html_len = strlen(boundary) - 1;
+	buf_clear(&out);
+	assert_int_equal(body_in_form(&out, again, BODY_ALTERNATIVE, &said), 0);
+	assert_string_not_equal(type, again);
+	buf_finish(&out);
+	buf_finish(&text);
+	buf_finish(&rich);
+}
+
+static void
+test_languages(void **state)
+{
+	static const struct {
+		const char *value, *language;
+	} rows[] = { { "de", "de" }, { " de-AT , en", "de-AT" },
+		{ "en;q=1", "en" }, { NULL, NULL }, { "", NULL },
+		{ "d e", NULL }, { "de'/><x", NULL },
+		{ "abcdefghijklmnopqrstuvwxyz0123456789", NULL } };
+	char out[BODY_LANGUAGE_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(body_language(out, rows[i].value),
+		    rows[i].language != NULL);
+		if (rows[i].language != NULL)
+			assert_string_equal(out, rows[i].language);
+	}
+}
+
 /* The formatting comes from HTML, whichever part gave the text. */
 static void
 test_formatting(void **state)
@@ -388,6 +517,14 @@ test_formatting(void **state)
 		{ "text/plain", "<b>x</b>", "<b>x</b>", "" },
 		{ "text/rtf", "{\\rtf1 \\b x}", "x", "<strong>x</strong>" },
 		{ "text/rtf", "{\\rtf1 x}", "x", "" },
+		/* A document names its charset itself, unless the type does. */
+		{ "text/html",
+		    "<meta http-equiv=Content-Type content='text/html; "
+		    "charset=iso-8859-1'><b>\xfc</b>",
+		    "\xc3\xbc", "<strong>\xc3\xbc</strong>" },
+		{ "text/html; charset=utf-8",
+		    "<meta charset=\"iso-8859-1\"><b>\xc3\xbc</b>", "\xc3\xbc",
+		    "<strong>\xc3\xbc</strong>" },
 		{ MULTI,
 		    ONE(PLAIN "p") ONE("Content-Type: text/rtf\r\n\r\n"
 				       "{\\rtf1 \\b r}") END,
@@ -519,6 +656,9 @@ main(void)
 		cmocka_unit_test(test_xmpp_uri),
 		cmocka_unit_test(test_charsets),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_bad_characters_replaced),
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_languages),
 		cmocka_unit_test(test_formatting),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_causes),
