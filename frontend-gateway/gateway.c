@@ -181,6 +181,8 @@ on_renewed(struct edges *e, unsigned edge, void *arg)
 	struct gateway *g = arg;
 
 	(void)e;
+	if (g->prover != NULL)
+		prover_on_renewed(g->prover, edge);
 	if (g->conversations != NULL)
 		conversations_on_renewed(g->conversations, edge);
 	if (g->presence != NULL)

@@ -1,3 +1,8 @@
+/*
+ * A ping that tries a stream is of use on that stream alone.  When the edge is
+ * back as another boot its streams are new, and what the channel would send
+ * again is withdrawn: new streams are tried when they are reported.
+ */
 #include "frontend-gateway/prover.h"
 
 #include <stdlib.h>
@@ -14,21 +19,38 @@
 enum { PAIRS_MAX = 16 };
 
 struct prover {
-	struct edges_sender probe;
 	struct edges *edges;
 	struct barrier *barrier;
+	struct list probes; /* not answered yet */
 	struct log log;
 };
+
+struct probe {
+	struct edges_sender sender;
+	struct list link;
+	struct prover *prover;
+	unsigned edge;
+	uint64_t seq;
+};
+
+static void
+free_probe(struct probe *b)
+{
+	list_remove(&b->link);
+	free(b);
+}
 
 /* The edge reports with the stream what it can prove. */
 static void
 on_probed(struct edges_sender *s, const struct channel_result *r)
 {
-	struct prover *p = list_entry(s, struct prover, probe);
+	struct probe *b = list_entry(s, struct probe, sender);
 
-	log_debug(&p->log, "probed", "delivered=%d proof=%s condition=%s",
-	    r->delivered, proof_str(r->proof),
+	log_debug(&b->prover->log, "probed",
+	    "delivered=%d proof=%s condition=%s", r->delivered,
+	    proof_str(r->proof),
 	    r->delivered ? "" : condition_str(r->condition));
+	free_probe(b);
 }
 
 int
@@ -38,7 +60,7 @@ prover_new(struct prover **out, struct edges *edges, struct barrier *barrier)
 
 	if (p == NULL)
 		return ERR_NOMEM;
-	p->probe.on_result = on_probed;
+	list_init(&p->probes);
 	p->edges = edges;
 	p->barrier = barrier;
 	log_init(&p->log, "prover");
@@ -49,32 +71,52 @@ prover_new(struct prover **out, struct edges *edges, struct barrier *barrier)
 void
 prover_free(struct prover *p)
 {
+	if (p == NULL)
+		return;
+	LIST_FOREACH_SAFE (it, &p->probes)
+		free_probe(list_entry(it, struct probe, link));
 	free(p);
 }
 
 static int
-send_ping(struct prover *p, unsigned edge, const struct guard_pair *pair)
+write_ping(struct buf *frame, struct prover *p, unsigned edge,
+    const struct guard_pair *pair)
 {
 	char id[BARRIER_ID_SIZE];
 	struct frame_writer w;
-	struct buf frame;
-	uint64_t seq;
-	int rc;
 
 	barrier_make(id, p->barrier, edge, edges_name(p->edges, edge),
 	    pair->local, pair->remote);
-	buf_init(&frame, FRAME_MAX);
-	frame_begin(&w, &frame, FRAME_IQ);
+	frame_begin(&w, frame, FRAME_IQ);
 	frame_put_str(&w, FIELD_ID, id);
 	frame_put_str(&w, FIELD_FROM, pair->local);
 	frame_put_str(&w, FIELD_TO, pair->remote);
 	frame_put_str(&w, FIELD_KIND, "get");
 	frame_put_str(&w, FIELD_REQUEST, "ping");
 	frame_put_str(&w, FIELD_BARRIER, id);
-	rc = frame_end(&w);
+	return frame_end(&w);
+}
+
+static int
+send_ping(struct prover *p, unsigned edge, const struct guard_pair *pair)
+{
+	struct probe *b = calloc(1, sizeof(*b));
+	struct buf frame;
+	int rc;
+
+	if (b == NULL)
+		return ERR_NOMEM;
+	b->sender.on_result = on_probed;
+	b->prover = p;
+	b->edge = edge;
+	list_append(&p->probes, &b->link);
+	buf_init(&frame, FRAME_MAX);
+	rc = write_ping(&frame, p, edge, pair);
 	if (rc == 0)
-		rc = edges_send(p->edges, edge, &frame, &p->probe, &seq);
+		rc = edges_send(p->edges, edge, &frame, &b->sender, &b->seq);
 	buf_finish(&frame);
+	if (rc < 0)
+		free_probe(b);
 	return rc;
 }
 
@@ -93,6 +135,19 @@ prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s)
 		if (rc < 0)
 			log_warn(&p->log, "not-probed", "stream=%s error=%s",
 			    s->id, err_str(rc));
+	}
+}
+
+void
+prover_on_renewed(struct prover *p, unsigned edge)
+{
+	LIST_FOREACH_SAFE (it, &p->probes) {
+		struct probe *b = list_entry(it, struct probe, link);
+
+		if (b->edge != edge)
+			continue;
+		edges_withdraw(p->edges, edge, b->seq);
+		free_probe(b);
 	}
 }
 

@@ -3,6 +3,7 @@
  * stream can prove, and turns answers to barrier pings into proof for the edge
  * that waits for it.
  *
+ * Owns     its pings that are not answered yet.
  * Borrows  edges, barrier.
  */
 #ifndef GATEWAY_PROVER_H
@@ -21,6 +22,8 @@ void prover_free(struct prover *p);
  * pair that is new. */
 void
 prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s);
+/* The edge is there as another boot: the streams that were tried are gone. */
+void prover_on_renewed(struct prover *p, unsigned edge);
 /* The answer to a ping of ours that the guard let pass.  Answered here. */
 void prover_on_iq(struct prover *p, struct edges_ticket ticket,
     const struct frame *f, const struct guard_addresses *who);

@@ -106,20 +106,24 @@ on_canary(struct edges_sender *s, const struct channel_result *r)
 		outbox_pump(t);
 }
 
+static unsigned
+canary_edge(const struct presence_partner *t)
+{
+	return edges_choose(
+	    t->presence->opts.edges, t->local, t->local, t->remote, EDGES_NONE);
+}
+
 /* A ping of the barrier's kind; any answer to it is good. */
 static int
 send_canary(struct presence_partner *t)
 {
 	const struct presence_opts *o = &t->presence->opts;
+	const unsigned edge = canary_edge(t);
 	char id[BARRIER_ID_SIZE];
 	struct frame_writer w;
 	struct buf frame;
-	unsigned edge;
-	uint64_t seq;
 	int rc;
 
-	edge =
-	    edges_choose(o->edges, t->local, t->local, t->remote, EDGES_NONE);
 	barrier_make(id, o->barrier, edge, edges_name(o->edges, edge), t->local,
 	    t->remote);
 	buf_init(&frame, FRAME_MAX);
@@ -133,10 +137,58 @@ send_canary(struct presence_partner *t)
 	rc = frame_end(&w);
 	t->canary.on_result = on_canary;
 	if (rc == 0)
-		rc = edges_send(o->edges, edge, &frame, &t->canary, &seq);
+		rc = edges_send(
+		    o->edges, edge, &frame, &t->canary, &t->canary_seq);
 	buf_finish(&frame);
+	t->canary_edge = edge;
 	t->canary_sent = rc == 0;
+	if (rc < 0)
+		log_warn(&t->presence->log, "not-pinged", "remote=%s error=%s",
+		    t->remote, err_str(rc));
 	return rc;
+}
+
+static void
+send_canary_anew(struct presence_partner *t)
+{
+	edges_withdraw(t->presence->opts.edges, t->canary_edge, t->canary_seq);
+	if (send_canary(t) < 0)
+		(void)pairs_partner_release(t);
+}
+
+static void
+on_each_renewed(struct map_node *n, void *arg)
+{
+	struct presence_partner *t =
+	    map_entry(n, struct presence_partner, node);
+	const unsigned *edge = arg;
+
+	if (t->canary_sent && t->canary_edge == *edge)
+		send_canary_anew(t);
+}
+
+void
+outage_edge_renewed(struct presence *pr, unsigned edge)
+{
+	map_each(&pr->partners, on_each_renewed, &edge);
+}
+
+static void
+on_each_lost(struct map_node *n, void *arg)
+{
+	struct presence_partner *t =
+	    map_entry(n, struct presence_partner, node);
+	const unsigned *edge = arg;
+
+	if (t->canary_sent && t->canary_edge == *edge &&
+	    canary_edge(t) != *edge)
+		send_canary_anew(t);
+}
+
+void
+outage_edge_lost(struct presence *pr, unsigned edge)
+{
+	map_each(&pr->partners, on_each_lost, &edge);
 }
 
 /* Time to send what waits, or to look after a partner that fell silent. */
@@ -146,18 +198,13 @@ on_partner_timer(struct clock_timer *timer, void *arg)
 	struct presence_partner *t = arg;
 	struct edges *e = t->presence->opts.edges;
 	bool idle;
-	int rc;
 
 	(void)timer;
 	idle = t->flight == 0 && list_empty(&t->box) && list_empty(&t->probes);
 	if (!t->canary_sent &&
 	    ((t->quiet && !edges_reach(e, t->local, t->remote)) ||
-		(t->lost && idle))) {
-		rc = send_canary(t);
-		if (rc < 0)
-			log_warn(&t->presence->log, "not-pinged",
-			    "remote=%s error=%s", t->remote, err_str(rc));
-	}
+		(t->lost && idle)))
+		(void)send_canary(t);
 	t->quiet = false;
 	outbox_pump(t);
 }

@@ -204,15 +204,19 @@ presence_on_stanza(struct presence *pr, struct edges_ticket ticket,
 void
 presence_on_lost(struct presence *pr, unsigned edge)
 {
-	if (!pr->stopping)
-		outbox_lost(pr, edge);
+	if (pr->stopping)
+		return;
+	outbox_lost(pr, edge);
+	outage_edge_lost(pr, edge);
 }
 
 void
 presence_on_renewed(struct presence *pr, unsigned edge)
 {
-	if (!pr->stopping)
-		outbox_renewed(pr, edge);
+	if (pr->stopping)
+		return;
+	outbox_renewed(pr, edge);
+	outage_edge_renewed(pr, edge);
 }
 
 /* --- policy ------------------------------------------------------------- */

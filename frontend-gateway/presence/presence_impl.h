@@ -92,6 +92,8 @@ struct presence_partner {
 	struct clock_timer timer;
 	struct presence_sweep sweep;
 	struct edges_sender canary;
+	unsigned canary_edge;
+	uint64_t canary_seq;
 	size_t count;
 	unsigned flight;
 	unsigned tries;   /* that failed in a row */
@@ -362,6 +364,10 @@ void outage_partner_stop(struct presence_partner *t);
 /* The configuration has changed. */
 void outage_recheck(struct presence *pr);
 /* Something of ours reached the partner, or something of his us; or not. */
+/* Pings that an edge holds go once more, with barriers of their own: through that
+ * edge, which came back as another boot, or through another one. */
+void outage_edge_renewed(struct presence *pr, unsigned edge);
+void outage_edge_lost(struct presence *pr, unsigned edge);
 void outage_partner_back(struct presence_partner *t);
 void outage_partner_lost(struct presence_partner *t);
 /* The state of the world for a pair that is new in memory. */
