@@ -215,3 +215,18 @@ def test_one_that_is_not_there_can_be_taken_out(place, bo, anna):
         place.edges(place.edge, place.edge2)
         place.await_status(edge1=True, edge2=True)
     place.gateway.await_handles(handles)
+
+
+def test_one_that_comes_back_again_and_again_is_not_mixed_up(
+        place, bo, anna):
+    """The edge still remembers what it was given the last time, by number."""
+    place.edges(place.edge)
+    place.await_status(edge1=True)
+    for _ in range(3):
+        for edge, other in ((place.edge2, place.edge),
+                            (place.edge, place.edge2)):
+            mark = place.edges(edge)
+            place.await_gone(other, mark)
+            place.await_status(**{edge.name: True})
+            edge.await_open()
+            chat(bo, anna, "swapped")
