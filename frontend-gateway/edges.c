@@ -434,8 +434,8 @@ reset_edge(struct edge *d, const char *name)
 	d->since_ms = clock_now_ms(d->edges->opts.clock);
 }
 
-/* boot: the edge may have known us under another one, whose numbers it
- * remembers. */
+/* boot: one that comes back has one of its own, so that the edge forgets pings
+ * whose answers would be looked for under the former number. */
 static int
 open_edge(struct edges *e, const struct gateway_host *host, const char *boot)
 {
