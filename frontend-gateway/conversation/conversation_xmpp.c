@@ -178,7 +178,7 @@ judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
 		.status = r->status,
 		.transport = r->outcome == SIP_OUTCOME_TRANSPORT,
 		.in_dialog = in_dialog,
-		.retried = in->retried,
+		.retried = in_dialog ? in->retried : in->renamed,
 	};
 	enum errors_next next;
 
@@ -256,8 +256,11 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
 		delivered(c, in);
 		return false;
 	case ERRORS_RETRY_INVITE:
-	case ERRORS_RETRY_CONVERSATION:
 		in->retried = true;
+		return true;
+	case ERRORS_RETRY_CONVERSATION:
+		in->renamed = true;
+		in->retried = in->retried || in_dialog;
 		return true;
 	case ERRORS_REPORT:
 		break;
@@ -443,10 +446,14 @@ ask_invite(struct conversation *c, struct inward *in)
 		.arg = c,
 		.user = c,
 	};
+	char epid[IDS_EPID_SIZE];
 	struct buf sdp, first, html, name;
 	int rc;
 
 	new_id(c);
+	/* His device keeps its name towards Lync. */
+	ids_epid(epid, in->from);
+	q.from_epid = epid;
 	buf_init(&sdp, CONVERSATION_TEXT_MAX);
 	buf_init(&first, CONVERSATION_TEXT_MAX);
 	buf_init(&html, CONVERSATION_TEXT_MAX);

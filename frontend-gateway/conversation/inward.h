@@ -48,7 +48,8 @@ struct inward_copy {
 	struct buf receipt;          /* frame for its sender; empty = none */
 };
 
-/* Fields are the owner's to read; link, invited, retried and unsure to write. */
+/* Fields are the owner's to read; link, invited, renamed, retried and
+ * unsure to write. */
 struct inward {
 	struct list link; /* in the queue of a conversation */
 	const struct inward_env *env;
@@ -59,7 +60,8 @@ struct inward {
 	void *arg;
 	enum policy_standing standing;
 	bool invited; /* rides in an INVITE */
-	bool retried; /* was sent anew once */
+	bool renamed; /* was in an INVITE whose id the client knew already */
+	bool retried; /* was sent anew once, after a lost dialog */
 	bool unsure;  /* ... while the first may have arrived */
 	bool notice;
 	char *id;      /* "" = none */

@@ -239,8 +239,10 @@ is_lost_dialog(const struct errors_answer *in)
 {
 	if (!in->in_dialog)
 		return false;
+	/* 487: it ended while the request waited (RFC 3261 15.1.2). */
 	return in->transport || in->status == 408 || in->status == 430 ||
-	       in->status == 480 || in->status == 481 || in->status == 504;
+	       in->status == 480 || in->status == 481 || in->status == 487 ||
+	       in->status == 504;
 }
 
 static void

@@ -78,7 +78,8 @@ static struct sip_ua_call calls[64];
 static size_t call_count;
 static struct sip_dialog dialogs[32];
 static size_t dialog_count;
-static char last_id[128]; /* Ms-Conversation-ID of the last INVITE */
+static char last_epid[32]; /* of the last INVITE for bo */
+static char last_id[128];  /* Ms-Conversation-ID of the last INVITE */
 
 static struct sip_dialog *
 new_dialog(void *user)
@@ -125,6 +126,9 @@ sip_ua_ask(
 			snprintf(last_id, sizeof(last_id), "%s",
 			    q->headers[i].value);
 	}
+	/* "bo@partner.example/phone", unless it is a notice of ours. */
+	if (strstr(q->from_uri, "bo@") != NULL)
+		snprintf(last_epid, sizeof(last_epid), "%s", q->from_epid);
 	note("INVITE %s from %s (%s) %s", q->uri, q->from_uri, q->from_display,
 	    first);
 	return new_call(out, q);
@@ -541,6 +545,7 @@ the_first_message_rides_in_the_invite(void **state)
 	(void)state;
 	says(1, "hi");
 	expect(INVITED("aGk="));
+	assert_string_equal(last_epid, "85092fcec057366a");
 	pool_answers(200, TAKES_FIRST);
 	expect("e0 answer 1 delivered\n");
 	says(2, "again");
@@ -687,6 +692,39 @@ a_clash_of_ids_is_tried_once_more(void **state)
 	assert_string_not_equal(id, last_id);
 	pool_answers(488, "ms-client-diagnostics: 52035;reason=\"x\"\r\n");
 	assert_non_null(strstr(journal, "e0 answer 1 "));
+	assert_null(strstr(journal, "INVITE"));
+	journal[0] = '\0';
+}
+
+/* Each of the two reasons to send anew counts once, wherever it is met. */
+static void
+a_clash_behind_a_lost_dialog_is_another_matter(void **state)
+{
+	static const char clash[] =
+	    "ms-client-diagnostics: 52035;reason=\"x\"\r\n";
+
+	(void)state;
+	(void)lync_invites();
+	says(1, "hi");
+	expect("t0 accepted 200 d0\nMESSAGE d0 hi\n");
+	pool_answers(481, "");
+	expect("forget d0\n" INVITED("aGk="));
+	pool_answers(488, clash);
+	expect(INVITED("aGk="));
+	pool_answers(200, "");
+	expect("MESSAGE d1 hi\n");
+	pool_answers(481, "");
+	assert_non_null(strstr(journal, "e0 answer 1 "));
+	journal[0] = '\0';
+	/* A client that says so of a MESSAGE is not tried for ever. */
+	says(2, "ho");
+	expect("MESSAGE d1 ho\n");
+	pool_answers(488, clash);
+	expect("forget d1\n" INVITED("aG8="));
+	pool_answers(200, "");
+	expect("MESSAGE d2 ho\n");
+	pool_answers(488, clash);
+	assert_non_null(strstr(journal, "e0 answer 2 "));
 	assert_null(strstr(journal, "INVITE"));
 	journal[0] = '\0';
 }
@@ -1466,6 +1504,7 @@ what_may_be_seen_twice_is_counted(void **state)
 		{ 481, 0 },
 		{ 430, 0 },
 		{ 480, 0 },
+		{ 487, 0 },
 		{ 408, 1 },
 		{ 504, 1 },
 		{ 0, 1 },
@@ -1653,6 +1692,7 @@ main(void)
 		TEST(a_refused_invite_speaks_for_the_queue),
 		TEST(a_lost_dialog_is_replaced_once),
 		TEST(a_clash_of_ids_is_tried_once_more),
+		TEST(a_clash_behind_a_lost_dialog_is_another_matter),
 		TEST(the_edge_has_its_answer_in_a_minute),
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
