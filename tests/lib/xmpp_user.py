@@ -201,8 +201,8 @@ class XmppUser:
             stanza["thread"] = thread
         stanza.send()
 
-    async def _iq(self, to, payload, timeout):
-        iq = self.client.make_iq_get(ito=to)
+    async def _iq(self, to, payload, timeout, kind):
+        iq = self.client.make_iq(ito=to, itype=kind)
         if payload is not None:
             iq.append(payload)
         try:
@@ -234,9 +234,10 @@ class XmppUser:
         """Writes text into the client's stream as it is."""
         self.run.wait(self._raw(text))
 
-    def iq(self, to, payload, timeout=15):
-        """Sends a request of type get and returns the answer or error."""
-        return self.run.wait(self._iq(to, payload, timeout), timeout + 5)
+    def iq(self, to, payload, timeout=15, kind="get"):
+        """Sends a request and returns the answer or error."""
+        return self.run.wait(self._iq(to, payload, timeout, kind),
+                             timeout + 5)
 
     def message(self, timeout=20, **match):
         return self.journal.wait("message", timeout, **match)
