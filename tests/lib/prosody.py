@@ -58,6 +58,14 @@ Component "{name}"
 """
 
 
+MUC = """
+Component "{name}" "muc"
+    ssl = {{ certificate = "{certificate}"; key = "{key}" }}
+    restrict_room_creation = false
+    muc_room_locking = false
+"""
+
+
 def lua_list(items):
     return "; ".join(f'"{i}"' for i in items)
 
@@ -83,6 +91,7 @@ class Prosody:
         self.c2s = run.port(self.address, 25222)
         self.hosts = []
         self.components = []
+        self.rooms = []
         self.component_port = None
         self.modules = []
         # Of the whole server; it does not ask hosts about these.
@@ -104,6 +113,11 @@ class Prosody:
         if self.component_port is None:
             self.component_port = self.run.port(self.address, 25347)
         self.components.append((name, secret))
+        return self
+
+    def muc(self, name):
+        """A domain of rooms."""
+        self.rooms.append((name, self.authority.leaf(name)))
         return self
 
     def register(self, user, domain, password="secret"):
@@ -150,6 +164,12 @@ class Prosody:
             text += '    ssl = {{ certificate = "{}"; key = "{}" }}\n'.format(
                 run.copy(leaf.certificate, f"{self.name}/{name}.pem", USER),
                 run.copy(leaf.key, f"{self.name}/{name}.key", USER))
+        for name, leaf in self.rooms:
+            text += MUC.format(
+                name=name,
+                certificate=run.copy(leaf.certificate,
+                                     f"{self.name}/{name}.pem", USER),
+                key=run.copy(leaf.key, f"{self.name}/{name}.key", USER))
         conf = run.write(f"{self.name}/prosody.cfg.lua", text, USER)
         self.process = run.process(self.name,
                                    ["prosody", "--config", conf, "-F"],

@@ -1,7 +1,8 @@
 """A person with an ordinary XMPP client (slixmpp) on a partner's server.
 
 Journal kinds: message (sender, body, id, thread), error (sender, id,
-condition, type, text, by), state (state, sender, body, thread), presence (sender, bare, type, show, status, nick,
+condition, type, text, by), receipt (sender, of), declined (sender, room,
+stanza), state (state, sender, body, thread), presence (sender, bare, type, show, status, nick,
 stanza), offline.
 
 Contacts are the person's own doing: nothing is answered or asked by itself.
@@ -27,6 +28,7 @@ from .journal import Journal    # noqa: E402
 STATES = "http://jabber.org/protocol/chatstates"
 CHAT_STATES = ("active", "composing", "paused", "inactive", "gone")
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
+ROOM_USER = "http://jabber.org/protocol/muc#user"
 NICK = "{http://jabber.org/protocol/nick}nick"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -41,7 +43,7 @@ def condition(error):
 
 class XmppUser:
     def __init__(self, run, jid, address, port, ca, password="secret",
-                 resource="desk"):
+                 resource="desk", plugins=()):
         self.run = run
         self.jid = jid
         self.full = f"{jid}/{resource}"
@@ -49,6 +51,8 @@ class XmppUser:
         self.ca = ca
         self.password = password
         self.journal = Journal(jid)
+        # What this client speaks beside the usual: names of slixmpp's.
+        self.plugins = plugins
         self.client = None
         # What the first presence after a login says; available False sends
         # none.
@@ -68,6 +72,8 @@ class XmppUser:
         client.register_plugin("xep_0199")
         client.register_plugin("xep_0092")
         client.register_plugin("xep_0191")
+        for plugin in self.plugins:
+            client.register_plugin(plugin)
         ready = client.loop.create_future()
 
         async def on_session_start(_):
@@ -95,6 +101,11 @@ class XmppUser:
         client.add_event_handler("message", self._on_message)
         client.add_event_handler("message_error", self._on_error)
         client.add_event_handler("presence", self._on_presence)
+        client.add_event_handler("receipt_received", self._on_receipt)
+        # slixmpp's own event for it fails.
+        client.register_handler(Callback("declined", MatchXPath(
+            f"{{jabber:client}}message/{{{ROOM_USER}}}x/"
+            f"{{{ROOM_USER}}}decline"), self._on_decline))
         for state in CHAT_STATES:
             client.register_handler(Callback(
                 f"state {state}",
@@ -137,6 +148,17 @@ class XmppUser:
                          id=stanza["id"], condition=condition(error),
                          type=error["type"], text=error["text"],
                          by=error["by"], stanza=stanza)
+
+    def _on_receipt(self, stanza):
+        self.journal.add("receipt", sender=str(stanza["from"]),
+                         of=stanza["receipt"], stanza=stanza)
+
+    def _on_decline(self, stanza):
+        decline = stanza.xml.find(f".//{{{ROOM_USER}}}decline")
+        self.journal.add(
+            "declined", room=stanza["from"].bare,
+            sender=decline.get("from"), stanza=stanza,
+            reason=decline.findtext(f"{{{ROOM_USER}}}reason"))
 
     def _on_presence(self, stanza):
         xml = stanza.xml
@@ -238,6 +260,27 @@ class XmppUser:
         """Sends a request and returns the answer or error."""
         return self.run.wait(self._iq(to, payload, timeout, kind),
                              timeout + 5)
+
+    def plugin(self, name, call, *args, timeout=20, **more):
+        """Calls a function of a plugin of the client, and waits for it when
+        it takes time."""
+        async def ask():
+            result = getattr(self.client.plugin[name], call)(*args, **more)
+            if asyncio.iscoroutine(result) or asyncio.isfuture(result):
+                result = await result
+            return result
+        return self.run.wait(ask(), timeout)
+
+    def compose(self, to, fill, kind="chat", id=None):
+        """Sends a message that fill(stanza) makes in the client's loop;
+        returns its id."""
+        async def make():
+            stanza = self.client.make_message(mto=to, mtype=kind)
+            stanza["id"] = id or f"t{uuid.uuid4().hex[:12]}"
+            fill(stanza)
+            stanza.send()
+            return stanza["id"]
+        return self.run.wait(make())
 
     def message(self, timeout=20, **match):
         return self.journal.wait("message", timeout, **match)
