@@ -16,27 +16,45 @@ NO = "service-unavailable"
 PING = ElementTree.fromstring("<ping xmlns='urn:xmpp:ping'/>")
 
 
-@pytest.fixture(scope="module")
-def place():
-    """A small site with the usual times, its pool a front end of ours."""
-    from conftest import Started
-    site = Site("sessions", wide=False)
+def pool_site(name, **timers):
+    """A small site whose pool is a front end of ours."""
+    site = Site(name, wide=False)
+    site.gateway.config["timers"] = timers
     site.front_end = FrontEnd(site.run, site.internal).start()
     front_ends = site.gateway.config["sip"]["pool"]["front_ends"]
     front_ends[:] = [{"name": site.front_end.name,
                       "address": f"{site.front_end.address}:"
                                  f"{site.front_end.port}"}]
-    with Started(site) as site:
+    return site
+
+
+@pytest.fixture(scope="module")
+def place():
+    """With the usual times."""
+    from conftest import Started
+    with Started(pool_site("sessions")) as site:
         yield site
 
 
-@pytest.fixture
-def guest(place):
+@pytest.fixture(scope="module")
+def hasty_place():
+    """Waits seconds where the other one waits a minute."""
+    from conftest import Started
+    with Started(pool_site("sessions2", inward_ms=3000)) as site:
+        yield site
+
+
+def somebody(place):
     """Somebody at the partner who has no chat yet."""
     from conftest import visitor
     name = f"g{sip.token(4)}"
     place.prosody.register(name, "partner.example")
-    yield from visitor(place, f"{name}@partner.example")
+    return visitor(place, f"{name}@partner.example")
+
+
+@pytest.fixture
+def guest(place):
+    yield from somebody(place)
 
 
 @pytest.fixture
@@ -517,6 +535,31 @@ def test_a_cancel_of_nothing_is_answered_481(anna, guest, line):
         ("From", request.get("From")), ("To", request.get("To")),
         ("Call-ID", request.call_id), ("CSeq", "1 CANCEL")])
     assert anna.front_end.transact(line, cancel).status == 481
+
+
+@pytest.mark.parametrize("rings", [True, False], ids=["rings", "silent"])
+def test_an_invite_whose_time_is_up_is_withdrawn(hasty_place, rings):
+    """CANCEL, when anything was heard of the other side (RFC 3261 9.1); an
+    answer that comes all the same is ended, and the text not shown."""
+    anna = LyncUser(hasty_place.front_end, ANNA)
+    for guest in somebody(hasty_place):
+        anna.answers_cancel = False
+        anna.on_invite = anna.ring if rings else lambda entry: None
+        id = guest.send(ANNA, "anybody?")
+        entry = anna.invited()
+        assert guest.error(id=id).condition == "remote-server-timeout"
+        if not rings:
+            assert not anna.journal.all("cancel")
+            anna.on_loop(lambda: anna.desk.reply(entry, 180, "Ringing"))
+        assert anna.journal.wait("cancel").call_id == entry.call_id
+        anna.on_loop(lambda: anna.desk.accept(entry))
+        assert anna.journal.wait("bye").call_id == entry.call_id
+        anna.on_invite = anna.ring_and_accept
+        guest.send(ANNA, "now?")
+        anna.message("now?")
+        assert anna.bodies() == ["now?"]
+        assert len(guest.journal.all("error")) == 1
+    hasty_place.front_end.script.clear()
 
 
 # --- INVITE and UPDATE within a session --------------------------------------
