@@ -358,10 +358,44 @@ def report_id(value):
     return f"{row['id']}-{status}"
 
 
+@pytest.fixture(scope="module")
+def known(place):
+    """Somebody a Lync user has written to: he may know what the pool says."""
+    from conftest import visitor
+    place.prosody.register("kim", "partner.example")
+    for kim in visitor(place, "kim@partner.example"):
+        conn = place.front_end.connect(place.gateway)
+        chat = Chat(place.front_end, conn, kim.jid)
+        assert chat.say("we know each other").status == 200
+        chat.end()
+        place.front_end.drop(conn)
+        yield kim
+
+
+def test_a_stranger_is_told_the_same_whatever_the_pool_says(
+        place, front_end):
+    """F21: who was never written to learns nothing about users."""
+    from conftest import visitor
+    row = next(r for r in ROWS["sip_to_xmpp"] if r["id"] == "F21")
+    place.prosody.register("eve", "partner.example")
+    seen = set()
+    for eve in visitor(place, "eve@partner.example"):
+        for status in row["statuses"]:
+            front_end.script["INVITE"] = lambda m, c, status=status: c.send(
+                m.answer(status, "Secret reason", "c3"))
+            id = eve.send(ANNA, f"number {next(NUMBERS)}")
+            seen.add(ET.tostring(eve.error(id=id).stanza.xml.find(
+                "{jabber:client}error")))
+    assert len(seen) == 1
+    error = ET.fromstring(seen.pop())
+    assert error.get("type") == row["type"]
+    assert [c.tag for c in error] == [f"{{{STANZAS}}}{row['condition']}"]
+
+
 @pytest.mark.parametrize("row, status", REPORTED, ids=[
     report_id(v) for v in REPORTED])
 def test_a_refusal_of_the_pool_gets_the_error_of_its_row(
-        bo, front_end, row, status):
+        known, front_end, row, status):
     def on_invite(message, conn):
         headers = [("ms-diagnostics", '4005;reason="fe2.contoso.example: '
                     'secret reason";source="fe2.contoso.example"')]
@@ -372,8 +406,8 @@ def test_a_refusal_of_the_pool_gets_the_error_of_its_row(
         conn.send(message.answer(status, "Secret reason", "c3", headers))
 
     front_end.script["INVITE"] = on_invite
-    id = bo.send(ANNA, f"number {next(NUMBERS)}")
-    error = bo.error(id=id)
+    id = known.send(ANNA, f"number {next(NUMBERS)}")
+    error = known.error(id=id)
     assert (error.condition, error.type) == (row["condition"], row["type"])
     assert row.get("text", "") in error.text
     assert error.sender == ANNA
