@@ -4,10 +4,11 @@ import hashlib
 import hmac
 import os
 import signal
+import time
 
 import pytest
 
-from lib.daemons import partner
+from lib.daemons import Edge, partner
 from lib.key_server import NS, KeyServer, result, verdict
 from lib.site import Site
 from lib.xmpp_peer import RawStream
@@ -312,33 +313,49 @@ def secret(site, text):
     return site.run.write("secret", text)
 
 
-def test_a_new_secret_is_used_when_the_edge_knows_it():
-    """A key made with the secret of before is still vouched for."""
+def test_a_new_secret_is_used_when_every_edge_knows_it():
+    """A key made with the secret of before is still vouched for, by either
+    edge: a partner asks whichever he finds."""
     from conftest import Started
     site = Site("secret", wide=False)
     site.gateway.config["dialback_secret_file"] = secret(site, "one " * 5)
     raw_rows(site)
+    edge2 = Edge(site.run, site.public, site.internal, site.dns,
+                 [site.public.leaf("contoso.example")], host=32,
+                 node="edge2")
+    edges = (site.edge, edge2)
+    site.gateway.config["edges"].append({
+        "name": edge2.node,
+        "address": f"{edge2.inner_address}:{edge2.inner_port}"})
     with Started(site):
         log = site.gateway.log
-        assert key_is_good(site, "one " * 5)
-        assert not key_is_good(site, "two " * 5)
+        log.wait(f"config-confirmed edge={site.edge.node} counter=1")
+        assert key_is_good(site.edge, "one " * 5)
+        assert not key_is_good(site.edge, "two " * 5)
         secret(site, "two " * 5)
         os.kill(site.gateway.process.pid, signal.SIGHUP)
+        log.wait(f"config-confirmed edge={site.edge.node} counter=2")
+        time.sleep(0.5)
+        assert "dialback-secret-used" not in log.text()
+        edge2.start()
         log.wait("dialback-secret-used")
-        log.wait("config-confirmed .*counter=3")
-        assert key_is_good(site, "one " * 5)
-        assert key_is_good(site, "two " * 5)
-        assert not key_is_good(site, "six " * 5)
+        for edge in edges:
+            log.wait(f"config-confirmed edge={edge.node} counter=3")
+        edge2.await_open()
+        for edge in edges:
+            assert key_is_good(edge, "one " * 5)
+            assert key_is_good(edge, "two " * 5)
+            assert not key_is_good(edge, "six " * 5)
+    assert not edge2.reports()
 
 
-def key_is_good(site, text):
+def key_is_good(edge, text):
     """What the edge says about a key that was made with that secret."""
     # XEP-0185, with the secret as the gateway hands it out: in hex.
     hmac_key = hashlib.sha256(text.strip("\n").encode().hex().encode())
     key = hmac.new(hmac_key.hexdigest().encode(),
                    f"{RAW} contoso.example x".encode(), "sha256").hexdigest()
-    stream = RawStream(site.edge.address, site.edge.port, RAW,
-                       "contoso.example")
+    stream = RawStream(edge.address, edge.port, RAW, "contoso.example")
     try:
         stream.open()
         stream.send(f"<db:verify {NS} from='{RAW}' to='contoso.example' "
