@@ -200,7 +200,7 @@ on_confirm(struct edge *d, const struct frame *f)
 	&(const struct log_limit)                                              \
 	{                                                                      \
 		.log = &(d)->log, .level = (lvl), .event = (ev),               \
-		.peer = d->name, .lines = STREAM_LINES                         \
+		.peer = (d)->name, .lines = STREAM_LINES                       \
 	}
 
 static void
