@@ -12,7 +12,9 @@
  *
  * With timers D, I and K zero the client goes from a final answer other than
  * a 2xx to INVITE straight to TERMINATED, and the server with the ACK.
- * A timeout or a broken connection leads a client there from everywhere.
+ * A timeout or a broken connection leads a client there from everywhere,
+ * unless another front end gets the request: then it begins anew, with a new
+ * branch.
  *
  * A transaction is freed in one place, at the end of the function that was
  * called from outside (message, timer, connection), never under a callback.
@@ -33,15 +35,16 @@ static const char *const state_names[STATES] = { "start", "calling", "trying",
 
 static const unsigned moves[KINDS][STATES] = {
 	[CLIENT_INVITE] = {
-	    [START] = BIT(CALLING),
-	    [CALLING] = BIT(PROCEEDING) | BIT(ACCEPTED) | BIT(TERMINATED),
-	    [PROCEEDING] = BIT(ACCEPTED) | BIT(TERMINATED),
+	    [START] = BIT(CALLING) | BIT(TERMINATED),
+	    [CALLING] = BIT(PROCEEDING) | BIT(ACCEPTED) | BIT(TERMINATED) |
+		BIT(START),
+	    [PROCEEDING] = BIT(ACCEPTED) | BIT(TERMINATED) | BIT(START),
 	    [ACCEPTED] = BIT(TERMINATED),
 	},
 	[CLIENT_OTHER] = {
-	    [START] = BIT(TRYING),
-	    [TRYING] = BIT(PROCEEDING) | BIT(TERMINATED),
-	    [PROCEEDING] = BIT(TERMINATED),
+	    [START] = BIT(TRYING) | BIT(TERMINATED),
+	    [TRYING] = BIT(PROCEEDING) | BIT(TERMINATED) | BIT(START),
+	    [PROCEEDING] = BIT(TERMINATED) | BIT(START),
 	},
 	[SERVER_INVITE] = {
 	    [START] = BIT(PROCEEDING),

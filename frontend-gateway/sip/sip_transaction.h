@@ -23,6 +23,8 @@
 #include "frontend-gateway/sip/sip_msg.h"
 
 struct clock;
+struct sip_transport_outcome;
+struct sip_transport_way;
 struct sip_txns;
 struct sip_client_txn;
 struct sip_server_txn;
@@ -46,12 +48,16 @@ struct sip_txns_opts {
 	struct clock *clock;
 	struct sip_timers timers; /* completed */
 	size_t max;               /* transactions of both kinds */
-	/* Sends a request on a connection to that front end if there is one,
-	 * else on any; tells which.  front_end may be NULL. */
-	int (*send_request)(void *arg, uint64_t *conn, const char *front_end,
-	    const void *data, size_t len);
+	/* Sends a request (sip_transport_send()); tells on which
+	 * connection. */
+	int (*send_request)(void *arg, uint64_t *conn,
+	    const struct sip_transport_way *way, const void *data, size_t len);
 	/* Sends on that connection, or on another one to its peer. */
 	int (*send_on)(void *arg, uint64_t conn, const void *data, size_t len);
+	/* What became of a request of ours (sip_transport_judge()): whether
+	 * another front end should have it. */
+	bool (*judge)(void *arg, uint64_t conn,
+	    const struct sip_transport_outcome *outcome);
 	/* A new request, not ACK or CANCEL.  To be answered. */
 	void (*on_request)(void *arg, struct sip_server_txn *t);
 	/* CANCEL of an INVITE not finally answered; it was answered 200. */
@@ -92,6 +98,12 @@ struct sip_client_opts {
 	enum sip_method method;
 	const char *branch;    /* as in the Via of the text */
 	const char *front_end; /* preferred, or NULL */
+	const char *call_id;   /* as in the text; or NULL */
+	/* Outside a dialog: when a front end wants no requests (503), or is
+	 * gone before it told of any progress, another one gets it, under a
+	 * new branch (RFC 3263 4.3).  A MESSAGE is not repeated for a broken
+	 * connection: it may have been shown. */
+	bool movable;
 	const void *text;
 	size_t len;
 	sip_client_fn *fn; /* NULL: nobody cares */

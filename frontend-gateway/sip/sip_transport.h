@@ -1,15 +1,17 @@
 /*
  * sip_transport - the TLS connections between the gateway and the pool.
  *
- * Accepts connections of the pool and keeps one of its own to every front
- * end (retrying after 1, 2, 5, 10, 30 s, and before that once after 0.1 s when
- * there was a connection).  Both sides show certificates; the
+ * Accepts connections of the pool and keeps one or more of its own to every
+ * front end (retrying after 1, 2, 5, 10, 30 s, and before that once after 0.1 s
+ * when there was a connection).  Both sides show certificates; the
  * peer's must name the pool or a front end.  Any connection may carry any
  * message: the pool does not bind a dialog to a socket, so nothing here does.
  *
  * Answers by itself what concerns one hop only: keep-alives, NEGOTIATE (the
  * pool's wish to compress), messages it cannot read (400, 416, 505) or will
- * not hold (413).
+ * not hold (413).  Asks by itself, with OPTIONS, whether a quiet front end
+ * lives.  What is known of each front end (sip_health.h) decides where new
+ * dialogs go.
  *
  * Owns     listeners, connections, retry timers.
  * Borrows  loop, clock, TLS identity, events.
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "frontend-gateway/sip/sip_health.h"
 #include "frontend-gateway/sip/sip_msg.h"
 
 struct clock;
@@ -50,6 +53,7 @@ enum {
 	/* Connections a front end may have to us (OutgoingTlsCount is at most
 	 * 4); one more replaces the one silent for longest. */
 	SIP_INBOUND_PER_PEER = 4,
+	SIP_OUTBOUND_PER_PEER = 4,
 	/* Accepted and not yet authenticated. */
 	SIP_UNPROVEN_MAX = 64
 };
@@ -69,12 +73,15 @@ struct sip_transport_opts {
 	uv_loop_t *loop;
 	struct clock *clock;
 	const struct tls_identity *tls;
-	const char *fqdn; /* ours, for answers */
+	const char *fqdn;    /* ours, for answers */
+	const char *sent_by; /* "fqdn:port", for probes */
 	const struct sockaddr_storage *listen;
 	size_t listen_count;
 	const char *pool;
 	const struct sip_front_end *front_ends;
 	size_t front_end_count;
+	unsigned connections; /* of ours to each front end; 0 = 1 */
+	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	const char *allow; /* value of Allow */
 	uint32_t keep_alive_ms;
@@ -98,16 +105,50 @@ sip_transport_set_tls(struct sip_transport *t, const struct tls_identity *tls);
 int sip_transport_set_front_ends(struct sip_transport *t,
     const struct sip_front_end *front_ends, size_t count);
 
-/* Sends a request: on a connection to that front end, else on any other,
- * our own before the pool's.  *conn tells which.  ERR_CLOSED when there is
- * none. */
+/* Where a request is to go.  Zeroed members say nothing. */
+struct sip_transport_way {
+	const char *front_end; /* named by the dialog's route; or any */
+	const char *call_id;   /* keeps the requests of a dialog together */
+	uint64_t avoid; /* that connection's front end has had it already */
+	bool asks;      /* an answer is expected: it counts */
+};
+/* Sends a request: to that front end, else to one that is fit, else to any, on
+ * connections of ours before the pool's.  *conn tells which.  ERR_CLOSED
+ * when there is none. */
 int sip_transport_send(struct sip_transport *t, uint64_t *conn,
-    const char *front_end, const void *data, size_t len);
+    const struct sip_transport_way *way, const void *data, size_t len);
 /* Sends on that connection, or when it is gone on another to the same peer.
  * ERR_CLOSED when there is none. */
 int sip_transport_send_on(
     struct sip_transport *t, uint64_t conn, const void *data, size_t len);
 
+/* What became of a request that went out on a connection. */
+struct sip_transport_outcome {
+	enum sip_method method;
+	const struct sip_msg *response; /* final, or NULL */
+	bool broken; /* no answer: the connection is gone; else: in time */
+	bool silent; /* ... not even a provisional one */
+};
+/* Notes it.  True when it is the front end's fault and another one could be
+ * asked instead. */
+bool sip_transport_judge(struct sip_transport *t, uint64_t conn,
+    const struct sip_transport_outcome *outcome);
+
 size_t sip_transport_connections(const struct sip_transport *t);
+
+/* What is known of a front end. */
+struct sip_front_end_view {
+	const char *name;
+	const struct sip_health *health;
+	size_t in, out, out_wanted; /* connections that are up */
+	uint64_t retry_in_ms;       /* until the next attempt; 0 = none due */
+	uint64_t now_ms;
+};
+/* own: one that was configured; else the pool's name, under which there are
+ * connections. */
+typedef void
+sip_front_end_fn(const struct sip_front_end_view *v, bool own, void *arg);
+void sip_transport_each_front_end(
+    const struct sip_transport *t, sip_front_end_fn *fn, void *arg);
 
 #endif

@@ -51,6 +51,11 @@ struct sip_client_txn {
 	struct sip_txn t;
 	struct sip_msg *invite; /* for ACK and CANCEL; NULL for others */
 	char *branch;
+	enum sip_method method;
+	char *call_id;   /* movable ones, with the whole text */
+	struct buf text; /* "" when it is not movable */
+	unsigned moves;
+	bool heard, rang; /* any provisional answer; one above 100 */
 	sip_client_fn *fn;
 	void *arg;
 	bool cancel; /* asked for */

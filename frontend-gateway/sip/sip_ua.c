@@ -195,11 +195,11 @@ on_cancel(void *arg, struct sip_server_txn *st)
 /* --- the way down ------------------------------------------------------- */
 
 static int
-send_request(void *arg, uint64_t *conn, const char *front_end, const void *data,
-    size_t len)
+send_request(void *arg, uint64_t *conn, const struct sip_transport_way *way,
+    const void *data, size_t len)
 {
 	struct sip_ua *ua = arg;
-	int rc = sip_transport_send(ua->transport, conn, front_end, data, len);
+	int rc = sip_transport_send(ua->transport, conn, way, data, len);
 
 	if (rc == 0)
 		ua->requests_out++;
@@ -212,6 +212,14 @@ send_on(void *arg, uint64_t conn, const void *data, size_t len)
 	struct sip_ua *ua = arg;
 
 	return sip_transport_send_on(ua->transport, conn, data, len);
+}
+
+static bool
+judge(void *arg, uint64_t conn, const struct sip_transport_outcome *outcome)
+{
+	struct sip_ua *ua = arg;
+
+	return sip_transport_judge(ua->transport, conn, outcome);
 }
 
 /* --- life --------------------------------------------------------------- */
@@ -245,6 +253,7 @@ prepare(struct sip_ua *ua, const struct sip_ua_opts *o)
 		.max = o->calls_max != 0 ? o->calls_max : CALLS_MAX,
 		.send_request = send_request,
 		.send_on = send_on,
+		.judge = judge,
 		.on_request = on_request,
 		.on_cancel = on_cancel,
 		.arg = ua };
@@ -289,6 +298,8 @@ sip_ua_open(
 		.pool = o->pool,
 		.front_ends = o->front_ends,
 		.front_end_count = o->front_end_count,
+		.connections = o->connections,
+		.probe_ms = o->probe_ms,
 		.negotiate_reply = o->negotiate_reply,
 		.head_max = o->head_max,
 		.body_max = o->body_max,
@@ -306,6 +317,7 @@ sip_ua_open(
 		goto fail;
 	}
 	transport.allow = ua->allow;
+	transport.sent_by = ua->sent_by;
 	transport.keep_alive_ms = ua->timers.keep_alive;
 	rc = sip_transport_open(&ua->transport, &transport, why, size);
 	if (rc < 0)
@@ -351,6 +363,12 @@ bool
 sip_ua_reachable(const struct sip_ua *ua)
 {
 	return sip_transport_connections(ua->transport) > 0;
+}
+
+void
+sip_ua_each_front_end(const struct sip_ua *ua, sip_front_end_fn *fn, void *arg)
+{
+	sip_transport_each_front_end(ua->transport, fn, arg);
 }
 
 void

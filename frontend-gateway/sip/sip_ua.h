@@ -106,6 +106,8 @@ struct sip_ua_opts {
 	const char *pool; /* FQDN */
 	const struct sip_front_end *front_ends;
 	size_t front_end_count;
+	unsigned connections; /* of ours to each front end; 0 = 1 */
+	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	enum sip_contact_form contact;
 	/* SIP_METHOD_BIT()s that on_request wants, of INVITE, MESSAGE, INFO,
@@ -141,6 +143,9 @@ struct sip_ua_stats {
 	uint64_t requests_in, requests_out;
 };
 void sip_ua_get_stats(const struct sip_ua *ua, struct sip_ua_stats *out);
+/* As sip_transport_each_front_end(). */
+void
+sip_ua_each_front_end(const struct sip_ua *ua, sip_front_end_fn *fn, void *arg);
 
 /* --- answering ---------------------------------------------------------- */
 

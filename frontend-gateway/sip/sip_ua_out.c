@@ -101,6 +101,8 @@ start(struct sip_ua *ua, struct sip_ua_call *c,
 	struct sip_header own[3] = { { "User-Agent", SIP_UA_PRODUCT } };
 	struct sip_client_opts o = { .method = method,
 		.front_end = front_end,
+		.call_id = partial->call_id,
+		.movable = strstr(partial->to, ";tag=") == NULL,
 		.fn = c != NULL ? on_client_event : NULL,
 		.arg = c };
 	struct sip_build_request r = *partial;
@@ -151,9 +153,12 @@ static void
 send_ack(struct ua_dialog *ud, const struct buf *ack)
 {
 	char name[256];
+	const struct sip_transport_way way = { .front_end = sip_ua_front_end(
+						   name, sizeof(name), &ud->d),
+		.call_id = ud->d.call_id };
 	uint64_t conn;
-	int rc = sip_transport_send(ud->ua->transport, &conn,
-	    sip_ua_front_end(name, sizeof(name), &ud->d), ack->data, ack->len);
+	int rc = sip_transport_send(
+	    ud->ua->transport, &conn, &way, ack->data, ack->len);
 
 	/* The peer repeats its 2xx, and gets another ACK. */
 	if (rc < 0)
@@ -316,6 +321,7 @@ on_answered(struct sip_ua_call *c, const struct sip_msg *m)
 static void
 on_answered_again(struct sip_ua_call *c, const struct sip_msg *m)
 {
+	struct sip_transport_way way = { 0 };
 	struct ua_dialog *ud;
 	uint64_t conn;
 	int rc;
@@ -330,8 +336,9 @@ on_answered_again(struct sip_ua_call *c, const struct sip_msg *m)
 		send_ack(ud, &c->ack);
 		return;
 	}
+	way.call_id = sip_msg_call_id(m);
 	rc = sip_transport_send(
-	    c->ua->transport, &conn, NULL, c->ack.data, c->ack.len);
+	    c->ua->transport, &conn, &way, c->ack.data, c->ack.len);
 	if (rc < 0)
 		log_info(&c->ua->log, "ack-not-sent", "call_id=%s error=%s",
 		    sip_msg_call_id(m), err_str(rc));

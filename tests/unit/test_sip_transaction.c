@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "frontend-gateway/sip/sip_build.h"
+#include "frontend-gateway/sip/sip_transport.h"
 
 /* What happened, in words: requests and answers that left ("> MESSAGE",
  * "> 200"), requests taken up, client events. */
@@ -22,8 +23,13 @@ struct bench {
 	struct sip_server_txn *server; /* the newest */
 	uint64_t conn;                 /* requests leave on this one */
 	int send_rc;
-	bool no_way;     /* for answers */
-	char last[4096]; /* the newest text that left */
+	bool no_way;  /* for answers */
+	bool others;  /* there is another front end */
+	bool movable; /* what is asked next */
+	uint64_t avoided;
+	unsigned judged;
+	struct sip_transport_outcome outcome; /* the newest */
+	char last[4096];                      /* the newest text that left */
 };
 
 static void
@@ -61,17 +67,30 @@ leave(struct bench *b, const void *data, size_t len)
 }
 
 static int
-send_request(void *arg, uint64_t *conn, const char *front_end, const void *data,
-    size_t len)
+send_request(void *arg, uint64_t *conn, const struct sip_transport_way *way,
+    const void *data, size_t len)
 {
 	struct bench *b = arg;
 
-	(void)front_end;
+	b->avoided = way->avoid;
 	if (b->send_rc < 0)
 		return b->send_rc;
 	*conn = b->conn;
 	leave(b, data, len);
 	return 0;
+}
+
+static bool
+judge(void *arg, uint64_t conn, const struct sip_transport_outcome *outcome)
+{
+	struct bench *b = arg;
+
+	(void)conn;
+	b->judged++;
+	b->outcome = *outcome;
+	return b->others && (outcome->broken ||
+				(outcome->response != NULL &&
+				    sip_msg_status(outcome->response) == 503));
 }
 
 static int
@@ -148,6 +167,7 @@ begin(struct bench *b, size_t max)
 	struct sip_txns_opts o = { .max = max,
 		.send_request = send_request,
 		.send_on = send_on,
+		.judge = judge,
 		.on_request = on_request,
 		.on_cancel = on_cancel,
 		.arg = b };
@@ -473,9 +493,12 @@ start(struct bench *b, enum sip_method method, const char *branch, int want)
 		.content_type = "text/plain",
 		.body = "hi",
 		.body_len = 2 };
-	struct sip_client_opts o = {
-		.method = method, .branch = branch, .fn = on_client, .arg = b
-	};
+	struct sip_client_opts o = { .method = method,
+		.branch = branch,
+		.call_id = "ours",
+		.movable = b->movable,
+		.fn = on_client,
+		.arg = b };
 	static char route[] = "sip:pool.contoso.example;lr";
 	static char *const routes[] = { route };
 	struct sip_client_txn *t = NULL;
@@ -643,6 +666,135 @@ test_client_cancel(void **state)
 	end(&b);
 }
 
+#define LONG "z9hG4bK0123456789abcdef"
+
+/* The branch of what left last. */
+static const char *
+last_branch(const struct bench *b)
+{
+	static char branch[64];
+	const char *p = strstr(b->last, ";branch=");
+
+	assert_non_null(p);
+	snprintf(
+	    branch, sizeof(branch), "%.*s", (int)strcspn(p + 8, "\r"), p + 8);
+	return branch;
+}
+
+/* 503 from one front end: the next one gets the request, the owner hears
+ * nothing of it. */
+static void
+test_client_moved(void **state)
+{
+	struct bench b;
+	char branch[64];
+
+	(void)state;
+	begin(&b, 100);
+	b.others = b.movable = true;
+	start(&b, SIP_INVITE, LONG, 0);
+	come(&b, response(180, "INVITE", LONG));
+	b.conn = 8;
+	come(&b, response(503, "INVITE", LONG));
+	expect(&b, "> INVITE | provisional 180 | > ACK | > INVITE");
+	assert_int_equal(b.avoided, 7);
+	assert_string_equal(strstr(b.last, "\r\n\r\n"), "\r\n\r\nhi");
+	assert_non_null(strstr(b.last, "\r\nCSeq: 4 INVITE\r\n"));
+	snprintf(branch, sizeof(branch), "%s", last_branch(&b));
+	assert_string_not_equal(branch, LONG);
+	assert_int_equal(strlen(branch), strlen(LONG));
+	/* The first one has no more to say. */
+	assert_int_equal(
+	    come(&b, response(503, "INVITE", LONG)), ERR_NOT_FOUND);
+	come(&b, response(200, "INVITE", branch));
+	expect(&b, "final 200");
+	clock_advance(b.clock, 32000);
+	expect(&b, "ended");
+	assert_int_equal(b.judged, 2);
+	assert_int_equal(sip_txns_client_count(b.txns), 0);
+	end(&b);
+}
+
+/* It goes round three times and no more, and not at all when that makes no
+ * sense. */
+static void
+test_client_not_moved(void **state)
+{
+	struct sip_client_txn *t;
+	struct bench b;
+	char branch[64];
+
+	(void)state;
+	begin(&b, 100);
+	b.others = b.movable = true;
+	start(&b, SIP_SUBSCRIBE, LONG, 0);
+	for (int i = 0; i < 3; i++) {
+		snprintf(branch, sizeof(branch), "%s", last_branch(&b));
+		come(&b, response(503, "SUBSCRIBE", branch));
+	}
+	expect(&b, "> SUBSCRIBE | > SUBSCRIBE | > SUBSCRIBE | > SUBSCRIBE");
+	snprintf(branch, sizeof(branch), "%s", last_branch(&b));
+	come(&b, response(503, "SUBSCRIBE", branch));
+	expect(&b, "final 503 | ended");
+	/* Nobody can take it. */
+	start(&b, SIP_INVITE, LONG, 0);
+	b.send_rc = ERR_CLOSED;
+	come(&b, response(503, "INVITE", LONG));
+	expect(&b, "> INVITE | > ACK | final 503 | ended");
+	b.send_rc = 0;
+	/* Cancelled meanwhile. */
+	t = start(&b, SIP_INVITE, LONG, 0);
+	sip_client_cancel(t);
+	come(&b, response(503, "INVITE", LONG));
+	expect(&b, "> INVITE | > ACK | final 503 | ended");
+	/* Another answer is nobody's fault. */
+	start(&b, SIP_SUBSCRIBE, LONG, 0);
+	come(&b, response(500, "SUBSCRIBE", LONG));
+	expect(&b, "> SUBSCRIBE | final 500 | ended");
+	/* Within a dialog. */
+	b.movable = false;
+	start(&b, SIP_MESSAGE, LONG, 0);
+	come(&b, response(503, "MESSAGE", LONG));
+	expect(&b, "> MESSAGE | final 503 | ended");
+	assert_int_equal(sip_txns_client_count(b.txns), 0);
+	end(&b);
+}
+
+/* A connection that breaks: what has shown nothing yet goes elsewhere. */
+static void
+test_client_moved_when_broken(void **state)
+{
+	struct bench b;
+	char branch[64];
+
+	(void)state;
+	begin(&b, 100);
+	b.others = b.movable = true;
+	start(&b, SIP_INVITE, "z9hG4bK0123456789abcd-1", 0);
+	come(&b, response(100, "INVITE", "z9hG4bK0123456789abcd-1"));
+	start(&b, SIP_INVITE, "z9hG4bK0123456789abcd-2", 0);
+	come(&b, response(180, "INVITE", "z9hG4bK0123456789abcd-2"));
+	start(&b, SIP_MESSAGE, "z9hG4bK0123456789abcd-3", 0);
+	expect(&b, "> INVITE | provisional 100 | > INVITE | provisional 180 | "
+		   "> MESSAGE");
+	b.conn = 8;
+	sip_txns_conn_down(b.txns, 7);
+	expect(&b, "> INVITE | transport | ended | transport | ended");
+	assert_true(b.outcome.broken);
+	snprintf(branch, sizeof(branch), "%s", last_branch(&b));
+	sip_txns_conn_down(b.txns, 7); /* it is not there any more */
+	expect(&b, "");
+	come(&b, response(486, "INVITE", branch));
+	expect(&b, "> ACK | final 486 | ended");
+	/* In time, without a word: told as silent. */
+	start(&b, SIP_INVITE, LONG, 0);
+	clock_advance(b.clock, 32000);
+	expect(&b, "> INVITE | timeout | ended");
+	assert_true(b.outcome.silent && !b.outcome.broken);
+	assert_null(b.outcome.response);
+	end(&b);
+}
+
 static void
 test_client_connection(void **state)
 {
@@ -690,6 +842,9 @@ main(void)
 		cmocka_unit_test(test_client_invite_refused),
 		cmocka_unit_test(test_client_invite_timeouts),
 		cmocka_unit_test(test_client_cancel),
+		cmocka_unit_test(test_client_moved),
+		cmocka_unit_test(test_client_not_moved),
+		cmocka_unit_test(test_client_moved_when_broken),
 		cmocka_unit_test(test_client_connection),
 	};
 
