@@ -16,7 +16,7 @@ is_blank(uint32_t cp)
 }
 
 /* Where the character that begins at i ends, with all that belongs to it; its
- * first code point in *first. */
+ * first code point in *first.  i when there is none. */
 static size_t
 character_end(uint32_t *first, const char *text, size_t len, size_t i)
 {
@@ -27,7 +27,7 @@ character_end(uint32_t *first, const char *text, size_t len, size_t i)
 	while (at < len) {
 		n = utf8_decode((const uint8_t *)text + at, len - at, &cp);
 		if (n == 0)
-			return at > i ? at : len; /* no text any more */
+			return at; /* no text any more */
 		if (at == i)
 			*first = cp;
 		else if (!joined && !utf8_attached(cp))
@@ -49,11 +49,12 @@ excerpt_of(
 
 	for (size_t i = 0; i < len; i = end) {
 		end = character_end(&cp, text, len, i);
-		if (is_blank(cp)) {
+		if (end > i && is_blank(cp)) {
 			blank = used > 0;
 			continue;
 		}
-		cut = n + blank + 1 > chars || used + blank + (end - i) > room;
+		cut = end == i || n + blank + 1 > chars ||
+		      used + blank + (end - i) > room;
 		if (cut)
 			break;
 		if (blank)

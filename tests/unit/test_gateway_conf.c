@@ -42,6 +42,13 @@ static const struct {
 	    "\"501\", \"200-none\"" },
 	{ "{'sip': {'pool': {'front_ends': []}}}",
 	    "/sip/pool/front_ends: at least 1 needed" },
+	{ "{'messages': {'language': 'tlh'}}",
+	    "/messages/language: is none of en, de" },
+	{ "{'messages': {'corrections': 'bold'}}",
+	    "/messages/corrections: \"bold\" is none of \"star\", "
+	    "\"word\"" },
+	{ "{'messages': {'reaction': true}}",
+	    "/messages/reaction: is not a known setting" },
 	{ "{'store': 5}", "/store: must be a string, is a whole number" },
 	{ "{'hosted': []}", "/hosted: at least 1 needed" },
 	{ "{'hosted': [{'Domain': 'contoso.example'},"
