@@ -22,6 +22,25 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "torture(rounds): tears something down; make torture "
         "repeats it, unless its rounds are its own")
+    config.addinivalue_line(
+        "markers", "once: neither the edge's sandbox nor speed nor memory "
+        "has a part in it, so make check runs it in the sanitized build only")
+
+
+# The files that take longest, longest first: side by side, whoever gets one
+# of them last would still be busy with it when all others are done.
+LONGEST = ("sharing", "presence_restarts", "firewall", "topologies",
+           "revocation", "presence_pool", "presence_flows", "acks",
+           "load_and_kill", "many_chats", "user_requests", "edge_alone",
+           "presence_endpoints", "acme", "life", "patience",
+           "presence_names", "lying_edge", "inner_port", "restarts",
+           "presence_policy", "presence_hostile", "presence_store",
+           "front_ends", "presence_kamailio")
+
+
+def pytest_collection_modifyitems(items):
+    rank = {f"test_{name}": i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 def pytest_generate_tests(metafunc):

@@ -16,6 +16,8 @@ from lib.daemons import SANITIZERS, binary
 from lib.pebble import Pebble, tool
 from lib.run import root
 
+pytestmark = pytest.mark.once
+
 HOOK = os.path.join(TREE, "deploy", "acme-hook")
 DOMAIN = "contoso.example"
 

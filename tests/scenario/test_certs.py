@@ -10,6 +10,8 @@ from lib.authority import TOOL, Authority
 from lib.command import findings, sallyport, sallyport_json
 from lib.run import Run
 
+pytestmark = pytest.mark.once
+
 DOMAIN = "contoso.example"
 
 

@@ -10,6 +10,8 @@ from lib.authority import TREE
 from lib.command import sallyport
 from lib.daemons import binary
 
+pytestmark = pytest.mark.once
+
 SCRIPT = os.path.join(TREE, "deploy", "sallyport.bash")
 
 

@@ -14,6 +14,8 @@ from lib.command import sallyport
 from lib.documents import BUSY
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 DAY = 86400000
 
 

@@ -3,8 +3,12 @@
 import socket
 import threading
 
+import pytest
+
 from lib.command import findings, sallyport_json
 from lib.nsd import Nsd
+
+pytestmark = pytest.mark.once
 
 COMPANY = "contoso.example"
 PARTNER = "partner.example"

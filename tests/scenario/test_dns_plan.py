@@ -9,6 +9,8 @@ from lib.command import findings, sallyport, sallyport_json
 from lib.nsd import Nsd, tool
 from lib.run import Run
 
+pytestmark = pytest.mark.once
+
 DOMAIN = "contoso.example"
 PLAN = ("--domain", DOMAIN,
         "--edge", f"edge1.{DOMAIN}:10=192.0.2.10,2001:db8::10",

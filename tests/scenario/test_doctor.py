@@ -14,6 +14,8 @@ from lib.command import findings, sallyport_json
 from lib.daemons import SANITIZERS, binary
 from lib.run import Run
 
+pytestmark = pytest.mark.once
+
 HOOK = os.path.join(TREE, "deploy", "acme-hook")
 COMPANY = "contoso.example"
 

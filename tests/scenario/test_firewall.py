@@ -21,6 +21,8 @@ from lib.run import root
 from lib.site import Site
 from lib.xmpp_user import XmppUser
 
+pytestmark = pytest.mark.once
+
 SITES = os.path.join(TREE, "deploy", "examples", "sites")
 TOPOLOGIES = ["single-nat", "single-public", "scaled-dns-nat",
               "scaled-dns-public", "scaled-hlb"]

@@ -10,6 +10,8 @@ import pytest
 
 from lib import sip
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 TEXT = [("Content-Type", "text/plain; charset=UTF-8")]

@@ -17,6 +17,8 @@ from lib.daemons import BIN, SANITIZERS
 from lib.guide import Guide
 from lib.run import Run
 
+pytestmark = pytest.mark.once
+
 ETC = "/etc/sallyport"
 # What needs a service, a package, the DNS, a pool or hosts of the site.
 ELSEWHERE = re.compile(r"apt|systemctl|chgrp|nft|firewall-cmd|sh |"

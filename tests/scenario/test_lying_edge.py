@@ -16,6 +16,8 @@ from lib.daemons import partner
 from lib.raw_partner import RawPartner, attribute, pong
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 RAW = "raw.example"

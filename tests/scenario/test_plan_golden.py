@@ -11,6 +11,8 @@ import pytest
 from lib.authority import TREE
 from lib.command import sallyport
 
+pytestmark = pytest.mark.once
+
 FOLDER = os.path.join(TREE, "tests", "golden", "plans")
 TWO_EDGES = ("--domain", "contoso.example,fabrikam.example",
              "--edge", "edge1.contoso.example:10=192.0.2.10,2001:db8::10",

@@ -14,6 +14,8 @@ from lib.authority import TREE
 from lib.command import sallyport
 from lib.powershell import Wrong, skeleton, tokens
 
+pytestmark = pytest.mark.once
+
 SCRIPTS = sorted(
     glob.glob(os.path.join(TREE, "tests", "golden", "plans", "*.ps1")) +
     glob.glob(os.path.join(TREE, "tests", "golden", "firewall", "*.windows")))

@@ -7,6 +7,8 @@ import pytest
 
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 PLAIN = "application/pidf+xml"
 
 

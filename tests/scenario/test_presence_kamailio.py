@@ -9,6 +9,8 @@ from lib.documents import AVAILABLE, AWAY, BUSY
 from lib.presence_site import QUICK
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 BO = "bo@partner.example"
 
 

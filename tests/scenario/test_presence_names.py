@@ -7,6 +7,8 @@ import pytest
 from lib.documents import BUSY, State
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module", params=["prosody", "ejabberd"])
 def site(request):

@@ -10,6 +10,8 @@ from lib.daemons import partner
 from lib.documents import BUSY, OFFLINE, State
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 VERIFIED, UNVERIFIED = "verified.example", "unverified.example"
 NOBODY = "nobody@contoso.example"       # not a user of the pool
 FORBIDDEN = "olaf@contoso.example"      # one who may not speak to partners

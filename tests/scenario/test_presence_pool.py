@@ -10,6 +10,8 @@ from lib.documents import (AVAILABLE, AWAY, BUSY, DND, MSRTC, OFFLINE, PIDF,
 from lib.presence_pool import min_expires, retry_after
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def site():

@@ -11,6 +11,8 @@ from lib.documents import AVAILABLE, AWAY, BUSY, OFFLINE
 from lib.presence_site import PresenceSite
 from lib.xmpp_component import Component
 
+pytestmark = pytest.mark.once
+
 GRACE = 4
 MUTE = "mute.example"
 

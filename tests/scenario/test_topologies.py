@@ -15,6 +15,8 @@ from lib.daemons import Edge, binary
 from lib.relay import Relay
 from lib.site import COMPANY, Site
 
+pytestmark = pytest.mark.once
+
 ANNA, BO = f"anna@{COMPANY}", "bo@partner.example"
 OTHER = "fabrikam.example"
 

@@ -10,6 +10,8 @@ import pytest
 from lib.raw_partner import RawPartner
 from test_edge_alone import Place, config
 
+pytestmark = pytest.mark.once
+
 BO = "bo@partner.example/desk"
 ANNA = "anna@contoso.example"
 CLIENT = ANNA + "/lync"
