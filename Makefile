@@ -275,17 +275,15 @@ format:
 FUZZ_SECONDS ?= 20
 FUZZ_SHORT_RUNS := 3000
 FUZZ_FLAGS := -timeout=5 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=0
-# Those of the loops' $$f.
-FUZZ_SEEDS = tests/fuzz/corpus/$$f $$([ $$f != sip ] || \
-	echo tests/torture-messages)
+fuzz_seeds = tests/fuzz/corpus/$(1) $(if $(filter sip,$(1)),\
+	tests/torture-messages)
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: fuzz fuzz-short fuzz-build fuzz-run fuzz-run-short
 fuzz:
 	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-build
 	@$(MAKE) -s FUZZ=1 fuzz-run
 fuzz-short:
-	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-build
-	@$(MAKE) -s FUZZ=1 fuzz-run-short
+	@$(MAKE) -s $(JOBS) FUZZ=1 fuzz-run-short
 fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
 		$(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) $(LIB_COMMON)
@@ -293,26 +291,26 @@ $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
 	@$(CC) $(LDFLAGS) $(TEST_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
 		$(LIBS_GATEWAY)
 # The dictionaries libFuzzer recommends at the end are of no use to anybody.
-fuzz-run: fuzz-build
-	@set -e; for f in $(FUZZERS); do \
-		echo "== $$f, $(FUZZ_SECONDS) s"; \
-		mkdir -p $(BUILD)/corpus/$$f tests/fuzz/corpus/$$f; \
-		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) \
-			-max_total_time=$(FUZZ_SECONDS) \
-			-artifact_prefix=$(BUILD)/found-$$f- \
-			$(BUILD)/corpus/$$f $(FUZZ_SEEDS) \
-			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
-	done
-fuzz-run-short: fuzz-build
-	@set -e; for f in $(FUZZERS); do \
-		rm -rf $(BUILD)/short/$$f; mkdir -p $(BUILD)/short/$$f; \
-		$(BUILD)/bin/fuzz_$$f $(FUZZ_FLAGS) -seed=1 \
-			-runs=$(FUZZ_SHORT_RUNS) \
-			-artifact_prefix=$(BUILD)/found-$$f- \
-			$(BUILD)/short/$$f $(FUZZ_SEEDS) \
-			2>$(BUILD)/$$f.log || { cat $(BUILD)/$$f.log; exit 1; }; \
-		echo "fuzz $$f: $(FUZZ_SHORT_RUNS) runs, nothing found"; \
-	done
+FUZZ_LONG := $(patsubst %,fuzz-long-%,$(FUZZERS))
+.PHONY: $(FUZZ_LONG)
+fuzz-run: $(FUZZ_LONG)
+$(FUZZ_LONG): fuzz-long-%: $(BUILD)/bin/fuzz_%
+	@echo "== $*, $(FUZZ_SECONDS) s"
+	@mkdir -p $(BUILD)/corpus/$* tests/fuzz/corpus/$*
+	@$< $(FUZZ_FLAGS) -max_total_time=$(FUZZ_SECONDS) \
+		-artifact_prefix=$(BUILD)/found-$*- \
+		$(BUILD)/corpus/$* $(call fuzz_seeds,$*) \
+		2>$(BUILD)/$*.log || { cat $(BUILD)/$*.log; exit 1; }
+FUZZ_SHORT := $(patsubst %,fuzz-short-%,$(FUZZERS))
+.PHONY: $(FUZZ_SHORT)
+fuzz-run-short: $(FUZZ_SHORT)
+$(FUZZ_SHORT): fuzz-short-%: $(BUILD)/bin/fuzz_%
+	@rm -rf $(BUILD)/short/$*; mkdir -p $(BUILD)/short/$*
+	@$< $(FUZZ_FLAGS) -seed=1 -runs=$(FUZZ_SHORT_RUNS) \
+		-artifact_prefix=$(BUILD)/found-$*- \
+		$(BUILD)/short/$* $(call fuzz_seeds,$*) \
+		2>$(BUILD)/$*.log || { cat $(BUILD)/$*.log; exit 1; }
+	@echo "fuzz $*: $(FUZZ_SHORT_RUNS) runs, nothing found"
 
 # --- installation ------------------------------------------------------
 
