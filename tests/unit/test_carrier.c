@@ -21,6 +21,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/stream_world.h"
+#include "tests/unit/resolver_table.inc"
 
 #define L1 "contoso.example"
 #define L2 "fabrikam.example"
@@ -33,55 +34,15 @@ enum { PEERS = 6 };
 
 /* --- the resolver: all at one port, but R3 -------------------------------- */
 
-struct resolver_query {
-	struct clock_timer t;
-	struct dns_srv srv;
-	resolver_answer_fn *fn;
-	void *arg;
-};
-
-static struct clock *resolver_clock;
 static uint16_t port, port_elsewhere;
 
 static void
-on_answer_due(struct clock_timer *t, void *arg)
+resolver_know(struct resolver_query *q, const char *name, enum dns_type type)
 {
-	struct resolver_query q = *(struct resolver_query *)arg;
-	struct dns_answer a = {
-		.status = DNS_OK, .type = DNS_SRV, .count = 1, .srv = &q.srv
-	};
-
-	(void)t;
-	free(arg);
-	q.fn(&a, q.arg);
-}
-
-int
-resolver_query(struct resolver_query **out, struct resolver_client *rc,
-    const char *name, enum dns_type type, uint64_t limit_ms,
-    resolver_answer_fn *fn, void *arg)
-{
-	struct resolver_query *q = calloc(1, sizeof(*q));
-
-	(void)rc;
-	(void)limit_ms;
-	assert_non_null(q);
 	assert_int_equal(DNS_SRV, type);
-	q->srv.port = strstr(name, R3) != NULL ? port_elsewhere : port;
-	strcpy(q->srv.target, "127.0.0.1");
-	q->fn = fn;
-	q->arg = arg;
-	clock_timer_init(&q->t, resolver_clock, on_answer_due, q);
-	clock_timer_start(&q->t, 1);
-	*out = q;
-	return 0;
-}
-
-void
-resolver_cancel(struct resolver_query *q)
-{
-	clock_timer_stop(&q->t);
-	free(q);
+	q->answer.count = 1;
+	q->srv[0].port = strstr(name, R3) != NULL ? port_elsewhere : port;
+	strcpy(q->srv[0].target, "127.0.0.1");
 }
 
 /* --- the fixture --------------------------------------------------------- */

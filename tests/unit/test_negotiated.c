@@ -20,67 +20,27 @@
 #include "edge-proxy/s2s_in.h"
 #include "proto/channel.h"
 #include "tests/unit/stream_world.h"
+#include "tests/unit/resolver_table.inc"
 
 /* --- the resolver: two domains, each at its site's port ------------------- */
 
-struct resolver_query {
-	struct clock_timer t;
-	struct dns_srv srv;
-	bool known;
-	resolver_answer_fn *fn;
-	void *arg;
-};
-
-static struct clock *resolver_clock;
 static struct site *sites[2];
 
 static void
-on_answer_due(struct clock_timer *t, void *arg)
+resolver_know(struct resolver_query *q, const char *name, enum dns_type type)
 {
-	struct resolver_query q = *(struct resolver_query *)arg;
-	struct dns_answer a = { .type = DNS_SRV,
-		.status = q.known ? DNS_OK : DNS_NXDOMAIN,
-		.count = q.known ? 1 : 0,
-		.srv = &q.srv };
-
-	(void)t;
-	free(arg);
-	q.fn(&a, q.arg);
-}
-
-int
-resolver_query(struct resolver_query **out, struct resolver_client *rc,
-    const char *name, enum dns_type type, uint64_t limit_ms,
-    resolver_answer_fn *fn, void *arg)
-{
-	struct resolver_query *q = calloc(1, sizeof(*q));
-
-	(void)rc;
-	(void)limit_ms;
-	assert_non_null(q);
 	assert_int_equal(DNS_SRV, type);
+	q->answer.status = DNS_NXDOMAIN;
 	for (int i = 0; i < 2; i++) {
 		if (strcmp(name + strlen("_xmpp-server._tcp."),
 			sites[i]->hosted) != 0)
 			continue;
-		q->known = true;
-		q->srv.port = ntohs(
+		q->answer.status = DNS_OK;
+		q->answer.count = 1;
+		q->srv[0].port = ntohs(
 		    ((struct sockaddr_in *)(void *)&sites[i]->addr)->sin_port);
-		strcpy(q->srv.target, "127.0.0.1");
+		strcpy(q->srv[0].target, "127.0.0.1");
 	}
-	q->fn = fn;
-	q->arg = arg;
-	clock_timer_init(&q->t, resolver_clock, on_answer_due, q);
-	clock_timer_start(&q->t, 1);
-	*out = q;
-	return 0;
-}
-
-void
-resolver_cancel(struct resolver_query *q)
-{
-	clock_timer_stop(&q->t);
-	free(q);
 }
 
 /* --- two ends ------------------------------------------------------------ */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tests/unit/sip_wire.inc"
+#include "tests/unit/sip_hear.inc"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -170,33 +171,6 @@ when_it_is_due(void **state)
 }
 
 /* --- on the wire --------------------------------------------------------- */
-
-static void
-expect_(const char *want, int line)
-{
-	if (strcmp(wire_journal, want) != 0)
-		fail_msg(
-		    "line %d: got '%s', want '%s'", line, wire_journal, want);
-	wire_journal[0] = '\0';
-}
-#define expect(want) expect_((want), __LINE__)
-
-static const char *
-hear_(const char *start, int line)
-{
-	const char *text = wire_next();
-
-	if (strncmp(text, start, strlen(start)) != 0)
-		fail_msg("line %d: want '%s', got '%s'", line, start, text);
-	return text;
-}
-#define hear(start) hear_((start), __LINE__)
-#define silence()                                                              \
-	do {                                                                   \
-		if (wire.taken != wire.count)                                  \
-			fail_msg("line %d: heard '%s'", __LINE__,              \
-			    wire.heard[wire.taken]);                           \
-	} while (0)
 
 static struct sip_dialog *chat;
 static const struct sip_answer refusal = { .status = 488 };

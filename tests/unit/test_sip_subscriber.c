@@ -15,6 +15,7 @@
 #include "common/err.h"
 
 #include "tests/unit/sip_wire.inc"
+#include "tests/unit/sip_hear.inc"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define DOC      "<presentity uri=\"anna@contoso.example\"/>"
@@ -29,33 +30,6 @@ static char asked[8192]; /* the SUBSCRIBE that made the dialog */
 static enum { NOTHING, DROP, END } in_notice, in_granted, in_over;
 static int verdict; /* on a notice */
 static struct buf image;
-
-static void
-expect_(const char *want, int line)
-{
-	if (strcmp(wire_journal, want) != 0)
-		fail_msg(
-		    "line %d: got '%s', want '%s'", line, wire_journal, want);
-	wire_journal[0] = '\0';
-}
-#define expect(want) expect_((want), __LINE__)
-
-static const char *
-hear_(const char *start, int line)
-{
-	const char *text = wire_next();
-
-	if (strncmp(text, start, strlen(start)) != 0)
-		fail_msg("line %d: want '%s', got '%s'", line, start, text);
-	return text;
-}
-#define hear(start) hear_((start), __LINE__)
-#define silence()                                                              \
-	do {                                                                   \
-		if (wire.taken != wire.count)                                  \
-			fail_msg("line %d: heard '%s'", __LINE__,              \
-			    wire.heard[wire.taken]);                           \
-	} while (0)
 
 /* --- the owner ---------------------------------------------------------- */
 
@@ -217,12 +191,6 @@ live(const char *expires)
 	hear("SIP/2.0 200 ");
 	silence();
 	wire_journal[0] = '\0';
-}
-
-static void
-seconds(unsigned s)
-{
-	clock_advance(wire_clock, (uint64_t)s * 1000);
 }
 
 /* --- the normal path ---------------------------------------------------- */
