@@ -288,7 +288,7 @@ fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
 		$(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) $(LIB_COMMON)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) $(TEST_LD) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
 		$(LIBS_GATEWAY)
 # The dictionaries libFuzzer recommends at the end are of no use to anybody.
 FUZZ_LONG := $(patsubst %,fuzz-long-%,$(FUZZERS))
