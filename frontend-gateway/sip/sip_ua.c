@@ -124,7 +124,7 @@ on_message(struct sip_msg *m, uint64_t conn, void *arg)
 	}
 	rc = sip_txns_receive(ua->txns, m, conn);
 	if (rc == ERR_NOT_FOUND && sip_msg_is_request(m))
-		sip_ua_in_ack(ua, m);
+		sip_ua_answer_acknowledged(ua, m);
 	else if (rc == ERR_NOT_FOUND)
 		log_debug(&ua->log, "stray-response",
 		    "status=%d method=%s call_id=%s", sip_msg_status(m),

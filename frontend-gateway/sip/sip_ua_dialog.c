@@ -25,7 +25,7 @@ static void
 on_repeat(struct clock_timer *timer, void *arg)
 {
 	(void)timer;
-	sip_ua_in_repeat(arg);
+	sip_ua_answer_repeat(arg);
 }
 
 int
@@ -80,6 +80,15 @@ sip_ua_dialog_find(struct sip_ua *ua, const char *call_id,
 	n = map_get(&ua->dialogs, key, len);
 	free(key);
 	return n != NULL ? map_entry(n, struct ua_dialog, d.by_id) : NULL;
+}
+
+struct ua_dialog *
+sip_ua_dialog_of(struct sip_ua *ua, const struct sip_msg *req)
+{
+	struct ua_dialog *ud = sip_ua_dialog_find(ua, sip_msg_call_id(req),
+	    sip_msg_to_tag(req), sip_msg_from_tag(req));
+
+	return ud != NULL && !sip_dialog_is_half(&ud->d) ? ud : NULL;
 }
 
 void

@@ -3,7 +3,8 @@
  *
  *   sip_ua.c         life, texts, the way down and up
  *   sip_ua_dialog.c  the table of dialogs, dialogs of subscriptions
- *   sip_ua_in.c      requests of the pool and our answers
+ *   sip_ua_in.c      requests of the pool
+ *   sip_ua_answer.c  our answers to them
  *   sip_ua_out.c     requests of ours and the pool's answers
  *   sip_ua_session.c time limits of sessions
  */
@@ -107,6 +108,9 @@ int sip_ua_dialog_new(
 int sip_ua_dialog_add(struct ua_dialog *ud);
 struct ua_dialog *sip_ua_dialog_find(struct sip_ua *ua, const char *call_id,
     const char *local_tag, const char *remote_tag);
+/* The whole dialog that a request of the pool is in; NULL: none. */
+struct ua_dialog *
+sip_ua_dialog_of(struct sip_ua *ua, const struct sip_msg *req);
 /* Takes it out of the table and frees it; nobody is told. */
 void sip_ua_dialog_free(struct ua_dialog *ud);
 /* Tells the owner, if there is one, and frees. */
@@ -127,11 +131,23 @@ sip_ua_dialog_of_txn(struct sip_ua *ua, const struct sip_server_txn *st);
 
 void sip_ua_in_request(struct sip_ua *ua, struct sip_server_txn *st);
 void sip_ua_in_cancel(struct sip_ua *ua, struct sip_server_txn *st);
-void sip_ua_in_ack(struct sip_ua *ua, const struct sip_msg *ack);
 void sip_ua_in_benotify(struct sip_ua *ua, const struct sip_msg *m);
-void sip_ua_in_repeat(struct ua_dialog *ud);
 /* Withdraws all that is open. */
 void sip_ua_in_close(struct sip_ua *ua);
+
+/* --- sip_ua_answer.c ---------------------------------------------------- */
+
+/* An answer of our own making.  With constant texts it can fail only for want
+ * of memory; the peer then learns by its timer. */
+void sip_ua_answer_self(struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_answer *a, const char *contact);
+/* One that is logged, with a reason for the administrator. */
+void sip_ua_answer_refuse(struct sip_ua *ua, struct sip_server_txn *st,
+    int status, unsigned diagnostics, const char *reason);
+/* An ACK to a 2xx. */
+void sip_ua_answer_acknowledged(struct sip_ua *ua, const struct sip_msg *ack);
+/* The ACK is late: the 2xx again, or the end of the dialog. */
+void sip_ua_answer_repeat(struct ua_dialog *ud);
 
 /* --- sip_ua_session.c --------------------------------------------------- */
 
