@@ -470,6 +470,8 @@ open_ua(struct gateway *g, char *why, size_t size)
 	const struct gateway_sip_conf *s = &g->opts.conf->sip;
 	struct sip_front_end front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
 	const size_t count = gateway_front_ends(front_ends, g->opts.conf);
+	const size_t pairs = g->opts.conf->presence.pairs;
+	const size_t chats = g->opts.conf->limits.conversations;
 	struct sip_ua_opts opts = {
 		.loop = g->opts.loop,
 		.clock = g->clock,
@@ -484,6 +486,9 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.negotiate_reply = s->negotiate_reply,
 		.contact = s->contact,
 		.methods = METHODS,
+		/* Each pair may watch both ways; some have more devices, and
+		 * some chats more than one session. */
+		.dialogs_max = 3 * pairs + 2 * chats,
 		.events = &events,
 		.arg = g,
 	};

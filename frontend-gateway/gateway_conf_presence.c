@@ -1,6 +1,10 @@
 /* Member "presence": times, paces and choices of subscriptions both ways. */
+#include <string.h>
+
 #include "common/conf.h"
 #include "frontend-gateway/gateway_conf_impl.h"
+#include "frontend-gateway/translate/activity.h"
+#include "frontend-gateway/translate/presence_text.h"
 
 static const int64_t DAY_S = 86400, WEEK_S = 604800;
 
@@ -27,10 +31,27 @@ read_expires(struct gateway_presence_conf *p, struct conf_obj *o)
 }
 
 static void
+read_language(struct gateway_conf *c, struct conf_obj *o)
+{
+	struct gateway_presence_conf *p = &c->presence;
+	char tag[XMPP_PRESENCE_LANGUAGE_SIZE];
+
+	p->language = conf_string(o, "language", "en");
+	presence_text_language(tag, p->language, strlen(p->language));
+	if (tag[0] == '\0')
+		conf_fail(o, "language", "\"%s\" is no language tag (BCP 47)",
+		    p->language);
+	else if (!activity_has_language(p->language))
+		gateway_conf_warn(c,
+		    "presence: there are no texts in \"%s\", English ones are "
+		    "used",
+		    p->language);
+}
+
+static void
 read_texts(struct gateway_presence_conf *p, struct conf_obj *o)
 {
 	p->generated_status = conf_bool(o, "generated_status", true);
-	p->language = conf_string(o, "language", "en");
 	p->busy_idle_is_away = conf_bool(o, "busy_idle_is_away", false);
 	p->unknown_is_available = conf_bool(o, "unknown_is_available", false);
 	p->msrtc = conf_bool(o, "msrtc", false);
@@ -66,6 +87,7 @@ gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root)
 	p->refusal_ends =
 	    gateway_conf_choice(o, "refused_form", forms, 2, 0) == 1;
 	read_texts(p, o);
+	read_language(c, o);
 	p->pairs = (size_t)conf_int(o, "pairs", 1000000, 1, 10000000);
 	p->pair_endpoints = (size_t)conf_int(o, "pair_endpoints", 16, 1, 64);
 	conf_end_object(o);

@@ -75,8 +75,7 @@ convert(struct pair *p, const struct lync_presence *d)
 	    pair_contact(p), p->partner->remote);
 	rules.notes = may.may_note;
 	rules.generated_status = c->generated_status;
-	if (presence_to_xmpp_has_language(c->language))
-		rules.language = c->language;
+	rules.language = c->language;
 	rules.busy_idle_is_away = c->busy_idle_is_away;
 	rules.unknown_is_available = c->unknown_is_available;
 	rc = from_half_current(&before, p);

@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/jid.h"
+#include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_subscriber.h"
 #include "frontend-gateway/store/pair_store.h"
 
@@ -22,8 +23,7 @@ struct loading {
 	size_t pairs, dialogs;
 	uint64_t *dropped; /* rows of dialogs that are lost */
 	size_t dropped_count, dropped_cap;
-	char *why;
-	size_t size;
+	char bad[512]; /* which pair cannot be used; "" = none */
 };
 
 /* --- pairs -------------------------------------------------------------- */
@@ -110,6 +110,15 @@ add(struct pair **out, struct presence *pr, const struct pair_row *row)
 	return rc < 0 ? rc : pairs_add(out, pr, &names);
 }
 
+/* Addresses may be as long as they like. */
+static void
+name_bad(struct loading *l, const struct pair_row *row, int rc)
+{
+	snprintf(l->bad, sizeof(l->bad),
+	    "the pair of %.120s and %.120s cannot be used: %s", row->user,
+	    row->contact, err_str(rc));
+}
+
 static int
 on_pair(const struct pair_row *row, void *arg)
 {
@@ -129,9 +138,8 @@ on_pair(const struct pair_row *row, void *arg)
 	if (rc == 0)
 		rc = add(&p, l->presence, row);
 	if (rc < 0 || p == NULL) {
-		snprintf(l->why, l->size, "pair of %s and %s: %s", row->user,
-		    row->contact, err_str(rc));
-		return rc;
+		name_bad(l, row, rc);
+		return rc < 0 ? rc : ERR_NOMEM;
 	}
 	p->state = state;
 	p->restored = true;
@@ -227,11 +235,13 @@ presence_load(struct presence *pr, char *why, size_t size)
 		.on_dialog = on_dialog,
 	};
 	uint64_t began = clock_now_ms(pr->opts.clock);
-	struct loading l = { .presence = pr, .why = why, .size = size };
+	struct loading l = { .presence = pr };
 	int rc;
 
 	snprintf(why, size, "out of memory");
 	rc = pair_store_load(pr->opts.store, &reader, &l, why, size);
+	if (rc < 0 && l.bad[0] != '\0')
+		snprintf(why, size, "%s: %s", pr->opts.conf->store, l.bad);
 	if (rc == 0) {
 		drop_rows(&l);
 		log_info(&pr->log, "loaded",

@@ -1,6 +1,7 @@
 #include "frontend-gateway/translate/activity.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
@@ -149,13 +150,36 @@ static const struct {
 	    } },
 };
 
+/* By the primary tag: regions make no difference to these texts. */
+static bool
+find_language(size_t *at, const char *language)
+{
+	size_t len = language != NULL ? strcspn(language, "-") : 0;
+
+	for (size_t i = 0; len > 0 && i < COUNT(languages); i++)
+		if (strlen(languages[i].language) == len &&
+		    strncasecmp(languages[i].language, language, len) == 0) {
+			*at = i;
+			return true;
+		}
+	return false;
+}
+
 static size_t
 language_index(const char *language)
 {
-	for (size_t i = 0; language != NULL && i < COUNT(languages); i++)
-		if (strcmp(languages[i].language, language) == 0)
-			return i;
-	return 0;
+	size_t at = 0;
+
+	(void)find_language(&at, language);
+	return at;
+}
+
+bool
+activity_has_language(const char *language)
+{
+	size_t at;
+
+	return find_language(&at, language);
 }
 
 const char *

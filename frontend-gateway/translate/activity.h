@@ -38,9 +38,12 @@ struct activity {
 /* Tokens are compared as they are written.  NULL when unknown. */
 const struct activity *activity_find(const char *token);
 
-/* Static; language is a primary tag, English for one that is not known. */
+/* Static; language is a tag (BCP 47) of which the first part counts, English
+ * for one that is not known. */
 const char *activity_word(enum activity_word word, const char *language);
-/* The tag that the texts for language are in: itself, or "en". */
+/* The tag that the texts for language are in: "de" for "de-AT", or "en". */
 const char *activity_language(const char *language);
+/* Whether there are texts in it. */
+bool activity_has_language(const char *language);
 
 #endif

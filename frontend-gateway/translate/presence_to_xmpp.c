@@ -251,12 +251,6 @@ presence_to_xmpp_default(void)
 	};
 }
 
-bool
-presence_to_xmpp_has_language(const char *language)
-{
-	return strcmp(activity_language(language), language) == 0;
-}
-
 int
 presence_to_xmpp_priority(int thousandths)
 {

@@ -17,7 +17,7 @@ struct xmpp_presence;
 
 /* What a contact may see and how. */
 struct presence_to_xmpp_rules {
-	const char *language;      /* of generated texts; see _has_language() */
+	const char *language;      /* of generated texts (activity.h) */
 	bool generated_status;     /* words for what <show/> can't tell */
 	bool notes;                /* the partner's type lets notes through */
 	bool busy_idle_is_away;    /* 7500 to 8999: away instead of dnd */
@@ -26,7 +26,6 @@ struct presence_to_xmpp_rules {
 };
 /* Texts in English, notes allowed, all else off. */
 struct presence_to_xmpp_rules presence_to_xmpp_default(void);
-bool presence_to_xmpp_has_language(const char *language);
 
 /* told: what the contact was told last, or NULL if nothing.  *out is
  * replaced (it must be valid: zeroed is).  Returns 0; ERR_NOT_FOUND when the

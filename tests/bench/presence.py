@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 from lib import control                             # noqa: E402
 from lib.daemons import partner                     # noqa: E402
+from lib.morning import Morning, Watcher            # noqa: E402
 from lib.documents import PIDF, State, msrtc        # noqa: E402
 from lib.presence_pool import PresencePool          # noqa: E402
 from lib.site import Site                           # noqa: E402
@@ -25,6 +26,10 @@ from lib.xmpp_component import Component            # noqa: E402
 SECRET = "bench"
 STORED = 200000
 PAIR_MOST, SUBSCRIPTION_MOST, LOAD_MOST = 1024, 3072, 5.0
+# While a company signs in: stanzas with the edges for one partner, what a
+# user's change may take until it is answered, and how long the gateway may
+# not answer an operator.
+FLIGHT_MOST, STORM_MOST, LATENCY_MOST = 256, 4096, 5.0
 SETTLE = 6      # seconds; answers are kept for five (RFC 3261 17.2.2)
 # Those with something in them; a mere `subscribed` does not count.
 PRESENCE = re.compile(rb"</presence>")
@@ -33,6 +38,72 @@ PRESENCE = re.compile(rb"</presence>")
 def heap(gateway):
     """Bytes that the gateway has allocated and not given back."""
     return control.ask(gateway.control, "status")["heap_bytes"]
+
+
+def tell(name, value, unit, most=None, more=""):
+    verdict = "" if most is None else f"   (at most {most:g})"
+    good = most is None or value <= most
+    print(f"{name:<34}{value:9.2f} {unit}{verdict}"
+          f"{'' if good else '   TOO MUCH'}{more}", flush=True)
+    return good
+
+
+def worst(seen, calm, count):
+    """What of the gateway's was largest meanwhile."""
+    values = seen.worst
+    return all([
+        tell("  pairs with a stanza that waits", values["outbox"], "",
+             count),
+        tell("  stanzas with the edge", values["flight"], "", FLIGHT_MOST),
+        tell("  memory beyond the calm, for each",
+             max(values["heap"] - calm, 0) / count, "bytes", STORM_MOST,
+             f"; rows that wait for the disk: {values['store_queue']}"),
+        tell("  an operator waits", values["latency"], "s", LATENCY_MOST)])
+
+
+def company(count):
+    """Everybody comes online and is busy a moment later; then each of their
+    clients asks for its contact."""
+    begin = time.monotonic()
+    morning = Morning(count)
+    gateway = morning.site.gateway
+    good = True
+    try:
+        morning.start()
+        tell(f"{count} users are watched", time.monotonic() - begin, "s")
+        wire = morning.wire()
+        calm = heap(gateway)
+        with Watcher(gateway) as seen:
+            for number in (3500, 6500):
+                took = morning.blow(wire, morning.notices(number))
+                tell("  each has a notice, answered in", took, "s", None,
+                     f"; {count / took:.0f} a second")
+            if wire.statuses != {200: 2 * count}:
+                raise SystemExit(f"bench: notices got {wire.statuses}")
+            begin = time.monotonic()
+            morning.until("not all are seen busy",
+                          lambda: morning.shown("dnd") == count)
+            tell("  their contacts saw the last after",
+                 time.monotonic() - begin, "s")
+        good = worst(seen, calm, count) and good
+        wire = morning.wire()
+        time.sleep(SETTLE)
+        calm = heap(gateway)
+        with Watcher(gateway) as seen:
+            took = morning.blow(wire, morning.askings())
+            tell("  each client asks, answered in", took, "s", None,
+                 f"; {count / took:.0f} a second")
+            if wire.statuses != {200: count}:
+                raise SystemExit(f"bench: askings got {wire.statuses}")
+            begin = time.monotonic()
+            morning.until("not all are shown",
+                          lambda: len(morning.pool.open) == count)
+            tell("  and is shown its contact after",
+                 time.monotonic() - begin, "s")
+        good = worst(seen, calm, count) and good
+    finally:
+        morning.site.close()
+    return good
 
 
 class Small(PresencePool):
@@ -73,12 +144,8 @@ class PresenceBench:
             daemon.config["log"] = {"level": "info"}
         self.good = True
 
-    def tell(self, name, value, unit, most=None, more=""):
-        verdict = "" if most is None else f"   (at most {most:g})"
-        if most is not None and value > most:
-            verdict += "   TOO MUCH"
-            self.good = False
-        print(f"{name:<34}{value:9.2f} {unit}{verdict}{more}", flush=True)
+    def tell(self, *args):
+        self.good = tell(*args) and self.good
 
     # --- what is live -----------------------------------------------------
 

@@ -1,7 +1,9 @@
 """The disk under people's contacts: full, read-only, too new, damaged."""
 
 import os
+import re
 import resource
+import subprocess
 import time
 
 import pytest
@@ -209,6 +211,10 @@ def test_a_row_that_cannot_be_is_named_or_passed_over(site, couple, stopped,
         assert site.gateway.process.popen.wait(5) == 1
         text = site.gateway.log.text()[mark:]
         assert "gateway.db: " in text, text
+        # Which of them it is, an admin must know to mend it.
+        user = r"not an address @@" if "user" in change else r"anna\d+@.*"
+        assert re.search(rf"the pair of {user} and bo\d+@partner.example "
+                         "cannot be used", text), text
     assert site.store("SELECT count(*) FROM pair") == [(pairs,)]
 
 
@@ -258,3 +264,135 @@ def test_a_shown_state_survives(site, couple):
     other.notice(watch=again, show="busy")
     phone = couple.login("phone")
     phone.presence_of(couple.anna, show="away")
+
+
+# --- real file systems -------------------------------------------------------
+
+# In a mount namespace of the gateway's own: what is mounted goes with it.
+SMALL = "mount -t tmpfs -o size=2m tmpfs {0}"
+DISK = ("dd if=/dev/zero of={1} bs=1M count=8 status=none && mkfs.ext4 -q "
+        "-F {1} && mount -o loop {1} {0}")
+LOCKED = "mount --bind {0} {0} && mount -o remount,ro,bind {0}"
+
+
+def can_mount(folder, how):
+    """Why not, or nothing."""
+    if os.geteuid() != 0:
+        return "mounting needs root"
+    tried = subprocess.run(["unshare", "--mount", "sh", "-c", how], cwd=folder,
+                           capture_output=True, text=True, timeout=60)
+    return tried.stderr.strip() if tried.returncode else ""
+
+
+class Mounted:
+    """A site whose gateway has its store on a file system of its own."""
+
+    def __init__(self, name, how):
+        self.site = site = PresenceSite(name)
+        self.folder = site.run.folder(f"{name}-disk")
+        self.how = how.format(self.folder, site.run.path(f"{name}.img"))
+        why = can_mount(site.run.state, self.how)
+        if why:
+            site.close()
+            pytest.skip(f"cannot mount here: {why}")
+        site.gateway.config["store"] = os.path.join(self.folder,
+                                                    "gateway.db")
+
+    def mount(self):
+        self.site.gateway.before = ["unshare", "--mount", "sh", "-c",
+                                    f'{self.how} && exec "$@"', "sh"]
+        return self
+
+    def inside(self, *command):
+        pid = self.site.gateway.process.pid
+        return subprocess.run(["nsenter", "-t", str(pid), "--mount",
+                               *command], capture_output=True, text=True,
+                              timeout=60)
+
+    def path(self, name):
+        """A file of it, seen from here."""
+        pid = self.site.gateway.process.pid
+        return f"/proc/{pid}/root{self.folder}/{name}"
+
+
+def known_goes_on(site, couple, friends):
+    bo, endpoint, watch = friends
+    await_store(site, "writing fails")
+    site.pool.publish(couple.anna, number=BUSY)
+    bo.presence_of(couple.anna, show="dnd")
+    bo.show("away")
+    endpoint.notice(watch=watch, show="away")
+    assert endpoint.refresh(watch).status == 200
+
+
+def nothing_new_is_taken(site, newcomer, other, device):
+    assert device.add(newcomer.bo).response.status in (480, 500, 503)
+    other.subscribe(newcomer.anna)
+    seen = other.presence_of(newcomer.anna)
+    assert seen.type == "error" and seen.condition in (
+        "internal-server-error", "resource-constraint")
+    assert not site.pool.asked(newcomer.anna)
+
+
+def test_a_file_system_without_a_block_left_is_outlived():
+    from conftest import Started
+    disk = Mounted("small", SMALL).mount()
+    with Started(disk.site) as site:
+        couple, newcomer = site.couple(), site.couple()
+        friends = couple.friends()
+        other, device = newcomer.login(), newcomer.endpoint()
+        with open(disk.path("other"), "wb", buffering=0) as f:
+            with pytest.raises(OSError):
+                while True:
+                    f.write(b"x" * 512)
+        # What the log has room for is still taken: until it is full.
+        end = time.monotonic() + 20
+        while store_state(site) == "well":
+            assert time.monotonic() < end, "the disk does not fill"
+            extra = site.couple()
+            extra.endpoint().add(extra.bo)
+        nothing_new_is_taken(site, newcomer, other, device)
+        known_goes_on(site, couple, friends)
+        os.unlink(disk.path("other"))
+        await_store(site, "well", 30)
+        other.journal.settle()
+        newcomer.bo_sees_anna(other)
+        newcomer.anna_sees_bo(other, device)
+
+
+def test_a_file_system_that_turned_read_only_is_outlived():
+    """As the kernel does with one whose disk fails."""
+    from conftest import Started
+    disk = Mounted("failing", DISK).mount()
+    with Started(disk.site) as site:
+        couple, newcomer = site.couple(), site.couple()
+        friends = couple.friends()
+        other, device = newcomer.login(), newcomer.endpoint()
+        aborted = disk.inside("mount", "-o", "remount,abort", disk.folder)
+        if aborted.returncode:
+            pytest.skip(f"cannot make it fail: {aborted.stderr.strip()}")
+        with pytest.raises(OSError):
+            with open(disk.path("other"), "wb") as f:
+                f.write(b"x")
+        nothing_new_is_taken(site, newcomer, other, device)
+        known_goes_on(site, couple, friends)
+
+
+def test_a_store_that_may_only_be_read_is_refused():
+    """At the start already, in words, and left as it is."""
+    from conftest import Started
+    disk = Mounted("locked", LOCKED)
+    with Started(disk.site) as site:
+        couple = site.couple()
+        couple.friends()
+        site.gateway.stop()
+        with open(site.gateway.config["store"], "rb") as f:
+            before = f.read()
+        disk.mount()
+        text = refused(site)
+        assert "gateway.db: " in text and "read-only" in text.lower(), text
+        with open(site.gateway.config["store"], "rb") as f:
+            assert f.read() == before
+        site.gateway.before = []
+        site.gateway.start()
+        assert store_state(site) == "well"

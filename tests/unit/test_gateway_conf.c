@@ -50,6 +50,16 @@ static const struct {
 	{ "{'messages': {'reaction': true}}",
 	    "/messages/reaction: is not a known setting" },
 	{ "{'store': 5}", "/store: must be a string, is a whole number" },
+	{ "{'presence': {'language': 'english!'}}",
+	    "/presence/language: \"english!\" is no language tag (BCP 47)" },
+	{ "{'presence': {'language': ''}}",
+	    "/presence/language: \"\" is no language tag (BCP 47)" },
+	{ "{'presence': {'language': 'de-'}}",
+	    "/presence/language: \"de-\" is no language tag (BCP 47)" },
+	{ "{'presence': {'new_contact_per_minute': 0}}",
+	    "/presence/new_contact_per_minute: 0 is below 1" },
+	{ "{'limits': {'misses_at_once': 100001}}",
+	    "/limits/misses_at_once: 100001 is above 100000" },
 	{ "{'hosted': []}", "/hosted: at least 1 needed" },
 	{ "{'hosted': [{'Domain': 'contoso.example'},"
 	  "{'Domain': 'Contoso.Example.'}]}",
@@ -183,6 +193,47 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->notices, GATEWAY_NOTICES_CHAT);
 	assert_int_equal(c->sip.contact, SIP_CONTACT_GATEWAY);
 	assert_int_equal(c->edge_count, 2);
+	gateway_conf_free(c);
+}
+
+/* The sample that is installed says what holds without it, so that it can be
+ * copied and changed. */
+static void
+the_installed_sample_has_the_defaults(void **state)
+{
+	struct gateway_conf *without = gateway_sample(NULL);
+	char error[GATEWAY_CONF_ERROR_SIZE];
+	struct gateway_conf *c;
+	const char *language;
+
+	(void)state;
+	if (gateway_conf_load(&c, "deploy/examples/gateway.json", error) < 0)
+		fail_msg("%s", error);
+	assert_memory_equal(&c->limits, &without->limits, sizeof(c->limits));
+	assert_memory_equal(&c->timers, &without->timers, sizeof(c->timers));
+	language = c->presence.language;
+	assert_string_equal(language, without->presence.language);
+	c->presence.language = without->presence.language;
+	assert_memory_equal(
+	    &c->presence, &without->presence, sizeof(c->presence));
+	c->presence.language = language;
+	gateway_conf_free(c);
+	gateway_conf_free(without);
+}
+
+/* A language that is one, but not ours. */
+static void
+a_language_without_texts_is_warned_of(void **state)
+{
+	struct gateway_conf *c =
+	    gateway_sample("{'presence': {'language': 'de-AT'}}");
+	size_t before = c->warning_count;
+
+	(void)state;
+	gateway_conf_free(c);
+	c = gateway_sample("{'presence': {'language': 'tlh'}}");
+	assert_int_equal(c->warning_count, before + 1);
+	assert_non_null(strstr(c->warnings[before], "\"tlh\""));
 	gateway_conf_free(c);
 }
 
@@ -346,6 +397,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_named_with_their_place),
 		cmocka_unit_test(the_sample_has_the_cmdlets_defaults),
+		cmocka_unit_test(the_installed_sample_has_the_defaults),
+		cmocka_unit_test(a_language_without_texts_is_warned_of),
 		cmocka_unit_test(look_ups_are_exact),
 		cmocka_unit_test(unwise_rows_are_warned_of),
 		cmocka_unit_test(an_empty_table_denies_all),

@@ -305,8 +305,17 @@ test_custom_activity(void **state)
 	assert_string_equal(out.status, "Beschäftigt");
 	assert_string_equal(out.language, "de");
 	xmpp_presence_finish(&out);
-	assert_true(presence_to_xmpp_has_language("nl"));
-	assert_false(presence_to_xmpp_has_language("tlh"));
+	assert_true(activity_has_language("nl"));
+	assert_true(activity_has_language("de-AT"));
+	assert_true(activity_has_language("DE-at"));
+	assert_false(activity_has_language("tlh"));
+	assert_false(activity_has_language("d"));
+	assert_false(activity_has_language("deu"));
+	assert_false(activity_has_language(""));
+	assert_string_equal(activity_language("de-AT"), "de");
+	assert_string_equal(activity_word(ACTIVITY_BUSY, "de-AT"),
+	    activity_word(ACTIVITY_BUSY, "de"));
+	assert_string_equal(activity_language("tlh"), "en");
 }
 
 static void

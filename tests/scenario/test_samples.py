@@ -1,0 +1,41 @@
+"""The sample configuration, the manual page and the program name the same
+settings."""
+
+import json
+import os
+import re
+
+ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
+
+
+def text(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+def in_program(name):
+    """The members that the program reads of presence."""
+    source = text("frontend-gateway", name)
+    rate = ("per_minute", "at_once", "contact_per_minute", "contact_at_once")
+    return set(re.findall(r'\b(?:number|conf_(?:int|bool|string)|'
+                          r'gateway_conf_choice)\(\s*o, "(\w+)"', source)) | {
+        f"{prefix}_{part}" for prefix in
+        re.findall(r'read_rate\([^)]*"(\w+)"\)', source) for part in rate}
+
+
+def in_manual():
+    page = text("frontend-gateway", "sallyport-gateway.8").replace("\\\n", "")
+    block = page[page.index(".It Va presence"):]
+    block = block[block.index(".Bl"):block.index("\n.El")]
+    names = set()
+    for item in re.findall(r"^\.It Va (.*)", block, re.M):
+        names |= set(re.findall(r"\w+", item.split(" No ")[0]))
+    return names
+
+
+def test_every_setting_of_presence_is_in_sample_and_manual():
+    sample = json.loads(text("deploy", "examples", "gateway.json"))
+    known = in_program("gateway_conf_presence.c")
+    assert len(known) > 25
+    assert set(sample["presence"]) == known
+    assert in_manual() == known
