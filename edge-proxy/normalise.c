@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "edge-proxy/call_decline.h"
 #include "edge-proxy/domain_iq.h"
 #include "edge-proxy/error_code.h"
 #include "edge-proxy/iq_payload.h"
@@ -248,7 +249,15 @@ take_message(struct normalised *out, const struct xml_elem *e,
 	const char *type = type_of(e);
 	struct normalise_part p;
 	bool error = strcmp(type, "error") == 0;
+	int rc;
 
+	if (ctx->to->local != NULL) {
+		rc = call_decline(&out->xml, e, ctx->from->full, ctx->to->full);
+		if (rc > 0)
+			out->outcome = NORMALISE_ANSWER;
+		if (rc != 0)
+			return rc < 0 ? ERR_NOMEM : 0;
+	}
 	begin(&p, out, e, ctx, FRAME_MESSAGE);
 	/* RFC 6121 5.2.2: an unknown type is normal. */
 	frame_put_str(&p.w, FIELD_KIND, one_of(type, kinds) ? type : "normal");

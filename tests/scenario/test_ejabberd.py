@@ -1,5 +1,7 @@
 """The same with ejabberd, whose habits differ from Prosody's."""
 
+import xml.etree.ElementTree as ET
+
 import pytest
 
 from lib.daemons import partner
@@ -66,7 +68,16 @@ def test_both_streams_authenticate_by_certificate(other, eva, anna):
 
 
 def test_an_unknown_user_there_is_reported_to_the_lync_user(eva, anna):
-    assert anna.refused("nobody@other.example", "hello").status in (404, 480)
+    response = anna.refused("nobody@other.example", "hello")
+    assert response.status in (404, 480)
+    assert response.get("ms-diagnostics").split(";")[0] in ("61106", "61118")
+
+
+def test_a_call_from_there_is_declined(eva):
+    answer = eva.iq(ANNA, ET.fromstring(
+        "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' "
+        "sid='s1'/>"), kind="set")
+    assert answer["error"]["condition"] == "service-unavailable"
 
 
 def test_an_unknown_user_here_is_reported_to_its_user(eva):

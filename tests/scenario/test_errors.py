@@ -44,38 +44,39 @@ def test_somebody_who_is_away_gets_it_where_the_server_keeps_it(site, anna):
 def test_somebody_who_is_away_is_reported_where_nothing_keeps_it(anna):
     response = anna.refused("gone@nostore.example", "lost")
     assert response.status == 480
-    diagnostics(response)
+    assert diagnostics(response) == 61118
 
 
 def test_a_partner_without_an_address_is_reported(anna):
     response = anna.refused("bo@absent.example", "hello")
     assert response.status == 404
-    diagnostics(response)
+    assert diagnostics(response) == 61115
 
 
 def test_a_partner_whose_only_server_is_down_is_reported(anna):
     response = anna.refused("bo@closed.example", "hello")
     assert response.status == 504
-    diagnostics(response)
+    assert diagnostics(response) == 61116
 
 
 def test_an_unlisted_partner_is_refused_to_the_lync_user(site, anna):
     mark = site.prosody.log.mark()
     response = anna.refused("eve@stranger.example", "hello")
     assert response.status in (403, 404)
-    diagnostics(response)
+    assert diagnostics(response) == 61020
     assert "stranger.example" not in site.prosody.log.text(mark)
 
 
 def test_a_lync_user_who_is_not_permitted_is_refused(olaf):
     response = olaf.refused("bo@partner.example", "hello")
     assert response.status == 403
-    diagnostics(response)
+    assert diagnostics(response) == 61021
 
 
 def test_a_server_with_the_wrong_certificate_gets_no_message(site, anna):
     response = anna.refused("mallory@impostor.example", "secret")
     assert response.status == 504
+    assert diagnostics(response) == 61116
     assert "secret" not in site.prosody.log.text()
 
 

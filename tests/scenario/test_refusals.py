@@ -46,6 +46,7 @@ def place():
     RawPartner.zones(site, "dark.example", 73)      # nobody is there
     for domain in ("raw.example", "dark.example", "void.example"):
         config["partners"].append(partner(domain))
+    site.prosody.modules += ["blocklist"]
     with Started(site) as site:
         site.raw = RawPartner(site, "raw.example", 72).start()
         yield site
@@ -275,6 +276,23 @@ def test_an_offer_from_xmpp_is_declined_at_once(bo, offer, to):
     assert time.monotonic() - begin < 5
 
 
+@pytest.mark.parametrize("to", [ANNA, "no.such.person@contoso.example"],
+                         ids=["somebody", "nobody"])
+def test_a_call_that_is_proposed_by_message_stops_ringing(raw, to):
+    """XEP-0353, and no word of whether there is such a user."""
+    id = f"call{next(NUMBERS)}"
+    raw.answer(f"<message type='chat' id='{id}' from='rho@raw.example/tel' "
+               f"to='{to}'><propose xmlns='urn:xmpp:jingle-message:0' "
+               f"id='{id}'><description media='audio' "
+               "xmlns='urn:xmpp:jingle:apps:rtp:1'/></propose>"
+               "<store xmlns='urn:xmpp:hints'/></message>")
+    answer = raw.server.journal.wait("stanza", text=lambda t: id in t).text
+    assert answer.startswith("<message")
+    assert attribute(answer, "from") == to
+    assert attribute(answer, "to") == "rho@raw.example/tel"
+    assert f"<reject xmlns='urn:xmpp:jingle-message:0' id='{id}'>" in answer
+
+
 @pytest.mark.parametrize("to", [ANNA + "/lync", "contoso.example"],
                          ids=["user", "domain"])
 def test_nothing_is_announced_that_is_refused(bo, to):
@@ -342,6 +360,23 @@ def test_the_words_of_the_edge_stand_in_the_diagnostics(
     assert diagnostics(response) == number
     reason = re.search(r'reason="([^"]*)"', response.get("ms-diagnostics"))[1]
     assert words in reason.partition(": ")[2], reason
+    chat.end()
+
+
+def test_a_contact_who_has_blocked_her_looks_as_if_away(
+        bo, front_end, line):
+    """His server says no more, and neither do we."""
+    chat = Chat(front_end, line)
+    assert chat.say("before").status == 200
+    bo.block(ANNA)
+    try:
+        response = chat.say("behind it")
+        assert response.status == 480
+        assert diagnostics(response) == 61118
+    finally:
+        bo.unblock(ANNA)
+    assert chat.say("after").status == 200
+    bo.message(body="after")
     chat.end()
 
 

@@ -318,7 +318,7 @@ static const struct {
 	{ M("", "<private xmlns='urn:xmpp:carbons:2'/><body>b</body>"),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"normal\","
 	    "\"language\":\"en\",\"body\":\"b\"}" },
-	{ M("", "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>"
+	{ M("", "<retract xmlns='urn:xmpp:jingle-message:0' id='c'/>"
 		"<store xmlns='urn:xmpp:hints'/>"),
 	    NULL },
 	/* errors */
@@ -331,6 +331,20 @@ static const struct {
 	    ",\"kind\":\"error\",\"condition\":\"gone\","
 	    "\"gone-to\":\"xmpp:a@b\",\"error-type\":\"cancel\","
 	    "\"error-by\":\"partner.example\",\"error-text\":\"moved\"}" },
+	{ M("type='error'", "<error code='404'>Not found</error>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"error\","
+	    "\"condition\":\"item-not-found\",\"error-type\":"
+	    "\"cancel\"}" },
+	/* A call that is no proposal, or not between two. */
+	{ M("type='error'",
+	      "<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"error\","
+	    "\"condition\":\"undefined-condition\",\"error-type\":"
+	    "\"cancel\"}" },
+	{ M("", "<body>hi</body>"
+		"<propose xmlns='urn:xmpp:jingle-message:0' id='1'/>"),
+	    "{\"type\":\"message\"," ADDR
+	    ",\"kind\":\"normal\",\"language\":\"en\",\"body\":\"hi\"}" },
 	{ M("type='error'", ""),
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"error\","
 	    "\"condition\":\"undefined-condition\",\"error-type\":"
@@ -613,6 +627,15 @@ static const struct {
 	{ "<iq " FROM_TO "id='u' type='got'/>", NORMALISE_REFUSE,
 	    "<iq " BACK " id='u'" ERR("modify", "bad-request")
 		TEXT("unknown type of iq") "</error></iq>" },
+	{ M("type='chat' id='c'",
+	      "<propose xmlns='urn:xmpp:jingle-message:0' id='a&amp;1'>"
+	      "<description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>"
+	      "</propose><store xmlns='urn:xmpp:hints'/>"),
+	    NORMALISE_ANSWER,
+	    "<message type='chat' " BACK "><reject "
+	    "xmlns='urn:xmpp:jingle-message:0' id='a&amp;1'>"
+	    "<reason xmlns='urn:xmpp:jingle:1'><unsupported-applications/>"
+	    "</reason></reject><store xmlns='urn:xmpp:hints'/></message>" },
 	{ P("type='visible'", ""), NORMALISE_REFUSE,
 	    "<presence " BACK ERR("modify", "bad-request")
 		TEXT("unknown type of presence") "</error></presence>" },
