@@ -54,6 +54,7 @@ struct hosting_settings {
 	uint32_t connection_limit;
 	uint32_t queue_frames; /* per route while connecting */
 	uint32_t queue_bytes;
+	char language[36]; /* of texts in several, the one to choose */
 };
 
 int hosting_new(struct hosting **out);

@@ -220,6 +220,7 @@ static void
 read_settings(struct hosting_settings *s, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "settings", false);
+	const char *language;
 
 	hosting_default_settings(s);
 	if (o == NULL)
@@ -245,6 +246,12 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 	    (uint32_t)conf_int(o, "queue_frames", s->queue_frames, 1, 100000);
 	s->queue_bytes = (uint32_t)conf_int(
 	    o, "queue_bytes", s->queue_bytes, 65536, 268435456);
+	language = conf_string(o, "language", "");
+	if (strlen(language) < sizeof(s->language))
+		memcpy(s->language, language, strlen(language) + 1);
+	else
+		conf_fail(o, "language", "longer than %zu characters",
+		    sizeof(s->language) - 1);
 }
 
 /* SHA-256 of the text as it was sent. */

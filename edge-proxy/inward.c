@@ -567,6 +567,8 @@ inward_take(struct inward_stream *s, const struct xml_elem *e,
 		.to = to,
 		.stream = s->id,
 		.language = language,
+		.prefer =
+		    hosting_settings(in->opts.hosting, to->ascii)->language,
 		.request_id = t.request_id,
 	};
 	int rc;

@@ -164,6 +164,7 @@ begin(struct normalise_part *p, struct normalised *out,
 	p->e = e;
 	buf_init(&p->text, 0);
 	p->language = ctx->language;
+	p->prefer = ctx->prefer;
 	frame_begin(&p->w, &out->frame, type);
 	normalise_part_content(p, FIELD_ID, id_of(out, e, ctx));
 	frame_put_str(&p->w, FIELD_FROM, ctx->from->full);

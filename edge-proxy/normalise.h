@@ -39,6 +39,7 @@ struct normalise_ctx {
 	const struct jid *to;   /* prepared; a domain we host */
 	const char *stream;     /* stream id for FIELD_STREAM */
 	const char *language;   /* xml:lang of the stream header, or NULL */
+	const char *prefer;     /* of texts in several languages, or NULL */
 	/* FIELD_ID of a request that passes, in place of the asker's; NULL =
 	 * his own */
 	const char *request_id;

@@ -1,6 +1,7 @@
 #include "edge-proxy/normalise_part.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/err.h"
 #include "common/xmpp_time.h"
@@ -133,11 +134,25 @@ normalise_part_text(struct normalise_part *p, const struct xml_elem *e)
 	return "";
 }
 
+/* "de-AT" is German, too. */
+static bool
+is_in(const struct xml_elem *e, const char *language)
+{
+	const char *lang = xml_attr_ns(e, XML_NS_XML, "lang");
+	size_t n = language != NULL ? strlen(language) : 0;
+
+	return lang != NULL && n > 0 && strncasecmp(lang, language, n) == 0 &&
+	       (lang[n] == '\0' || lang[n] == '-');
+}
+
 const struct xml_elem *
 normalise_part_choose(const struct normalise_part *p, const char *name)
 {
 	const struct xml_elem *first = xml_child(p->e, p->e->ns, name), *c;
 
+	for (c = first; c != NULL; c = xml_next(p->e, c, p->e->ns, name))
+		if (is_in(c, p->prefer))
+			return c;
 	for (c = first; c != NULL; c = xml_next(p->e, c, p->e->ns, name))
 		if (xml_attr_ns(c, XML_NS_XML, "lang") == NULL)
 			return c;

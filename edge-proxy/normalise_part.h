@@ -20,6 +20,7 @@ struct normalise_part {
 	struct frame_writer w;
 	const struct xml_elem *e;
 	const char *language; /* of the stream, or NULL */
+	const char *prefer;   /* of several, or NULL */
 	struct buf text;      /* for the value at hand */
 	unsigned content;     /* fields that are worth a frame */
 	bool nomem;
@@ -47,8 +48,9 @@ void normalise_part_time(struct normalise_part *p, enum frame_tag tag,
  * "" for NULL and without memory. */
 const char *
 normalise_part_text(struct normalise_part *p, const struct xml_elem *e);
-/* Of several children of the stanza by that name: the first without a language
- * of its own, else the first; NULL when there is none. */
+/* Of several children of the stanza by that name: the first in the preferred
+ * language, else the first without a language of its own, else the first; NULL
+ * when there is none. */
 const struct xml_elem *
 normalise_part_choose(const struct normalise_part *p, const char *name);
 

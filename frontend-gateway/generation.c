@@ -102,7 +102,7 @@ settings_json(const struct gateway_conf *c)
 
 	/* The edge waits a little longer than we do, so that our answer, not
 	 * its deadline, decides. */
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
 	    "stream_establishment_ms", (json_int_t)t->stream_establishment_ms,
 	    "stream_inactivity_ms", (json_int_t)t->stream_inactivity_ms,
 	    "stream_silence_ms", (json_int_t)t->stream_silence_ms,
@@ -112,7 +112,7 @@ settings_json(const struct gateway_conf *c)
 	    (json_int_t)l->stanza_bytes, "connection_limit",
 	    (json_int_t)l->connection_limit, "queue_frames",
 	    (json_int_t)l->route_frames, "queue_bytes",
-	    (json_int_t)l->route_bytes);
+	    (json_int_t)l->route_bytes, "language", c->messages.language);
 }
 
 /* The secret that keys are to be made with, in hex. */

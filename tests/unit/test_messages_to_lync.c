@@ -33,6 +33,7 @@
 #include "frontend-gateway/guard.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_ua.h"
+#include "frontend-gateway/translate/body.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
@@ -101,6 +102,37 @@ new_dialog(void *user)
 	return d;
 }
 
+static const char *accepts; /* accept-types of the pool's 200, or NULL */
+
+/* Appends the text of a header field that carries a first message. */
+static void
+add_first(struct buf *out, const char *value)
+{
+	const char *b64 = strstr(value, "ms-body=") + strlen("ms-body=");
+
+	assert_int_equal(base64_decode(out, b64, strlen(b64)), 0);
+}
+
+/* The body of a message; one of several parts with B for its boundary. */
+static void
+add_body(struct buf *out, const struct sip_question *q)
+{
+	const char *boundary = strchr(q->content_type, '"');
+	const char *at = q->body, *end = at + q->body_len, *hit;
+	size_t n = boundary != NULL ? strcspn(boundary + 1, "\"") : 0;
+
+	if (strcmp(q->content_type, BODY_CONTENT_TYPE) != 0)
+		buf_addf(out, "%.*s: ", (int)strcspn(q->content_type, ";"),
+		    q->content_type);
+	while (n > 0 && (hit = memmem(at, (size_t)(end - at), boundary + 1,
+			     n)) != NULL) {
+		buf_add(out, at, (size_t)(hit - at));
+		buf_add_char(out, 'B');
+		at = hit + n;
+	}
+	buf_add(out, at, (size_t)(end - at));
+}
+
 static int
 new_call(struct sip_ua_call **out, const struct sip_question *q)
 {
@@ -116,24 +148,27 @@ int
 sip_ua_ask(
     struct sip_ua_call **out, struct sip_ua *u, const struct sip_question *q)
 {
-	const char *b64, *subject = NULL;
-	struct buf first;
+	const char *subject = NULL;
+	struct buf first, html;
 
 	(void)u;
 	buf_init(&first, 0);
+	buf_init(&html, 0);
 	for (size_t i = 0; i < q->header_count; i++) {
 		const struct sip_header *h = &q->headers[i];
 
 		if (strcmp(h->name, "Subject") == 0)
 			subject = h->value;
-		if (strcmp(h->name, "ms-text-format") != 0)
-			continue;
-		b64 = strstr(h->value, "ms-body=") + strlen("ms-body=");
-		assert_int_equal(base64_decode(&first, b64, strlen(b64)), 0);
+		if (strcmp(h->name, "ms-text-format") == 0)
+			add_first(&first, h->value);
+		if (strcmp(h->name, "ms-im-format") == 0)
+			add_first(&html, h->value);
 	}
-	note("INVITE%s%s %s", subject != NULL ? " subject " : "",
-	    subject != NULL ? subject : "", buf_cstr(&first));
+	note("INVITE%s%s %s%s%s", subject != NULL ? " subject " : "",
+	    subject != NULL ? subject : "", buf_cstr(&first),
+	    html.len > 0 ? " or " : "", buf_cstr(&html));
 	buf_finish(&first);
+	buf_finish(&html);
 	return new_call(out, q);
 }
 
@@ -141,10 +176,21 @@ int
 sip_ua_ask_in(struct sip_ua_call **out, struct sip_ua *u, struct sip_dialog *d,
     const struct sip_question *q)
 {
+	const char *language = NULL;
+	struct buf body;
+
 	(void)u;
 	(void)d;
-	if (q->method == SIP_MESSAGE)
-		note("MESSAGE %.*s", (int)q->body_len, (const char *)q->body);
+	for (size_t i = 0; i < q->header_count; i++)
+		if (strcmp(q->headers[i].name, "Content-Language") == 0)
+			language = q->headers[i].value;
+	buf_init(&body, 0);
+	if (q->method == SIP_MESSAGE) {
+		add_body(&body, q);
+		note("MESSAGE %s%s%s", language != NULL ? language : "",
+		    language != NULL ? ": " : "", buf_cstr(&body));
+	}
+	buf_finish(&body);
 	return new_call(out, q);
 }
 
@@ -240,7 +286,7 @@ pool_answers(int status)
 	};
 	struct sip_ua_call *c = calls;
 	struct sip_msg *m;
-	char head[512];
+	char head[512], sdp[256] = "";
 
 	while (c < calls + call_count && !c->open)
 		c++;
@@ -250,9 +296,15 @@ pool_answers(int status)
 	snprintf(head, sizeof(head),
 	    "SIP/2.0 %d X\r\nVia: SIP/2.0/TLS gw:5061;branch=z9hG4bKx\r\n"
 	    "From: <" BO ">;tag=a\r\nTo: <" ANNA ">;tag=b\r\n"
-	    "Call-ID: c\r\nCSeq: 1 %s\r\nSupported: ms-text-format\r\n",
+	    "Call-ID: c\r\nCSeq: 1 %s\r\nSupported: ms-text-format\r\n"
+	    "Content-Type: application/sdp\r\n",
 	    status, sip_method_name(c->method));
-	m = parse(head, "");
+	if (accepts != NULL)
+		snprintf(sdp, sizeof(sdp),
+		    "v=0\r\nm=message 5060 sip null\r\n"
+		    "a=accept-types:%s\r\n",
+		    accepts);
+	m = parse(head, sdp);
 	r.response = m;
 	if (c->method == SIP_INVITE && status < 300)
 		r.dialog = new_dialog(c->arg);
@@ -443,7 +495,8 @@ static void
 on_stanza(const struct xml_elem *e, void *arg)
 {
 	const struct incoming *in = arg;
-	struct normalise_ctx ctx = { .stream = in->stream };
+	struct normalise_ctx ctx = { .stream = in->stream,
+		.prefer = conf->messages.language };
 	struct normalised n;
 	struct jid from, to;
 
@@ -567,6 +620,7 @@ begin(const json_t *row)
 	edges = (struct edges){ 0 };
 	held = json_is_true(json_object_get(row, "held"));
 	watches = json_is_true(json_object_get(row, "watches"));
+	accepts = str(row, "accepts");
 	conf = gateway_sample(text);
 	free(text);
 	assert_int_equal(clock_open_manual(&wall, 1000,

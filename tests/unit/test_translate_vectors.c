@@ -16,10 +16,14 @@
 #include "common/err.h"
 #include "common/jid.h"
 #include "common/xml.h"
+#include "edge-proxy/render.h"
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/html.h"
 #include "frontend-gateway/translate/ids.h"
+#include "frontend-gateway/translate/styling.h"
+#include "proto/frame.h"
+#include "proto/rich_body.h"
 
 #define VECTORS "tests/vectors/translate.json"
 
@@ -81,6 +85,27 @@ same_str(const char *got, const char *want)
 		    want != NULL ? want : "(nothing)");
 }
 
+/* Whether the test that is said to show a row is there. */
+static void
+assert_shown(const json_t *row)
+{
+	const json_t *where = json_object_get(row, "shown_by");
+	const char *path = json_string_value(json_array_get(where, 0));
+	const char *name = json_string_value(json_array_get(where, 1));
+	FILE *f = fopen(path, "r");
+	char line[256];
+	bool found = false;
+
+	if (f == NULL)
+		fail_msg("%s: no file %s", row_id, path);
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		found = strstr(line, name) != NULL;
+	fclose(f);
+	if (!found)
+		fail_msg("%s: no %s in %s", row_id, name, path);
+	print_message("shown elsewhere: %s: %s\n", row_id, name);
+}
+
 /* Runs fn over the rows of a section. */
 static void
 each(const char *section, void (*fn)(const json_t *row))
@@ -96,6 +121,10 @@ each(const char *section, void (*fn)(const json_t *row))
 		if (str(row, "not_applicable") != NULL) {
 			print_message("not applicable: %s: %s\n", row_id,
 			    str(row, "not_applicable"));
+			continue;
+		}
+		if (json_object_get(row, "shown_by") != NULL) {
+			assert_shown(row);
 			continue;
 		}
 		fn(row);
@@ -189,10 +218,67 @@ input(struct buf *out, const json_t *row, const char *key)
 
 static void stanza_id(const json_t *row);
 
+/* A row without "rich" has no formatting. */
+static void
+same_rich(const struct buf *rich, const json_t *row)
+{
+	char *got =
+	    strndup(rich->len > 0 ? (const char *)rich->data : "", rich->len);
+
+	assert_non_null(got);
+	assert_true(rich_body_valid(got, rich->len));
+	same_str(got, str(row, "rich") != NULL ? str(row, "rich") : "");
+	free(got);
+}
+
+/* The stanza that the edge makes of it. */
+static void
+make_stanza(struct buf *xml, const json_t *row, const struct buf *text,
+    const struct buf *rich)
+{
+	struct buf bytes = { 0 };
+	char language[BODY_LANGUAGE_SIZE];
+	struct frame_writer w;
+	struct frame f;
+
+	frame_begin(&w, &bytes, FRAME_MESSAGE);
+	frame_put_u64(&w, FIELD_SEQ, 1);
+	frame_put_str(&w, FIELD_ID, "m1");
+	frame_put_str(&w, FIELD_FROM, "anna@contoso.example/lync");
+	frame_put_str(&w, FIELD_TO, "bo@partner.example");
+	frame_put_str(&w, FIELD_KIND, "chat");
+	if (body_language(language, str(row, "language")))
+		frame_put_str(&w, FIELD_LANGUAGE, language);
+	frame_put(&w, FIELD_BODY, text->data, text->len);
+	if (rich->len > 0)
+		frame_put(&w, FIELD_RICH_BODY, rich->data, rich->len);
+	if (styling_found((const char *)text->data, text->len))
+		frame_put_flag(&w, FIELD_UNSTYLED);
+	same_int(frame_end(&w), 0);
+	same_int(frame_decode(&f, bytes.data, bytes.len), 0);
+	same_int(render_frame(xml, &f), 0);
+	buf_finish(&bytes);
+}
+
+static void
+check_stanza(const json_t *row, const struct buf *text, const struct buf *rich)
+{
+	struct buf xml = { 0 };
+
+	if (str(row, "stanza") == NULL && num(row, "wire_length") == 0)
+		return;
+	make_stanza(&xml, row, text, rich);
+	if (str(row, "stanza") != NULL)
+		same_str(buf_cstr(&xml), str(row, "stanza"));
+	if (num(row, "wire_length") != 0)
+		same_int((int)xml.len, num(row, "wire_length"));
+	buf_finish(&xml);
+}
+
 static void
 body_of_sip(const json_t *row)
 {
-	struct buf in = { 0 }, out = { 0 }, wire = { 0 };
+	struct buf in = { 0 }, out = { 0 }, rich = { 0 }, wire = { 0 };
 	struct body_part part = { 0 };
 
 	if (str(row, "stanza_id") != NULL) {
@@ -204,7 +290,9 @@ body_of_sip(const json_t *row)
 	part.content_encoding = str(row, "encoding");
 	part.data = in.data;
 	part.len = in.len;
-	same_int(body_from_sip(&out, NULL, &part, &rules), num(row, "status"));
+	same_int(body_from_sip(&out, &rich, &part, &rules), num(row, "status"));
+	same_rich(&rich, row);
+	check_stanza(row, &out, &rich);
 	if (num(row, "length") != 0) {
 		same_int((int)out.len, num(row, "length"));
 	} else {
@@ -218,19 +306,22 @@ body_of_sip(const json_t *row)
 	}
 	buf_finish(&in);
 	buf_finish(&out);
+	buf_finish(&rich);
 	buf_finish(&wire);
 }
 
 static void
 html_of_lync(const json_t *row)
 {
-	struct buf in = { 0 }, out = { 0 };
+	struct buf in = { 0 }, out = { 0 }, rich = { 0 };
 
 	for (int i = 0; i < num(row, "count"); i++)
 		buf_add_str(&in, str(row, "repeat"));
 	buf_add_str(&in, str(row, "html"));
-	same_int(html_read(&out, NULL, buf_cstr(&in), in.len), 0);
+	same_int(html_read(&out, &rich, buf_cstr(&in), in.len), 0);
 	same_str(buf_cstr(&out), str(row, "body"));
+	same_rich(&rich, row);
+	buf_finish(&rich);
 	buf_finish(&in);
 	buf_finish(&out);
 }
