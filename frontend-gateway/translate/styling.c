@@ -105,9 +105,12 @@ link_length(struct span text)
 
 	if (!begins(text, "https://") && !begins(text, "http://"))
 		return 0;
-	while (n < text.len && !is_blank(text.at[n]) &&
-	       strchr("<>\"", text.at[n]) == NULL)
+	/* One byte more is looked at than is allowed. */
+	while (n < text.len && n <= RICH_BODY_HREF_MAX &&
+	       !is_blank(text.at[n]) && strchr("<>\"", text.at[n]) == NULL)
 		n++;
+	if (n > RICH_BODY_HREF_MAX)
+		return 0;
 	/* What ends a sentence or a span belongs to it. */
 	while (n > 0 && strchr(".,;:!?)]}'*_~`", text.at[n - 1]) != NULL)
 		n--;

@@ -7,10 +7,13 @@
 #include "common/buf.h"
 #include "common/utf8.h"
 #include "frontend-gateway/translate/body.h"
+#include "proto/rich_body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct body_rules rules = { .limit = BODY_LIMIT };
+static const struct body_rules lenient = { .limit = BODY_LIMIT,
+	.replace = true };
 static const struct body_rules unlimited = { .limit = SIZE_MAX };
 
 static void
@@ -48,8 +51,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *end = size > 0 ? memchr(data, '\n', size) : NULL;
 	struct body_part part = { 0 };
-	struct buf text = { 0 };
+	struct buf text = { 0 }, rich = { 0 };
 	char type[512];
+	int status;
 	size_t n;
 
 	if (end == NULL || (size_t)(end - data) >= sizeof(type))
@@ -60,14 +64,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	part.content_type = type;
 	part.data = end + 1;
 	part.len = size - n - 1;
-	if (body_from_sip(&text, NULL, &part, &rules) != 0)
-		require(text.len == 0);
-	else if (text.len > 0)
+	status = body_from_sip(&text, &rich, &part, &rules);
+	require(status == 0 || text.len + rich.len == 0);
+	require(rich.len <= RICH_BODY_MAX);
+	require(rich_body_valid((char *)rich.data, rich.len));
+	if (text.len > 0)
+		check_text(&text);
+	buf_clear(&text);
+	/* Nothing is malformed in the characters then. */
+	if (body_from_sip(&text, NULL, &part, &lenient) == 0 && text.len > 0)
 		check_text(&text);
 	buf_clear(&text);
 	if (body_to_sip(&text, (const char *)part.data, part.len, BODY_LIMIT) <
 	    0)
 		require(text.len == 0);
 	buf_finish(&text);
+	buf_finish(&rich);
 	return 0;
 }

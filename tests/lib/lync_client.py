@@ -88,6 +88,7 @@ class LyncClient(Watching):
         # What tests turn:
         self.answer_after = 0.0     # several endpoints accept late (observed)
         self.takes_toast = False    # lists ms-text-format in its 200
+        self.accepts = "text/plain "    # the formats that its 200 lists
         self.invite_status = None   # (486, "Busy Here") refuses chats
         self.message_status = None  # the same for MESSAGE
         self.silent = False         # answers nothing at all
@@ -224,7 +225,7 @@ class LyncClient(Watching):
 
     # --- a chat of ours ----------------------------------------------------
 
-    async def _open(self, peer, text, timeout=60, headers=()):
+    async def _open(self, peer, text, timeout=60, headers=(), send=True):
         host, port = self.connection.local
         dialog = Dialog(peer, sip.token(), self._from(sip.token(5)),
                         f"<sip:{peer}>", 1)
@@ -292,7 +293,7 @@ class LyncClient(Watching):
         self._ack(dialog, 1)
         # A callee that lists ms-text-format has taken the first message;
         # any other gets it as MESSAGE (observed).
-        if "ms-text-format" in response.tokens("Supported"):
+        if not send or "ms-text-format" in response.tokens("Supported"):
             return dialog, None
         return dialog, await self._message(dialog, text, timeout)
 
@@ -308,17 +309,20 @@ class LyncClient(Watching):
                 f"a=accept-types:{types}\r\n").encode()
 
     async def _message(self, dialog, text, timeout=60):
+        fmt = base64.b64encode(
+            "X-MMS-IM-Format: FN=Segoe%20UI; EF=; CO=0; CS=0; PF=22"
+            "\r\n\r\n".encode("utf-16-le")).decode().rstrip("=")
+        return await self._content(
+            dialog, f"text/plain; charset=UTF-8;msgr={fmt}", text.encode(),
+            (), timeout)
+
+    async def _content(self, dialog, kind, body, headers, timeout=60):
         async with dialog.lock:     # one at a time, as clients send them
-            fmt = base64.b64encode(
-                "X-MMS-IM-Format: FN=Segoe%20UI; EF=; CO=0; CS=0; PF=22"
-                "\r\n\r\n".encode("utf-16-le")).decode().rstrip("=")
             request = self._in_dialog(
                 dialog, "MESSAGE",
-                [("Content-Type",
-                  f"text/plain; charset=UTF-8;msgr={fmt}"),
+                [("Content-Type", kind),
                  ("Supported", "ms-dialog-route-set-update"),
-                 ("Supported", "timer")],
-                text.encode())
+                 ("Supported", "timer"), *headers], body)
             response = await self._transact(request, timeout)
         self.journal.add("sent", to=dialog.peer, status=response.status,
                          response=response)
@@ -340,6 +344,12 @@ class LyncClient(Watching):
                 raise
             # The dialog is unknown there: a new session carries the text.
             return (await self._open(peer, text, timeout))[1]
+
+    async def _say(self, peer, kind, body, headers, timeout):
+        dialog = self.current.get(peer)
+        if dialog is None:
+            dialog, _ = await self._open(peer, "", timeout, send=False)
+        return await self._content(dialog, kind, body, headers, timeout)
 
     async def _bye(self, peer):
         dialog = self.current[peer]
@@ -420,7 +430,7 @@ class LyncClient(Watching):
         return message.answer(
             200, "OK", tag, headers,
             self._sdp(connection_host(self.connection), f"sip sip:{sender}",
-                      "text/plain "))
+                      self.accepts))
 
     def _answer(self, message, connection, tag):
         if self.inviting.pop(message.call_id, None) is None:
@@ -527,6 +537,21 @@ class LyncClient(Watching):
         Returns the final response; raises Refused with an error one.
         """
         return self.run.wait(self._send(peer, text, timeout), timeout + 10)
+
+    def open(self, peer, text=""):
+        """Opens a chat whose INVITE holds the text, and sends no more."""
+        return self.run.wait(self._open(peer, text, send=False), 70)[0]
+
+    def say(self, peer, kind, body, headers=(), timeout=60):
+        """A message of any Content-Type in the chat with a contact; returns
+        the final response, also an error one."""
+        if isinstance(body, str):
+            body = body.encode()
+        try:
+            return self.run.wait(
+                self._say(peer, kind, body, headers, timeout), timeout + 10)
+        except Refused as e:
+            return e.response
 
     def refused(self, peer, text, timeout=60):
         """As send, for a message that must fail; returns the response."""
