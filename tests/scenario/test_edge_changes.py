@@ -230,3 +230,33 @@ def test_one_that_comes_back_again_and_again_is_not_mixed_up(
             place.await_status(**{edge.name: True})
             edge.await_open()
             chat(bo, anna, "swapped")
+
+
+def test_what_can_go_nowhere_is_told_at_once(place, bo, anna):
+    """The message waits for an edge that is away, and the list that it is
+    taken out of names none that is there."""
+    place.edges(place.edge2)
+    place.await_status(edge2=True)
+    chat(bo, anna, "before")
+    place.edge.stop()
+    place.edge2.stop()
+    place.await_status(edge2=False)
+    told = []
+    mark = place.gateway.log.mark()
+    writer = threading.Thread(target=lambda: told.append(
+        anna.refused(BO, "to nowhere").status))
+    writer.start()
+    place.gateway.log.wait("sip_transaction state from=start to=trying", 5,
+                           mark)
+    begin = time.monotonic()
+    place.edges(place.edge)
+    writer.join(10)
+    assert told == [504] and time.monotonic() - begin < 5
+    place.edge.start()
+    place.edge2.start()
+    place.edges(place.edge, place.edge2)
+    place.await_status(edge1=True, edge2=True)
+    place.edge.await_open()
+    place.edge2.await_open()
+    chat(bo, anna, "after")
+    bo.journal.none("message", 0.3, body="to nowhere")

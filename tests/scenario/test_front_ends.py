@@ -403,9 +403,9 @@ def test_a_pool_that_hangs_up_on_its_own_request(
     other = front_end.connect(rude.gateway)
     invite, response = chat(front_end, other)
     with message_under_way(rude, other, invite, response, b"cut off"):
-        mark = rude.gateway.log.mark()
         front_end.drop(other)
-        rude.gateway.log.wait("sip_transport ended", 5, mark)
+        # Noticed: the connection is gone before there is an answer.
+        rude.gateway.await_handles(handles)
     rude_bo.message(body="cut off")
     answer_to(front_end, invite)
     assert front_end.transact(line, front_end.follow(

@@ -44,6 +44,13 @@ def raw(place):
     peer.stop()
 
 
+def acquainted(place, anna):
+    """A message has passed, and all that is asked behind it is answered."""
+    mark = place.gateway.log.mark()
+    assert anna.send(PEER, "before").status == 200
+    place.gateway.log.wait("prover probed delivered=1", 5, mark)
+
+
 def shut_down(place, raw):
     """As a server does that restarts; the edge then leaves it alone."""
     mark = place.edge.log.mark()
@@ -66,7 +73,7 @@ def come_back(raw):
 
 
 def test_a_partner_that_comes_back_is_reached_at_once(place, raw, anna):
-    assert anna.send(PEER, "before").status == 200
+    acquainted(place, anna)
     shut_down(place, raw)
     assert anna.refused(PEER, "while it is away").status == 504
     mark = place.edge.log.mark()
@@ -81,7 +88,7 @@ def test_a_partner_that_comes_back_is_reached_at_once(place, raw, anna):
 def test_a_partner_that_only_comes_is_not_hammered(place, raw, anna):
     """It opens stream after stream to us and cannot be reached: each time of
     leaving it alone is cut short once at most."""
-    assert anna.send(PEER, "before").status == 200
+    acquainted(place, anna)
     mark = place.edge.log.mark()
     shut_down(place, raw)
     for _ in range(6):

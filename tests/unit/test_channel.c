@@ -397,16 +397,23 @@ test_withdraw(void **state)
 	struct channel_opts o = { 0 };
 	char boot[80];
 	struct rig r;
-	uint64_t a, b;
+	uint64_t a, b, oldest;
+	void *cookie;
 
 	(void)state;
 	rig_up(&r, &o, boot, sizeof(boot));
+	assert_false(channel_oldest_unanswered(r.ch, &oldest, &cookie));
 	assert_int_equal(send_one(&r, "a", &a), 0);
 	channel_block(r.ch, true);
 	assert_int_equal(send_one(&r, "b", &b), 0);
 	buf_clear(&r.log);
+	assert_true(channel_oldest_unanswered(r.ch, &oldest, &cookie));
+	assert_int_equal(oldest, a);
 	assert_true(channel_withdraw(r.ch, a));
+	assert_true(channel_oldest_unanswered(r.ch, &oldest, &cookie));
+	assert_int_equal(oldest, b);
 	assert_false(channel_withdraw(r.ch, b)); /* never went out */
+	assert_false(channel_oldest_unanswered(r.ch, &oldest, &cookie));
 	assert_false(channel_withdraw(r.ch, b));
 	assert_false(channel_withdraw(r.ch, 99));
 	feed(
