@@ -7,6 +7,7 @@ must exist.
 import json
 import os
 import re
+import threading
 import time
 from xml.etree import ElementTree
 
@@ -203,17 +204,18 @@ def test_a_gateway_killed_behind_a_200_loses_nothing(usual):
     for guest in somebody(usual):
         guest.send(ANNA, "before")
         anna.message("before")
-        killed = []
+        killed = threading.Event()
 
         def kill(entry, _):
-            if entry.body == "cut off" and not killed:
-                killed.append(entry)
+            if entry.body == "cut off" and not killed.is_set():
                 usual.gateway.kill()
+                killed.set()
             return False            # 200 all the same, to nobody
 
         anna.on_message = kill
         id = guest.send(ANNA, "cut off")
         anna.message("cut off")
+        assert killed.wait(20)
         usual.gateway.start()
         # In a new dialog; its INVITE has the text, too.
         anna.message("cut off", timeout=30)
