@@ -206,6 +206,36 @@ describe_chats(const json_t *a)
 		    text_number(repeats, "doubled"));
 }
 
+/* "fe1.contoso.example: serving for 2 h, connections 1 of 1 out, 2 in ..." */
+static void
+describe_front_end(const json_t *f)
+{
+	const json_t *failure = json_object_get(f, "failure");
+	const char *state = text_of(f, "state");
+	bool well = strcmp(state, "serving") == 0;
+
+	if (strcmp(state, "pool") == 0) {
+		printf("  %s: %" PRId64 " connections under the pool's name\n",
+		    text_of(f, "name"), text_number(f, "in"));
+		return;
+	}
+	printf("  %s: %s for %s, connections %" PRId64 " of %" PRId64
+	       " out, %" PRId64 " in, requests %" PRId64 ", failed %" PRId64
+	       "\n",
+	    text_of(f, "name"), state, duration(f, "since_s"),
+	    text_number(f, "out"), text_number(f, "out_wanted"),
+	    text_number(f, "in"), text_number(f, "requests"),
+	    text_number(f, "failures"));
+	if (failure != NULL)
+		printf("    last trouble %s ago: %s\n",
+		    duration(failure, "ago_s"), text_of(failure, "reason"));
+	if (!well && text_number(f, "next_s") > 0)
+		printf("    %s in %s\n",
+		    strcmp(state, "resting") == 0 ? "gets new chats again"
+						  : "called again",
+		    duration(f, "next_s"));
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
 static void
@@ -236,6 +266,9 @@ describe(const json_t *a)
 	describe_all(
 	    "gateways", json_object_get(a, "gateways"), describe_gateway);
 	describe_all("edges", json_object_get(a, "edges"), describe_edge);
+	describe_all("front ends",
+	    json_object_get(json_object_get(a, "pool"), "front_ends"),
+	    describe_front_end);
 	describe_all("routes in back-off", json_object_get(a, "backoff"),
 	    describe_backoff);
 	describe_all("recent failures", json_object_get(a, "failures"),

@@ -44,6 +44,8 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 	KEEP("sip.listen", f, n, port);
 	KEEP("sip.fqdn", f, n, fqdn);
 	KEEP("sip.pool.name", f, n, pool);
+	KEEP("sip.pool.connections", f, n, connections);
+	KEEP("sip.pool.probe_seconds", f, n, probe_ms);
 	KEEP("sip.negotiate_reply", f, n, negotiate_reply);
 	KEEP("sip.contact", f, n, contact);
 #undef KEEP

@@ -483,6 +483,8 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.pool = s->pool,
 		.front_ends = front_ends,
 		.front_end_count = count,
+		.connections = s->connections,
+		.probe_ms = s->probe_ms,
 		.negotiate_reply = s->negotiate_reply,
 		.contact = s->contact,
 		.methods = METHODS,

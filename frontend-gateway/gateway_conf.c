@@ -146,7 +146,48 @@ read_pool(struct gateway_sip_conf *s, struct conf_obj *sip)
 				    s->front_ends[i].name);
 	}
 	s->front_end_count = n;
+	s->connections =
+	    (unsigned)conf_int(o, "connections", 1, 1, SIP_OUTBOUND_PER_PEER);
+	s->probe_ms =
+	    1000 * (uint32_t)conf_int(o, "probe_seconds", 60, 0, 3600);
 	conf_end_object(o);
+}
+
+/* What is older than TLS 1.2 is there for front ends that speak nothing newer
+ * (RFC 8996 has put it away), and only when somebody asks for it. */
+static void
+read_versions(struct gateway_conf *c, struct conf_obj *o)
+{
+	static const struct {
+		const char *name;
+		int code;
+	} known[] = {
+		{ "", 0 },
+		{ "1.0", TLS1_VERSION },
+		{ "1.1", TLS1_1_VERSION },
+		{ "1.2", TLS1_2_VERSION },
+		{ "1.3", TLS1_3_VERSION },
+	};
+	enum { KNOWN = sizeof(known) / sizeof(known[0]), DEFAULT_MIN = 3 };
+	struct gateway_sip_conf *s = &c->sip;
+	const char *names[KNOWN];
+	int min;
+
+	for (size_t i = 0; i < KNOWN; i++)
+		names[i] = known[i].name;
+	min = gateway_conf_choice(
+		  o, "tls_min", names + 1, KNOWN - 1, DEFAULT_MIN - 1) +
+	      1;
+	s->tls_min = known[min].code;
+	s->tls_max =
+	    known[gateway_conf_choice(o, "tls_max", names, KNOWN, 0)].code;
+	if (s->tls_max != 0 && s->tls_max < s->tls_min)
+		conf_fail(o, "tls_max", "is below tls_min");
+	if (s->tls_min < TLS1_2_VERSION)
+		gateway_conf_warn(c,
+		    "sip.tls_min: TLS %s is not safe; front ends that can be "
+		    "set to 1.2 should be",
+		    known[min].name);
 }
 
 static uint16_t
@@ -166,8 +207,6 @@ port_of(const struct sockaddr_storage *a)
 static void
 read_sip(struct gateway_conf *c, struct conf_obj *root)
 {
-	static const char *const versions[] = { "", "1.2", "1.3" };
-	static const int codes[] = { 0, TLS1_2_VERSION, TLS1_3_VERSION };
 	static const char *const replies[] = { "405", "488", "501",
 		"200-none" };
 	static const char *const contacts[] = { "gateway", "gruu" };
@@ -181,11 +220,7 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	s->port = port_of(&s->listen[0]);
 	conf_domain(o, "fqdn", s->fqdn, true);
 	s->files = read_files(o);
-	s->tls_min =
-	    codes[gateway_conf_choice(o, "tls_min", versions + 1, 2, 0) + 1];
-	s->tls_max = codes[gateway_conf_choice(o, "tls_max", versions, 3, 0)];
-	if (s->tls_max != 0 && s->tls_max < s->tls_min)
-		conf_fail(o, "tls_max", "is below tls_min");
+	read_versions(c, o);
 	read_pool(s, o);
 	s->negotiate_reply = (enum sip_negotiate_reply)gateway_conf_choice(
 	    o, "negotiate_reply", replies, 4, SIP_NEGOTIATE_405);
@@ -478,7 +513,7 @@ check_name(const struct tls_identity *id, const char *part,
 
 static int
 load_identity(struct tls_identity *out, const char *part,
-    const struct gateway_files *files, int min, int max, char *error)
+    const struct gateway_files *files, int min, int max, bool cbc, char *error)
 {
 	struct tls_identity_files f = {
 		.certificate = files->certificate,
@@ -489,6 +524,7 @@ load_identity(struct tls_identity *out, const char *part,
 		.judge_as_server = true,
 		.min_version = min,
 		.max_version = max,
+		.allow_cbc = cbc,
 	};
 	char why[GATEWAY_CONF_ERROR_SIZE / 2];
 	int rc;
@@ -506,15 +542,17 @@ gateway_conf_identities(struct tls_identity *channel, struct tls_identity *sip,
 	struct tls_identity a = { 0 }, b = { 0 };
 	int rc;
 
-	rc =
-	    load_identity(&a, "channel", &c->channel, TLS1_3_VERSION, 0, error);
+	rc = load_identity(
+	    &a, "channel", &c->channel, TLS1_3_VERSION, 0, false, error);
 	if (rc < 0)
 		return rc;
 	rc = check_name(&a, "channel", &c->channel, c->node, error);
 	if (rc < 0)
 		goto fail;
-	rc = load_identity(
-	    &b, "sip", &c->sip.files, c->sip.tls_min, c->sip.tls_max, error);
+	/* Front ends on Windows before Server 2016 share nothing but AES-CBC
+	 * with us in TLS 1.2. */
+	rc = load_identity(&b, "sip", &c->sip.files, c->sip.tls_min,
+	    c->sip.tls_max, true, error);
 	if (rc < 0)
 		goto fail;
 	rc = check_name(&b, "sip", &c->sip.files, c->sip.fqdn, error);

@@ -76,10 +76,12 @@ struct gateway_sip_conf {
 	uint16_t port; /* the one the pool reaches us at: the first */
 	char fqdn[256];
 	struct gateway_files files;
-	int tls_min, tls_max; /* TLS1_2_VERSION ...; max 0 = no limit */
+	int tls_min, tls_max; /* TLS1_VERSION ...; max 0 = no limit */
 	char pool[256];
 	struct gateway_host front_ends[GATEWAY_CONF_FRONT_ENDS_MAX];
 	size_t front_end_count;
+	unsigned connections; /* of ours to each front end */
+	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	enum sip_contact_form contact;
 };

@@ -43,14 +43,47 @@ hosted_json(const struct gateway *g)
 	return all;
 }
 
+static void
+on_front_end(const struct sip_front_end_view *v, bool own, void *arg)
+{
+	const struct sip_health *h = v->health;
+	uint64_t left = v->retry_in_ms;
+	json_t *row;
+
+	if (h->state == SIP_HEALTH_RESTING)
+		left = h->rest_until_ms - v->now_ms;
+	row = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "name", v->name, "state", own ? sip_health_str(h->state) : "pool",
+	    "since_s", (json_int_t)((v->now_ms - h->since_ms) / 1000), "out",
+	    (json_int_t)v->out, "out_wanted", (json_int_t)v->out_wanted, "in",
+	    (json_int_t)v->in, "requests", (json_int_t)h->requests, "answers",
+	    (json_int_t)h->answers, "failures", (json_int_t)h->failures,
+	    "next_s", (json_int_t)((left + 999) / 1000));
+	if (h->failure[0] != '\0')
+		(void)json_object_set_new(row, "failure",
+		    json_pack("{s:s, s:I}", "reason", h->failure, "ago_s",
+			(json_int_t)((v->now_ms - h->failure_ms) / 1000)));
+	(void)json_array_append_new(arg, row);
+}
+
+static json_t *
+front_ends_json(const struct gateway *g)
+{
+	json_t *all = json_array();
+
+	sip_ua_each_front_end(g->ua, on_front_end, all);
+	return all;
+}
+
 static json_t *
 pool_json(const struct gateway *g)
 {
 	struct sip_ua_stats s;
 
 	sip_ua_get_stats(g->ua, &s);
-	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "name",
-	    g->opts.conf->sip.pool, "reachable", sip_ua_reachable(g->ua),
+	return json_pack("{s:s, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "name", g->opts.conf->sip.pool, "reachable",
+	    sip_ua_reachable(g->ua), "front_ends", front_ends_json(g),
 	    "connections", (json_int_t)s.connections, "dialogs",
 	    (json_int_t)s.dialogs, "client_transactions",
 	    (json_int_t)s.client_txns, "server_transactions",

@@ -203,7 +203,9 @@ sip_hop_probe(struct sip_link *l)
 	}
 	l->probing = true;
 	sip_health_sent(&l->peer->health);
-	clock_timer_start(&l->probe, PROBE_ANSWER_MS);
+	clock_timer_start(&l->probe, l->t->opts.probe_ms < PROBE_ANSWER_MS
+					 ? l->t->opts.probe_ms
+					 : PROBE_ANSWER_MS);
 }
 
 /* No answer to a probe: the connection is of no use.  Whether the front end is

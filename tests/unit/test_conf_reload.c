@@ -29,6 +29,8 @@ static const struct {
 	{ "{'sip': {'pool': {'front_ends': [{'name':"
 	  "'fe9.contoso.example', 'address': '10.9.9.9:5061'}]}}}",
 	    NULL },
+	{ "{'sip': {'pool': {'connections': 2}}}", "sip.pool.connections" },
+	{ "{'sip': {'pool': {'probe_seconds': 9}}}", "sip.pool.probe_seconds" },
 	{ "{'sip': {'negotiate_reply': '501'}}", "sip.negotiate_reply" },
 	{ "{'sip': {'contact': 'gruu'}}", "sip.contact" },
 	{ "{'notices': 'off'}", NULL },

@@ -33,8 +33,14 @@ static const struct {
 	    "/edges/1/name: e.example is listed twice" },
 	{ "{'channel': {'key': null}}", "/channel/key: is missing" },
 	{ "{'sip': {'listen': []}}", "/sip/listen: at least 1 needed" },
-	{ "{'sip': {'tls_min': '1.1'}}",
-	    "/sip/tls_min: \"1.1\" is none of \"1.2\", \"1.3\"" },
+	{ "{'sip': {'tls_min': '0.9'}}",
+	    "/sip/tls_min: \"0.9\" is none of \"1.0\", \"1.1\", \"1.2\", "
+	    "\"1.3\"" },
+	{ "{'sip': {'tls_max': '1.1'}}", "/sip/tls_max: is below tls_min" },
+	{ "{'sip': {'pool': {'connections': 5}}}",
+	    "/sip/pool/connections: 5 is above 4" },
+	{ "{'sip': {'pool': {'probe_seconds': -1}}}",
+	    "/sip/pool/probe_seconds: -1 is below 0" },
 	{ "{'sip': {'tls_min': '1.3', 'tls_max': '1.2'}}",
 	    "/sip/tls_max: is below tls_min" },
 	{ "{'sip': {'negotiate_reply': '200'}}",
@@ -189,6 +195,8 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->sip.port, 5061);
 	assert_int_equal(c->sip.tls_min, TLS1_2_VERSION);
 	assert_int_equal(c->sip.tls_max, 0);
+	assert_int_equal(c->sip.connections, 1);
+	assert_int_equal(c->sip.probe_ms, 60000);
 	assert_int_equal(c->sip.negotiate_reply, SIP_NEGOTIATE_405);
 	assert_int_equal(c->notices, GATEWAY_NOTICES_CHAT);
 	assert_int_equal(c->sip.contact, SIP_CONTACT_GATEWAY);
@@ -256,6 +264,37 @@ look_ups_are_exact(void **state)
 	assert_false(gateway_conf_permits(c, "olaf@contoso.example"));
 	assert_false(gateway_conf_permits(c, "anna@partner.example"));
 	gateway_conf_free(c);
+}
+
+static void
+old_versions_are_warned_of(void **state)
+{
+	static const struct {
+		const char *patch;
+		int min, max;
+		size_t warnings;
+	} rows[] = {
+		{ "{'sip': {'tls_min': '1.0'}}", TLS1_VERSION, 0, 1 },
+		{ "{'sip': {'tls_min': '1.1', 'tls_max': '1.2'}}",
+		    TLS1_1_VERSION, TLS1_2_VERSION, 1 },
+		{ "{'sip': {'tls_min': '1.2'}}", TLS1_2_VERSION, 0, 0 },
+		{ "{'sip': {'tls_max': '1.3'}}", TLS1_2_VERSION, TLS1_3_VERSION,
+		    0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gateway_conf *c = gateway_sample(rows[i].patch);
+		size_t told = 0;
+
+		assert_int_equal(c->sip.tls_min, rows[i].min);
+		assert_int_equal(c->sip.tls_max, rows[i].max);
+		for (size_t k = 0; k < c->warning_count; k++)
+			told += strstr(c->warnings[k], "sip.tls_min: TLS 1.") !=
+				NULL;
+		assert_int_equal(told, rows[i].warnings);
+		gateway_conf_free(c);
+	}
 }
 
 static void
@@ -400,6 +439,7 @@ main(void)
 		cmocka_unit_test(the_installed_sample_has_the_defaults),
 		cmocka_unit_test(a_language_without_texts_is_warned_of),
 		cmocka_unit_test(look_ups_are_exact),
+		cmocka_unit_test(old_versions_are_warned_of),
 		cmocka_unit_test(unwise_rows_are_warned_of),
 		cmocka_unit_test(an_empty_table_denies_all),
 		cmocka_unit_test(certificates_must_name_this_node),
