@@ -271,6 +271,7 @@ bounce(struct pending *p, const struct channel_result *r)
 		.type = r->error_type,
 		.text = r->text,
 		.by = p->to.domain,
+		.gone_to = r->gone_to,
 	};
 	int rc;
 

@@ -293,8 +293,15 @@ render_stanza_error(struct buf *out, const struct render_stanza_error *e)
 	buf_add_str(out, " type='error'><error");
 	render_out_attr(out, "type", type);
 	render_out_attr(out, "by", e->by);
-	buf_addf(out, "><%s xmlns='" NS_STANZA_ERRORS "'/>",
+	buf_addf(out, "><%s xmlns='" NS_STANZA_ERRORS "'",
 	    condition_str(e->condition));
+	if (e->condition == COND_GONE && e->gone_to != NULL) {
+		buf_add_char(out, '>');
+		xml_escape_text(out, e->gone_to, strlen(e->gone_to));
+		buf_add_str(out, "</gone>");
+	} else {
+		buf_add_str(out, "/>");
+	}
 	if (e->text != NULL && e->text[0] != '\0') {
 		buf_add_str(
 		    out, "<text xmlns='" NS_STANZA_ERRORS "' xml:lang='en'>");

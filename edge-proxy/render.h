@@ -41,9 +41,10 @@ struct render_stanza_error {
 	const char *from, *to;
 	const char *id; /* or NULL */
 	enum condition condition;
-	const char *type; /* NULL = the condition's own */
-	const char *text; /* or NULL */
-	const char *by;   /* or NULL */
+	const char *type;    /* NULL = the condition's own */
+	const char *text;    /* or NULL */
+	const char *by;      /* or NULL */
+	const char *gone_to; /* with COND_GONE: the new address, or NULL */
 };
 int render_stanza_error(struct buf *out, const struct render_stanza_error *e);
 

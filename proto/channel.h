@@ -54,6 +54,7 @@ struct channel_result {
 	enum condition condition; /* when failed */
 	const char *error_type;   /* NULL = the condition's own */
 	const char *text;
+	const char *gone_to; /* with COND_GONE: the new address, or NULL */
 };
 
 struct channel_events {

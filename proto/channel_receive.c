@@ -40,14 +40,14 @@ take_stanza(struct channel *ch, const struct frame *f, size_t len)
 static void
 take_result(struct channel *ch, const struct frame *f)
 {
-	char text[CHANNEL_RESULT_TEXT_MAX + 1];
+	struct channel_result_texts texts;
 	struct channel_result r;
 	struct journal_entry *e;
 	const char *wrong;
 	uint64_t seq, id;
 	void *cookie;
 
-	wrong = channel_result_read(f, &seq, &r, text);
+	wrong = channel_result_read(f, &seq, &r, &texts);
 	if (wrong == NULL && seq >= ch->journal.next_seq)
 		wrong = "result for a frame never sent";
 	if (wrong != NULL) {

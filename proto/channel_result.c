@@ -79,6 +79,9 @@ channel_result_write(
 	    channel_result_type(channel_result_type_index(r->error_type)));
 	if (text_fits(r->text))
 		frame_put_str(&w, FIELD_ERROR_TEXT, r->text);
+	if (r->condition == COND_GONE && r->gone_to != NULL &&
+	    strlen(r->gone_to) <= CHANNEL_RESULT_GONE_MAX)
+		frame_put_str(&w, FIELD_GONE_TO, r->gone_to);
 	return frame_end(&w);
 }
 
@@ -107,8 +110,8 @@ read_type(const struct frame *f)
 }
 
 const char *
-channel_result_read(
-    const struct frame *f, uint64_t *seq, struct channel_result *r, char *text)
+channel_result_read(const struct frame *f, uint64_t *seq,
+    struct channel_result *r, struct channel_result_texts *texts)
 {
 	const struct frame_field *cond;
 
@@ -128,7 +131,11 @@ channel_result_read(
 		return "failed without condition";
 	r->condition = condition_parse((const char *)cond->data, cond->len);
 	r->error_type = read_type(f);
-	if (frame_copy(f, FIELD_ERROR_TEXT, text, CHANNEL_RESULT_TEXT_MAX + 1))
-		r->text = text;
+	if (frame_copy(f, FIELD_ERROR_TEXT, texts->text, sizeof(texts->text)))
+		r->text = texts->text;
+	if (r->condition == COND_GONE &&
+	    frame_copy(
+		f, FIELD_GONE_TO, texts->gone_to, sizeof(texts->gone_to)))
+		r->gone_to = texts->gone_to;
 	return NULL;
 }

@@ -7,16 +7,20 @@
 
 #include "proto/channel.h"
 
-enum { CHANNEL_RESULT_TEXT_MAX = 1024 };
+enum { CHANNEL_RESULT_TEXT_MAX = 1024, CHANNEL_RESULT_GONE_MAX = 3071 };
 
 /* Appends a result frame.  A text that a frame cannot hold (too long, not
  * XML characters) is left out.  0 or ERR_NOMEM. */
 int channel_result_write(
     struct buf *out, uint64_t seq, const struct channel_result *r);
-/* NULL, or why the frame is no result.  text holds CHANNEL_RESULT_TEXT_MAX + 1
- * bytes and is where r->text points. */
-const char *channel_result_read(
-    const struct frame *f, uint64_t *seq, struct channel_result *r, char *text);
+/* Where the texts of a result that was read lie. */
+struct channel_result_texts {
+	char text[CHANNEL_RESULT_TEXT_MAX + 1];
+	char gone_to[CHANNEL_RESULT_GONE_MAX + 1];
+};
+/* NULL, or why the frame is no result. */
+const char *channel_result_read(const struct frame *f, uint64_t *seq,
+    struct channel_result *r, struct channel_result_texts *texts);
 
 /* Error types (RFC 6120 8.3.2) as small numbers; 0 for NULL and unknown. */
 unsigned channel_result_type_index(const char *type);

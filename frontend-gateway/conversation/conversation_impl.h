@@ -7,6 +7,7 @@
  * conversation_lync.c    Lync to XMPP
  * conversation_session.c what the user's INVITE, UPDATE, ACK say
  * conversation_files.c   files that older clients offer
+ * conversation_moved.c   users who have another address now
  * conversation_states.c  chat states: typing, leaving
  * conversation_changes.c what is corrected or taken back in time
  */
@@ -22,6 +23,7 @@
 #include "frontend-gateway/translate/errors.h"
 #include "proto/condition.h"
 
+struct buf;
 struct sip_ua_call;
 
 enum {
@@ -140,6 +142,13 @@ void conversation_abandon_queue(struct conversation *c);
  * to be refused for the cause; ERRORS_CAUSE_COUNT = none. */
 enum errors_cause conversation_files_offered(struct conversation *c,
     struct sip_server_txn *st, const struct sip_msg *req, struct sip_dialog *d);
+
+/* --- conversation_moved.c ----------------------------------------------- */
+
+/* The user's new address as an XMPP URI, in out, by a 301; NULL when it tells
+ * none that the outside may know. */
+const char *conversation_moved_to(struct buf *out, const struct conversation *c,
+    const struct sip_msg *response);
 
 /* --- both --------------------------------------------------------------- */
 

@@ -67,7 +67,10 @@ failed(struct conversation *c, struct inward *in, const struct errors_stanza *e)
 	    in->from, condition_str(e->condition));
 	said_forget(c->env->said, &name);
 	unqueue(c, in);
-	inward_failed(in, e->condition, e->type, e->text);
+	if (e->gone_to != NULL)
+		inward_gone(in, e->text, e->gone_to);
+	else
+		inward_failed(in, e->condition, e->type, e->text);
 }
 
 static void
@@ -249,6 +252,7 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
     bool in_dialog)
 {
 	struct errors_stanza e;
+	struct buf moved;
 
 	switch (judge(c, &e, in, r, in_dialog)) {
 	case ERRORS_TAKEN:
@@ -267,7 +271,11 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
 	}
 	if (!in_dialog)
 		note_miss(c, in, r);
+	buf_init(&moved, CONVERSATION_TEXT_MAX);
+	if (e.moved)
+		e.gone_to = conversation_moved_to(&moved, c, r->response);
 	failed(c, in, &e);
+	buf_finish(&moved);
 	if (in_dialog || about_content(r->status))
 		return false;
 	/* Those behind would meet the same answer, each after an INVITE of

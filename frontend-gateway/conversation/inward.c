@@ -198,6 +198,17 @@ inward_failed(struct inward *in, enum condition condition, const char *type,
 }
 
 void
+inward_gone(struct inward *in, const char *text, const char *gone_to)
+{
+	struct channel_result r = {
+		.condition = COND_GONE, .text = text, .gone_to = gone_to
+	};
+
+	answer(in, &r);
+	release(in);
+}
+
+void
 inward_abandon(struct inward *in)
 {
 	settle(in, false);

@@ -111,6 +111,8 @@ void inward_delivered(struct inward *in);
 void inward_withdrawn(struct inward *in);
 void inward_failed(struct inward *in, enum condition condition,
     const char *type, const char *text);
+/* Its addressee has another address now, "xmpp:..." (RFC 6120 8.3.3.5). */
+void inward_gone(struct inward *in, const char *text, const char *gone_to);
 /* The gateway stops: freed without an answer, so that the edge keeps it for
  * the next start. */
 void inward_abandon(struct inward *in);

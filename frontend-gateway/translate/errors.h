@@ -142,10 +142,11 @@ enum errors_next {
 
 struct errors_stanza {
 	enum condition condition;
-	const char *type; /* "cancel" ... */
-	const char *text; /* English, static; NULL = none */
-	bool moved;       /* gone: the Contact's JID is the new address */
-	bool alarm;       /* the pool demands credentials: tell the operator */
+	const char *type;    /* "cancel" ... */
+	const char *text;    /* English, static; NULL = none */
+	bool moved;          /* gone: the Contact's JID is the new address */
+	const char *gone_to; /* that address, by who knows it; NULL = untold */
+	bool alarm; /* the pool demands credentials: tell the operator */
 };
 
 /* *out is written only with ERRORS_REPORT. */

@@ -367,9 +367,11 @@ edges_answer(
     struct edges *e, struct edges_ticket t, const struct channel_result *r)
 {
 	(void)e;
-	note("e%u answer %llu %s%s%s", t.edge, (unsigned long long)t.seq,
+	note("e%u answer %llu %s%s%s%s%s", t.edge, (unsigned long long)t.seq,
 	    r->delivered ? "delivered" : condition_str(r->condition),
-	    r->text != NULL ? " " : "", r->text != NULL ? r->text : "");
+	    r->text != NULL ? " " : "", r->text != NULL ? r->text : "",
+	    r->gone_to != NULL ? " " : "",
+	    r->gone_to != NULL ? r->gone_to : "");
 }
 
 /* Streams whose name begins with x are broken. */
@@ -628,6 +630,40 @@ strangers_learn_nothing_of_users(void **state)
 		assert_memory_equal(journal, want, strlen(want));
 		journal[0] = '\0';
 		assert_int_equal(conversations_count(cs), 0);
+	}
+}
+
+/* The new address is told when it is one of ours, and not a host's. */
+static void
+who_has_moved_is_told_with_the_address(void **state)
+{
+	static const struct {
+		const char *contact, *told;
+	} rows[] = {
+		{ "Contact: <sip:anna.b@contoso.example>\r\n",
+		    " xmpp:anna.b@contoso.example" },
+		{ "Contact: <sip:anna@fe2.internal.example:5061>\r\n", "" },
+		{ "Contact: <sip:anna@192.0.2.7>\r\n", "" },
+		{ "Contact: <sip:anna@contoso.example;gruu>\r\n", "" },
+		{ "Contact: <tel:+4930123>\r\n", "" },
+		{ "", "" },
+	};
+	struct sip_dialog *d = lync_invites();
+	char want[128];
+
+	(void)state;
+	/* So that he is no stranger. */
+	lync_says(d, "hello");
+	edge_result(true, 0);
+	conversations_on_dialog_end(cs, d, SIP_DIALOG_END_BYE);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		says(i + 1, "hi");
+		journal[0] = '\0';
+		pool_answers(301, rows[i].contact);
+		snprintf(want, sizeof(want),
+		    "e0 answer %zu gone This user has a new address.%s\n",
+		    i + 1, rows[i].told);
+		expect(want);
 	}
 }
 
@@ -1690,6 +1726,7 @@ main(void)
 		TEST(the_queue_is_bounded),
 		TEST(strangers_learn_nothing_of_users),
 		TEST(a_refused_invite_speaks_for_the_queue),
+		TEST(who_has_moved_is_told_with_the_address),
 		TEST(a_lost_dialog_is_replaced_once),
 		TEST(a_clash_of_ids_is_tried_once_more),
 		TEST(a_clash_behind_a_lost_dialog_is_another_matter),
