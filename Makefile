@@ -260,9 +260,13 @@ $(BUILD)/tidy/%.ok: $(BUILD)/obj/%.o .clang-tidy
 		2>/dev/null
 	@touch $@
 # Tests have functions of the same name, of which it takes one for the other.
-lint-cppcheck:
+lint-cppcheck: $(BUILD)/tidy/cppcheck.ok
+$(BUILD)/tidy/cppcheck.ok: $(SOURCES)
+	@mkdir -p $(@D)
+	@echo "CPPCHECK"
 	@$(CPPCHECK) common proto edge-proxy frontend-gateway deploy
 	@$(CPPCHECK) --suppress=ctunullpointer tests/unit tests/fuzz
+	@touch $@
 format:
 	@clang-format -i $(SOURCES)
 
