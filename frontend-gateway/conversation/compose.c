@@ -399,6 +399,7 @@ compose_text(struct buf *out, struct compose_result *result,
 {
 	struct text body = text_of(frame_field(f, FIELD_BODY));
 	struct compose_result r = { .verdict = COMPOSE_TEXT };
+	size_t before = out->len;
 	struct text said;
 	int rc = 0;
 
@@ -423,6 +424,9 @@ compose_text(struct buf *out, struct compose_result *result,
 	if (buf_failed(out))
 		return out->limit > 0 && out->cap >= out->limit ? ERR_FULL
 								: ERR_NOMEM;
+	/* Nothing but links that lead nowhere. */
+	if (r.verdict == COMPOSE_TEXT && out->len == before)
+		r.verdict = COMPOSE_NOTHING;
 	if (rc == 0)
 		*result = r;
 	return rc;

@@ -3,7 +3,8 @@
  *
  * A partner's server that lost a stream sends what was not acknowledged once
  * more (XEP-0198).  The copy is taken for one only when it has an id, when
- * id, from, to and body are equal and the stream of the first copy is broken:
+ * id, from, to and all that its sender wrote are equal and the stream of the
+ * first copy is broken:
  * otherwise two people's equal words could swallow each other.  Pure.
  *
  * Bounds   max entries; settled ones are forgotten after DUPLICATES_AGE_MS or
@@ -31,7 +32,7 @@ void duplicates_free(struct duplicates *d);
 struct duplicates_copy {
 	const char *id; /* NULL or "" = none */
 	const char *from, *to;
-	const void *body;
+	const void *body; /* all that its sender wrote */
 	size_t body_len;
 	const char *stream;
 };
