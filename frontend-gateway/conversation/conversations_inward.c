@@ -406,7 +406,9 @@ on_state(struct conversations *cs, const struct frame *f,
 			     who->from.bare, who->from.ascii)
 				 .standing == POLICY_DENIED)
 		return;
-	conversation_heard(c, who->from.full);
+	/* What his server says for him tells nothing of his devices. */
+	if (who->from.resource != NULL)
+		conversation_heard(c, who->from.full);
 	if (frame_copy(f, FIELD_CHAT_STATE, state, sizeof(state)))
 		conversation_state(c, state);
 }
