@@ -198,6 +198,10 @@ describe_chats(const json_t *a)
 	printf("chats       %" PRId64 ", %" PRId64
 	       " messages waiting for an answer\n",
 	    text_number(a, "conversations"), text_number(a, "pending"));
+	if (text_number(a, "late_failures") > 0)
+		printf("            %" PRId64
+		       " messages of Lync users failed behind their 200\n",
+		    text_number(a, "late_failures"));
 	if (text_number(repeats, "sent_again") > 0)
 		printf("            %" PRId64
 		       " messages sent again in a new dialog, %" PRId64

@@ -107,7 +107,7 @@ status_json(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:I}",
+	    "s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:I}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -116,9 +116,11 @@ status_json(const struct gateway *g)
 	    "generation", (json_int_t)g->generation.counter, "edges",
 	    edges_status(g->edges), "pool", pool_json(g), "conversations",
 	    (json_int_t)conversations_count(g->conversations), "pending",
-	    (json_int_t)conversations_pending(g->conversations), "repeats",
-	    repeats_json(g), "failures", edges_failures(g->edges), "presence",
-	    presence_status(g->presence), "heap_bytes",
+	    (json_int_t)conversations_pending(g->conversations),
+	    "late_failures",
+	    (json_int_t)conversations_late_failures(g->conversations),
+	    "repeats", repeats_json(g), "failures", edges_failures(g->edges),
+	    "presence", presence_status(g->presence), "heap_bytes",
 	    (json_int_t)heap_in_use());
 }
 

@@ -364,6 +364,12 @@ conversations_hang_up(struct conversations *cs)
 	map_each(&cs->pairs, on_each_hang_up, NULL);
 }
 
+uint64_t
+conversations_late_failures(const struct conversations *cs)
+{
+	return outwards_late_bounces(cs->outwards);
+}
+
 size_t
 conversations_count(const struct conversations *cs)
 {

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -74,6 +75,8 @@ size_t conversations_pending(const struct conversations *cs);
 void conversations_hang_up(struct conversations *cs);
 
 size_t conversations_count(const struct conversations *cs);
+/* Messages of Lync users that were bounced behind their 200. */
+uint64_t conversations_late_failures(const struct conversations *cs);
 const struct conversation_counts *
 conversations_counts(const struct conversations *cs);
 

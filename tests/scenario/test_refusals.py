@@ -543,6 +543,7 @@ def test_late_failures_are_told_nobody(place, raw, front_end, line, form):
     mark = place.gateway.log.mark()
     assert late(raw, chat, "into the void").status == 200
     place.gateway.log.wait("bounce-late .*upsilon@raw.example", 5, mark)
+    assert ask(place.gateway.control, "status")["late_failures"] > 0
     front_end.journal.none("request", 0.5, call_id=chat.invite.call_id,
                            method=lambda m: m != "ACK")
     chat.end()
