@@ -53,6 +53,11 @@ static const struct {
 	{ "{'messages': {'corrections': 'bold'}}",
 	    "/messages/corrections: \"bold\" is none of \"star\", "
 	    "\"word\"" },
+	{ "{'messages': {'formatting': 'no'}}",
+	    "/messages/formatting: must be true or false, is a string" },
+	{ "{'messages': {'bad_characters': 'drop'}}",
+	    "/messages/bad_characters: \"drop\" is none of \"refuse\", "
+	    "\"replace\"" },
 	{ "{'messages': {'reaction': true}}",
 	    "/messages/reaction: is not a known setting" },
 	{ "{'store': 5}", "/store: must be a string, is a whole number" },

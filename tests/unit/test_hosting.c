@@ -22,7 +22,8 @@ static const char sample[] =
     "  'SaslNegotiation': 'Optional', 'SupportDialbackNegotiation': false,"
     "  'ProxyFqdn': '', 'ConnectionLimit': 5, 'EnableKeepAlive': false}],"
     " 'dialback': {'current': '00112233445566778899aabbccddeeff'},"
-    " 'settings': {'inward_window': 20, 'later': true}, 'unknown': []}";
+    " 'settings': {'inward_window': 20, 'language': 'de', 'later': true},"
+    " 'unknown': []}";
 
 /* What the last confirm said. */
 struct answer {
@@ -139,6 +140,8 @@ test_a_generation_in_force(void **state)
 	assert_null(hosting_partner(h, "other.example", "b.example"));
 	assert_int_equal(
 	    hosting_settings(h, "contoso.example")->inward_window, 20);
+	assert_string_equal(
+	    hosting_settings(h, "contoso.example")->language, "de");
 	assert_true(
 	    hosting_dialback(h, "contoso.example", &current, &previous));
 	assert_string_equal(current, "00112233445566778899aabbccddeeff");

@@ -111,6 +111,10 @@ static const struct {
 	    "{\"type\":\"message\"," ADDR ",\"kind\":\"chat\","
 	    "\"language\":\"en\",\"body\":\"hi\",\"rich-body\":"
 	    "\"<p style='color:red'>hipic<a>l</a></p>\"}" },
+	{ M("type='chat'",
+	      "<body>*x*</body><unstyled xmlns='urn:xmpp:styling:0'/>"),
+	    "{\"type\":\"message\"," ADDR ",\"kind\":\"chat\","
+	    "\"language\":\"en\",\"body\":\"*x*\",\"unstyled\":true}" },
 	/* states, receipts, markers */
 	{ M("type='chat'",
 	      "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
@@ -691,6 +695,11 @@ test_sizes(void **state)
 		    1024, 0 },
 		{ "<message " FROM_TO "><body>b</body><thread>",
 		    "</thread></message>", 1024, FIELD_THREAD },
+		/* 65536 bytes with the tags of the paragraph. */
+		{ "<message " FROM_TO "><body>b</body>"
+		  "<html xmlns='http://jabber.org/protocol/xhtml-im'>"
+		  "<body xmlns='http://www.w3.org/1999/xhtml'><p>",
+		    "</p></body></html></message>", 65529, FIELD_RICH_BODY },
 		{ "<presence " FROM_TO "><status>", "</status></presence>",
 		    4096, FIELD_STATUS_TEXT },
 		{ "<iq " FROM_TO "type='get' id='",

@@ -56,6 +56,10 @@ static const struct {
 	    "<paused xmlns='http://jabber.org/protocol/chatstates'/>"
 	    "<no-store xmlns='urn:xmpp:hints'/></message>" },
 	{ "{\"type\":\"message\"," A ",\"kind\":\"chat\","
+	  "\"body\":\"*x*\",\"unstyled\":true}",
+	    "<message " X " type='chat'><body>*x*</body>"
+	    "<unstyled xmlns='urn:xmpp:styling:0'/></message>" },
+	{ "{\"type\":\"message\"," A ",\"kind\":\"chat\","
 	  "\"chat-state\":\"dancing\"}",
 	    "<message " X " type='chat'/>" },
 	{ "{\"type\":\"message\"," A ",\"kind\":\"chat\",\"body\":\"b\","
