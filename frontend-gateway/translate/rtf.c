@@ -279,6 +279,17 @@ read_number(struct reader *r, int *out)
 	return there;
 }
 
+/* Black is what text is anyway. */
+static int32_t
+colour_of(const struct reader *r, int number)
+{
+	size_t i = number > 0 ? (size_t)number : COLOURS_MAX;
+
+	if (i >= COLOURS_MAX || i >= r->colour_count || r->colours[i] == 0)
+		return RICH_WRITER_NO_COLOUR;
+	return r->colours[i];
+}
+
 /* Switches of the look; without a number they are on. */
 static void
 apply_look(struct reader *r, const char *word, int number, bool numbered)
@@ -299,12 +310,7 @@ apply_look(struct reader *r, const char *word, int number, bool numbered)
 	else if (strcmp(word, "plain") == 0)
 		*look = (struct rich_look){ .colour = RICH_WRITER_NO_COLOUR };
 	else if (strcmp(word, "cf") == 0)
-		look->colour = number > 0 && (size_t)number < r->colour_count
-				   ? r->colours[number]
-				   : RICH_WRITER_NO_COLOUR;
-	/* Black is what text is anyway. */
-	if (look->colour == 0)
-		look->colour = RICH_WRITER_NO_COLOUR;
+		look->colour = colour_of(r, number);
 }
 
 /* A part of the colour that is being read. */
