@@ -11,6 +11,7 @@
 #include "frontend-gateway/sip/sip_dialog.h"
 #include "frontend-gateway/sip/sip_frame.h"
 #include "frontend-gateway/sip/sip_msg.h"
+#include "frontend-gateway/sip/sip_session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,6 +44,26 @@ read_back(const struct buf *text, const struct sip_msg *request)
 	sip_frame_finish(&f);
 }
 
+/* Whatever is said of time limits, what is agreed to can be kept. */
+static void
+agree(const struct sip_msg *m)
+{
+	struct sip_session s = { 0 };
+	char value[SIP_SESSION_VALUE_SIZE];
+
+	if (!sip_msg_is_request(m))
+		sip_session_answered(&s, m, true);
+	else if (sip_session_answer(&s, m, true) != 0)
+		require(s.interval_s == 0);
+	require(s.interval_s == 0 || (s.interval_s >= SIP_SESSION_MIN_S &&
+					 s.interval_s <= SIP_SESSION_MAX_S));
+	require(s.interval_s == 0 ||
+		sip_session_refresh_ms(&s) < sip_session_end_ms(&s));
+	sip_session_value(value, &s, true);
+	require(strlen(value) < sizeof(value) - 1);
+	require(sip_session_min_of(m) <= SIP_SESSION_MAX_S);
+}
+
 static void
 use(const struct sip_frame_item *item)
 {
@@ -66,6 +87,7 @@ use(const struct sip_frame_item *item)
 		}
 	}
 	(void)sip_msg_lists(m, "Supported", "x");
+	agree(m);
 	sip_msg_free(m);
 }
 
