@@ -32,7 +32,8 @@
 enum {
 	STATS_MS = 10000,
 	DRAIN_MS = 5000, /* for what is under way when we stop */
-	DRAIN_STEP_MS = 50
+	DRAIN_STEP_MS = 50,
+	LEAVE_MS = 2000 /* for partners to say goodbye too */
 };
 
 static const struct {
@@ -323,17 +324,17 @@ edge_stop(struct edge *e)
 	edge_gateways_end_grace(e);
 }
 
-/* From now on partners write in vain, and their servers know it. */
+/* Asks partners to write no more. */
 static void
-grow_deaf(struct edge *e)
+take_leave(struct edge *e, uint64_t now)
 {
-	if (e->deaf)
+	if (e->leave_until != 0)
 		return;
-	e->deaf = true;
-	edge_visitors_pause(e);
+	e->leave_until = now + LEAVE_MS;
+	edge_visitors_dismiss(e);
 }
 
-/* Says goodbye to all partners. */
+/* Ends what partners have not ended. */
 static void
 leave(struct edge *e)
 {
@@ -365,9 +366,19 @@ edge_proceed(struct edge *e)
 	}
 }
 
+/* Whether partners may still be saying goodbye. */
+static bool
+has_visitors(const struct edge *e, uint64_t now)
+{
+	return !list_empty(&e->visitors) &&
+	       (e->leave_until == 0 || now < e->leave_until);
+}
+
 /* Draining.  Proof of what went out comes in by the streams of partners, so
- * they are read until nothing waits for it any more, or half the time is over;
- * then what has come in gets the rest of the time. */
+ * they stay until nothing waits for it any more, or half the time is over.
+ * Then partners are asked to end their streams: what one had written before
+ * he heard of it is taken, for he will not learn that it was not.  What has
+ * come in gets the rest of the time. */
 static void
 on_stopping(struct clock_timer *t, void *arg)
 {
@@ -377,8 +388,9 @@ on_stopping(struct clock_timer *t, void *arg)
 	size_t out = routes_unsettled(e->routes);
 
 	if (out == 0 || now + DRAIN_MS / 2 >= e->drain_until)
-		grow_deaf(e);
-	if ((in > 0 || out > 0) && now < e->drain_until) {
+		take_leave(e, now);
+	if ((in > 0 || out > 0 || has_visitors(e, now)) &&
+	    now < e->drain_until) {
 		clock_timer_start(t, DRAIN_STEP_MS);
 		return;
 	}

@@ -79,8 +79,9 @@ struct edge {
 	struct failures *failures;
 	uint64_t started_ms;
 	uint64_t drain_until; /* by the clock */
-	bool deaf;            /* draining, and partners are not read any more */
-	char doors_why[256];  /* why they could not be opened, or "" */
+	uint64_t
+	    leave_until; /* draining: partners have been asked to go; 0 = no */
+	char doors_why[256]; /* why they could not be opened, or "" */
 	struct sockaddr_storage inner_listen[EDGE_CONF_LISTEN_MAX];
 	size_t inner_listen_count;
 	struct log log;

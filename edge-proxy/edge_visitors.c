@@ -303,8 +303,7 @@ on_window_open(void *stream, void *arg)
 	struct visitor *v = stream;
 	struct edge *e = arg;
 
-	/* Before the end nothing new is taken. */
-	if (e->stage == RUNNING || (e->stage == DRAINING && !e->deaf))
+	if (e->stage == RUNNING || e->stage == DRAINING)
 		s2s_in_resume(v->s2s);
 }
 
@@ -369,13 +368,6 @@ edge_visitors_release(struct edge *e, const char *node)
 			s2s_in_close(v->s2s, STREAM_ERR_NONE,
 			    "the gateway is served by other edges");
 	}
-}
-
-void
-edge_visitors_pause(struct edge *e)
-{
-	LIST_FOREACH_SAFE (it, &e->visitors)
-		s2s_in_pause(list_entry(it, struct visitor, all)->s2s);
 }
 
 void

@@ -31,9 +31,7 @@ extern const struct inward_ops edge_visitors_ops;
 void edge_visitors_recheck(struct edge *e);
 /* Takes leave of those who came for domains of that gateway alone. */
 void edge_visitors_release(struct edge *e, const char *node);
-/* Nobody is read any more. */
-void edge_visitors_pause(struct edge *e);
-/* Says goodbye to all. */
+/* Says goodbye to all; the second time without waiting for theirs. */
 void edge_visitors_dismiss(struct edge *e);
 
 #endif

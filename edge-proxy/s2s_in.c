@@ -69,8 +69,12 @@ static const struct {
 	[IN_AUTH_HEADER] = { "auth-header", BIT(IN_OPEN) | BIT(IN_CLOSED),
 	    STEP_MS },
 	[IN_OPEN] = { "open",
-	    BIT(IN_FAREWELL) | BIT(IN_GOODBYE) | BIT(IN_CLOSED), 0 },
+	    BIT(IN_FAREWELL) | BIT(IN_SETTLING) | BIT(IN_GOODBYE) |
+		BIT(IN_CLOSED),
+	    0 },
 	[IN_FAREWELL] = { "farewell", BIT(IN_CLOSED), GOODBYE_MS },
+	[IN_SETTLING] = { "settling", BIT(IN_GOODBYE) | BIT(IN_CLOSED),
+	    GOODBYE_MS },
 	[IN_GOODBYE] = { "goodbye", BIT(IN_CLOSED), GOODBYE_MS },
 	[IN_CLOSED] = { "closed", 0, 0 },
 };
@@ -104,13 +108,30 @@ say_goodbye(struct s2s_in *s)
 {
 	struct buf out;
 
-	s2s_in_remember_end(s, STREAM_ERR_NONE, "closed by us");
 	buf_init(&out, 0);
 	sm_in_flush(&s->sm, &out);
+	if (s->error != STREAM_ERR_NONE)
+		stream_xml_error(&out, s->error, NULL);
 	stream_xml_goodbye(&out);
 	stream_wire_flush(s->conn, &out);
-	clock_timer_stop(&s->idle);
 	s2s_in_set_state(s, IN_GOODBYE);
+}
+
+/* What the partner sends until he knows is still taken.  One who counts has to
+ * be told the truth once more, and what he sends beyond that count is his to
+ * send elsewhere (XEP-0198 4): so nothing is read until all is done with. */
+static void
+take_leave(struct s2s_in *s, enum stream_error e, const char *text)
+{
+	s2s_in_remember_end(s, e, text);
+	clock_timer_stop(&s->idle);
+	if (!sm_in_owes(&s->sm)) {
+		say_goodbye(s);
+		return;
+	}
+	s2s_in_set_state(s, IN_SETTLING);
+	xml_stream_pause(s->xml);
+	conn_pause(s->conn);
 }
 
 void
@@ -136,7 +157,7 @@ s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text)
 		s2s_in_put_header(s, &out);
 	if (was != IN_GOODBYE)
 		sm_in_flush(&s->sm, &out);
-	if (e != STREAM_ERR_NONE)
+	if (was != IN_GOODBYE && e != STREAM_ERR_NONE)
 		stream_xml_error(&out, e, text);
 	if (was != IN_GOODBYE)
 		stream_xml_goodbye(&out);
@@ -145,20 +166,25 @@ s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text)
 }
 
 void
+s2s_in_settled(struct s2s_in *s)
+{
+	say_goodbye(s);
+	s->paused = true; /* whoever asked for it */
+	s2s_in_resume(s);
+}
+
+void
 s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text)
 {
-	if (e != STREAM_ERR_NONE) {
+	bool kind = e == STREAM_ERR_NONE || e == STREAM_ERR_SYSTEM_SHUTDOWN;
+
+	if (kind && text == NULL)
+		text = e == STREAM_ERR_NONE ? "closed by us" : "we shut down";
+	if (kind && s->state == IN_OPEN)
+		take_leave(s, e, text);
+	else if (e != STREAM_ERR_NONE ||
+		 (s->state != IN_SETTLING && s->state != IN_GOODBYE))
 		s2s_in_finish(s, e, text);
-		return;
-	}
-	if (s->state == IN_GOODBYE || s->state == IN_CLOSED)
-		return;
-	s2s_in_remember_end(
-	    s, STREAM_ERR_NONE, text != NULL ? text : "closed by us");
-	if (s->state == IN_OPEN)
-		say_goodbye(s);
-	else
-		s2s_in_finish(s, STREAM_ERR_NONE, text);
 }
 
 static void
@@ -167,8 +193,9 @@ on_limit(struct clock_timer *t, void *arg)
 	struct s2s_in *s = arg;
 
 	(void)t;
-	if (s->state == IN_GOODBYE || s->state == IN_FAREWELL)
-		s2s_in_finish(s, STREAM_ERR_NONE, NULL);
+	if (s->state == IN_GOODBYE || s->state == IN_FAREWELL ||
+	    s->state == IN_SETTLING)
+		s2s_in_finish(s, s->error, NULL);
 	else if (s->dialback.answered > 0)
 		s2s_in_finish(s, STREAM_ERR_NONE, "wanted keys verified only");
 	else
@@ -417,7 +444,7 @@ s2s_in_resume(struct s2s_in *s)
 	if (!s->paused)
 		return;
 	s->paused = false;
-	if (s->conn == NULL)
+	if (s->conn == NULL || s->state == IN_SETTLING)
 		return;
 	conn_resume(s->conn);
 	if (s->state != IN_CLOSED)

@@ -71,10 +71,13 @@ struct s2s_in_opts {
  * is untouched and on_end never fires. */
 int s2s_in_open(
     struct s2s_in **out, uv_stream_t *listener, const struct s2s_in_opts *opts);
-/* Ends the stream: STREAM_ERR_NONE says goodbye and still takes what the
- * partner sends until it says goodbye too (5 s at most); anything else is sent
- * as stream error and ends the stream at once.  text may be NULL.  Safe in
- * any state and from any callback; the first reason is the one reported. */
+/* Ends the stream.  STREAM_ERR_NONE and STREAM_ERR_SYSTEM_SHUTDOWN, which are
+ * not the partner's fault, say goodbye and still take what he sends until he
+ * says goodbye too (5 s at most); a partner who counts stanzas (XEP-0198) is
+ * told first when all that came is done with, and keeps what he sends after
+ * that.  Anything else, or a second call with an error, is sent as stream
+ * error and ends the stream at once.  text may be NULL.  Safe in any state and
+ * from any callback; the first reason is the one reported. */
 void s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text);
 
 /* Stop and resume reading, also in the middle of a chunk: after a pause no

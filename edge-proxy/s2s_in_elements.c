@@ -49,6 +49,9 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 		    "stanza before authentication");
 		return;
 	}
+	/* Beyond the last count: he knows that we have not got it. */
+	if (s->state == IN_GOODBYE && s->sm.enabled)
+		return;
 	error =
 	    addressing_stanza(&from, &to, e, &s->pairs, s->opts.hosting, &why);
 	if (error != STREAM_ERR_NONE) {
@@ -99,7 +102,12 @@ s2s_in_on_handled(struct clock_timer *t, void *arg)
 	struct buf out;
 
 	(void)t;
-	if (s->state != IN_OPEN && s->state != IN_FAREWELL)
+	if (s->state == IN_SETTLING && !sm_in_owes(&s->sm)) {
+		s2s_in_settled(s);
+		return;
+	}
+	if (s->state != IN_OPEN && s->state != IN_FAREWELL &&
+	    s->state != IN_SETTLING)
 		return;
 	buf_init(&out, 0);
 	sm_in_flush(&s->sm, &out);

@@ -35,6 +35,7 @@ enum in_state {
 	IN_AUTH_HEADER,
 	IN_OPEN,
 	IN_FAREWELL,
+	IN_SETTLING,
 	IN_GOODBYE,
 	IN_CLOSED,
 	IN_COUNT
@@ -72,7 +73,7 @@ struct s2s_in {
 	char peer[STREAM_PEER_SIZE];
 	char language[S2S_IN_LANGUAGE_SIZE]; /* of the latest header, or "" */
 	const char *tls, *cipher, *auth;
-	enum stream_error error;
+	enum stream_error error; /* why it ends */
 	char reason[200];
 };
 
@@ -86,6 +87,8 @@ void s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text);
 /* Why the stream will have ended; the first reason counts. */
 void
 s2s_in_remember_end(struct s2s_in *s, enum stream_error e, const char *text);
+/* Settling, and the partner knows of all that is done with: goodbye. */
+void s2s_in_settled(struct s2s_in *s);
 void s2s_in_restart_idle(struct s2s_in *s);
 void s2s_in_tell(struct s2s_in *s, enum stream_event ev);
 

@@ -770,8 +770,30 @@ test_acknowledgements(void **state)
 	/* before we close, even in the same turn */
 	s2s_in_handled(f.in, 3);
 	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
-	assert_true(script_ended_with(
-	    &f.p, "<a" SM " h='2'/><stream:error><system-shutdown"));
+	script_expect(&f.p, "<a" SM " h='2'/><stream:error><system-shutdown");
+	script_send(&f.p, "</stream:stream>");
+	assert_true(world_run(&f.w, &f.end, 3000));
+	finish(&f);
+	/* what is out is waited for, and what comes meanwhile is left to him */
+	begin(&f);
+	go_managed(&f);
+	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+	script_send(&f.p, GOOD);
+	s2s_in_resume(f.in);
+	world_pass(&f.w, 50);
+	assert_int_equal(3, f.stanzas);
+	s2s_in_handled(f.in, 3);
+	script_expect(&f.p, "<a" SM " h='2'/><stream:error><system-shutdown");
+	script_send(&f.p, GOOD "</stream:stream>");
+	assert_true(world_run(&f.w, &f.end, 3000));
+	assert_int_equal(3, f.stanzas);
+	finish(&f);
+	/* but not for ever */
+	begin(&f);
+	go_managed(&f);
+	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+	world_skip(&f.w, 5000);
+	assert_true(script_ended_with(&f.p, "<system-shutdown"));
 	finish(&f);
 	/* goodbye from him: what is out is waited for */
 	begin(&f);
@@ -821,13 +843,23 @@ test_close_and_recheck(void **state)
 	assert_true(world_run(&f.w, &f.end, 3000));
 	assert_int_equal(1, f.stanzas);
 	finish(&f);
-	/* shut down */
+	/* shut down: the same */
 	begin(&f);
 	go_open(&f);
 	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
-	assert_true(script_ended_with(&f.p, "<system-shutdown"));
+	script_expect(&f.p, "<system-shutdown");
+	script_send(&f.p, GOOD "</stream:stream>");
+	assert_true(world_run(&f.w, &f.end, 3000));
+	assert_int_equal(1, f.stanzas);
 	finish(&f);
 	assert_string_equal("system-shutdown", f.condition);
+	/* and at once, the second time */
+	begin(&f);
+	go_open(&f);
+	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+	s2s_in_close(f.in, STREAM_ERR_SYSTEM_SHUTDOWN, NULL);
+	assert_true(script_ended_with(&f.p, "</stream:stream>"));
+	finish(&f);
 	/* the partner is struck off the list */
 	begin(&f);
 	go_open(&f);
