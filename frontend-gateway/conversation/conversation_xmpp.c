@@ -598,7 +598,8 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	int rc;
 
 	if (c->queue_count >= c->env->conf->limits.queue_messages ||
-	    c->queue_bytes + o.len > c->env->conf->limits.queue_bytes)
+	    c->queue_bytes + o.len + o.html_len >
+		c->env->conf->limits.queue_bytes)
 		return ERR_FULL;
 	o.on_late = on_late;
 	o.arg = c;
