@@ -82,6 +82,7 @@ class Ejabberd:
         self.extra_modules = ()
         self.accounts = []
         self.components = []
+        self.rooms = []
         self.process = None
 
     def host(self, name, leaf=None):
@@ -93,6 +94,12 @@ class Ejabberd:
         port = self.run.port(self.address, 25347)
         self.components.append((name, secret, port))
         return port
+
+    def muc(self, host):
+        """A host's domain of rooms, which it returns."""
+        self.extra_modules = (*self.extra_modules, "mod_muc")
+        self.rooms.append(f"conference.{host}")
+        return self.rooms[-1]
 
     def register(self, user, domain, password="secret"):
         self.accounts.append((user, domain, password))
@@ -108,7 +115,8 @@ class Ejabberd:
         run.folder(f"{self.name}/log", USER)
         pems = []
         leaves = self.hosts + [(name, self.authority.leaf(name))
-                               for name, _, _ in self.components]
+                               for name in (*(c[0] for c in self.components),
+                                            *self.rooms)]
         for name, leaf in leaves:
             with open(leaf.certificate, encoding="ascii") as cert, \
                     open(leaf.key, encoding="ascii") as key:

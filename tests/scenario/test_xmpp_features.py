@@ -13,7 +13,6 @@ from lib.xmpp_user import XmppUser
 
 ANNA = "anna@contoso.example"
 LYNC = f"{ANNA}/lync"
-ROOM = "plans@rooms.partner.example"
 LINK = "https://upload.partner.example/8f2c/photo.png"
 PLUGINS = ("xep_0045", "xep_0066", "xep_0184", "xep_0203", "xep_0224",
            "xep_0249", "xep_0280", "xep_0308", "xep_0333", "xep_0380",
@@ -23,11 +22,12 @@ PLUGINS = ("xep_0045", "xep_0066", "xep_0184", "xep_0203", "xep_0224",
 class World:
     """One server with Bo, and the way to him."""
 
-    def __init__(self, site, server, domain):
+    def __init__(self, site, server, domain, rooms):
         self.site = site
         self.server = server
         self.domain = domain
         self.bo = f"bo@{domain}"
+        self.room = f"plans@{rooms}"
 
     def login(self, resource="desk", plugins=PLUGINS, **more):
         # A receipt that the plugin asked for is the test's to wait for.
@@ -45,7 +45,8 @@ def with_prosody():
                  site.prosody.s2s)
     site.gateway.config["partners"][0]["AdditionalDomains"] = [
         "rooms.partner.example"]
-    return site, World(site, site.prosody, "partner.example")
+    return site, World(site, site.prosody, "partner.example",
+                       "rooms.partner.example")
 
 
 def with_ejabberd():
@@ -54,14 +55,16 @@ def with_ejabberd():
     server = site.ejabberd = Ejabberd(site.run, site.dns, site.public)
     server.extra_modules = ("mod_carboncopy",)
     server.host("other.example")
+    rooms = server.muc("other.example")
     server.register("bo", "other.example")
     site.dns.zone("other.example")
-    site.dns.srv("other.example", "xmpp.other.example", server.s2s)
+    for name in ("other.example", rooms):
+        site.dns.srv(name, "xmpp.other.example", server.s2s)
     site.dns.a("xmpp.other.example", server.address)
     site.dns.forget_srv("contoso.example")
     server.srv_literal("contoso.example", site.edge.address, site.edge.port)
-    site.gateway.config["partners"].append(partner("other.example"))
-    return site, World(site, server, "other.example")
+    site.gateway.config["partners"].append(partner("other.example", rooms))
+    return site, World(site, server, "other.example", rooms)
 
 
 @pytest.fixture(scope="module", params=["prosody", "ejabberd"])
@@ -139,17 +142,17 @@ def test_no_receipt_while_nobody_has_taken_it_and_none_when_it_failed(
     bo.journal.none("receipt", 1)
 
 
-def test_a_silent_endpoint_gives_no_receipt_yet(bo, anna):
-    said(bo, anna)
-    anna.silent = True
+def test_while_her_client_rings_there_is_no_receipt_yet(bo, anna):
+    anna.answer_after = 3.0
 
     def fill(stanza):
         stanza["body"] = "slowly"
         ask_receipt(stanza)
-    bo.compose(ANNA, fill)
-    anna.journal.wait("request", method="MESSAGE",
-                      request=lambda m: m.text() == "slowly")
-    bo.journal.none("receipt", 1.5)
+    id = bo.compose(ANNA, fill)
+    anna.journal.wait("invite")
+    bo.journal.none("receipt", 2)
+    anna.message(body="slowly")
+    bo.journal.wait("receipt", of=id)
 
 
 def test_markers_are_taken_and_never_sent(bo, anna):
@@ -277,22 +280,20 @@ def test_an_encrypted_message_is_refused_with_a_reason(bo, anna, inside):
 
 
 def test_a_rooms_invitation_is_declined_to_who_invited(world, bo, anna):
-    if world.domain != "partner.example":
-        pytest.skip("the rooms are Prosody's")
-    bo.plugin("xep_0045", "join_muc", ROOM, "bo")
-    bo.presence_of(ROOM, type="available")
-    bo.plugin("xep_0045", "invite", ROOM, ANNA, reason="come in")
+    bo.plugin("xep_0045", "join_muc", world.room, "bo")
+    bo.presence_of(world.room, type="available")
+    bo.plugin("xep_0045", "invite", world.room, ANNA, reason="come in")
     declined = bo.journal.wait("declined")
-    assert declined.room == ROOM
+    assert declined.room == world.room
     assert declined.sender.startswith(ANNA)
     assert declined.reason == "This contact cannot take part in group chats."
     anna.journal.none("message", 0.5)
     anna.journal.none("invite", 0.1)
 
 
-def test_a_direct_invitation_is_refused_with_a_reason(bo, anna):
+def test_a_direct_invitation_is_refused_with_a_reason(world, bo, anna):
     bo.raw(f"<message to='{ANNA}' id='i1'><x xmlns='jabber:x:conference' "
-           f"jid='{ROOM}'/><body>come to the room</body></message>")
+           f"jid='{world.room}'/><body>come to the room</body></message>")
     error = bo.error(id="i1")
     assert error.condition == "not-acceptable"
     assert "group chats" in error.text
