@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/random.h"
 #include "frontend-gateway/conversation/said.h"
+#include "frontend-gateway/conversation/pool_answer.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -135,44 +136,6 @@ on_late(struct inward *in, void *arg)
 
 /* --- what the pool answered ----------------------------------------------- */
 
-/* Number at the start of a header's value; 0 when there is none. */
-static unsigned
-leading_number(const char *value)
-{
-	unsigned n = 0;
-
-	if (value == NULL)
-		return 0;
-	for (; *value >= '0' && *value <= '9' && n < 10000000; value++)
-		n = n * 10 + (unsigned)(*value - '0');
-	return n;
-}
-
-/* 52035 means that the client still has the conversation; clients and servers
- * put their ids in fields of their own, and several may be there. */
-static unsigned
-diagnostics_of(const struct sip_msg *m)
-{
-	static const char *const names[] = { "ms-client-diagnostics",
-		"ms-diagnostics", "ms-diagnostics-public" };
-	unsigned first = 0;
-
-	for (size_t i = 0; i < 3; i++) {
-		for (size_t k = 0; k < 8; k++) {
-			unsigned n =
-			    leading_number(sip_msg_header(m, names[i], k));
-
-			if (n == 0)
-				break;
-			if (n == 52035)
-				return n;
-			if (first == 0)
-				first = n;
-		}
-	}
-	return first;
-}
-
 static enum errors_next
 judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
     const struct sip_result *r, bool in_dialog)
@@ -186,9 +149,8 @@ judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
 	enum errors_next next;
 
 	if (r->response != NULL) {
-		a.warning =
-		    leading_number(sip_msg_header(r->response, "Warning", 0));
-		a.diagnostics = diagnostics_of(r->response);
+		a.warning = pool_answer_warning(r->response);
+		a.diagnostics = pool_answer_diagnostics(r->response);
 		/* What only we know (no answer, no connection) says nothing
 		 * about a user. */
 		a.stranger = policy_conceals(in->standing);
@@ -204,43 +166,13 @@ judge(struct conversation *c, struct errors_stanza *e, const struct inward *in,
 	return next;
 }
 
-/* Whether a refusal concerns this one text rather than the user. */
-static bool
-about_content(int status)
-{
-	return status == 413 || status == 415 ||
-	       status == NOT_ACCEPTABLE_HERE || status == 513 || status == 606;
-}
-
-/* The pool has nobody of that name, nobody who is there, or nobody who lets
- * herself be disturbed: whoever guesses names hears this. */
-static bool
-is_miss(int status)
-{
-	switch (status) {
-	case 403:
-	case 404:
-	case 410:
-	case 480:
-	case 484:
-	case 485:
-	case 486:
-	case 600:
-	case 603:
-	case 604:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* A stranger's first message has failed. */
 static void
 note_miss(
     struct conversation *c, const struct inward *in, const struct sip_result *r)
 {
 	if (in->standing == POLICY_STRANGER && r->response != NULL &&
-	    is_miss(r->status))
+	    pool_answer_is_miss(r->status))
 		policy_missed(c->env->policy, conversation_contact(c),
 		    conversation_contact_domain(c),
 		    clock_now_ms(c->env->clock));
@@ -276,7 +208,7 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
 		e.gone_to = conversation_moved_to(&moved, c, r->response);
 	failed(c, in, &e);
 	buf_finish(&moved);
-	if (in_dialog || about_content(r->status))
+	if (in_dialog || pool_answer_is_about_text(r->status))
 		return false;
 	/* Those behind would meet the same answer, each after an INVITE of
 	 * its own. */
@@ -284,15 +216,6 @@ act(struct conversation *c, struct inward *in, const struct sip_result *r,
 	       judge(c, &e, in, r, false) == ERRORS_REPORT)
 		failed(c, in, &e);
 	return false;
-}
-
-/* Whether nobody can tell if the client has shown the message: it was not
- * refused, its answer did not come. */
-static bool
-answer_lost(const struct sip_result *r)
-{
-	return r->outcome != SIP_OUTCOME_RESPONSE || r->status == 408 ||
-	       r->status == 504;
 }
 
 /* Whether the endpoint takes less than it said; it gets plain text from now
@@ -333,7 +256,7 @@ on_message_result(struct sip_ua *ua, struct sip_ua_call *call,
 	 * begun another meanwhile, the message goes there. */
 	if (act(c, in, r, true)) {
 		c->env->counts->sent_again++;
-		in->unsure = answer_lost(r);
+		in->unsure = pool_answer_is_lost(r);
 		if (d != NULL)
 			conversation_drop_through(c, d);
 	}
