@@ -132,6 +132,22 @@ answer_options(struct sip_ua *ua, struct sip_server_txn *st)
 	sip_ua_answer_self(ua, st, &a, NULL);
 }
 
+/* A subscription where there is none to be had: in the dialog of a chat
+ * (RFC 6665 4.5.2), or to something that is not presence (8.3.2). */
+static void
+refuse_event(struct sip_ua *ua, struct sip_server_txn *st)
+{
+	static const struct sip_header headers[] = { { "Allow-Events",
+	    "presence" } };
+	static const struct sip_answer a = { .status = 489,
+		.headers = headers,
+		.header_count = 1,
+		.diagnostics = SIP_UA_DIAG_METHOD,
+		.diagnostics_reason = "Event package not supported" };
+
+	sip_ua_answer_self(ua, st, &a, NULL);
+}
+
 /* Nobody above wants this method. */
 static void
 refuse_method(struct sip_ua *ua, struct sip_server_txn *st)
@@ -142,8 +158,7 @@ refuse_method(struct sip_ua *ua, struct sip_server_txn *st)
 		    ua, st, 501, SIP_UA_DIAG_METHOD, "Method not known");
 		break;
 	case SIP_SUBSCRIBE:
-		sip_ua_answer_refuse(ua, st, 489, SIP_UA_DIAG_METHOD,
-		    "Event package not supported");
+		refuse_event(ua, st);
 		break;
 	case SIP_NOTIFY:
 		sip_ua_answer_refuse(ua, st, 481, SIP_UA_DIAG_DIALOG,

@@ -198,6 +198,8 @@ def test_a_method_that_is_not_ours_is_refused_and_the_chat_goes_on(
     if status in (405, 501):
         allowed = response.tokens("Allow")
         assert "MESSAGE" in allowed and method not in allowed
+    if status == 489:
+        assert response.tokens("Allow-Events") == ["presence"]
     assert chat.say(f"after {method}").status == 200
     bo.message(body=f"after {method}")
     chat.end()

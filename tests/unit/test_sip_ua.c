@@ -945,6 +945,8 @@ test_refusals(void **state)
 		{ "PUBLISH", "", "", "SIP/2.0 405 ", "\r\nAllow: INVITE" },
 		{ "REGISTER", "", "", "SIP/2.0 405 ", "\r\nAllow: INVITE" },
 		{ "SUBSCRIBE", "", "", "SIP/2.0 489 ", "ms-diagnostics: 610" },
+		{ "SUBSCRIBE", "", "", "SIP/2.0 489 ",
+		    "Allow-Events: presence\r\n" },
 		{ "NOTIFY", "", "", "SIP/2.0 481 ", "ms-diagnostics: 61001;" },
 		{ "BYE", "", "", "SIP/2.0 481 ", "ms-diagnostics: 61001;" },
 		{ "INFO", "", "", "SIP/2.0 481 ", "ms-diagnostics: 61001;" },
