@@ -1,5 +1,5 @@
-"""The sample configuration, the manual page and the program name the same
-settings."""
+"""What must name the same things does: settings in the sample, the manual page
+and the program; vectors and the tests that play them."""
 
 import json
 import os
@@ -39,3 +39,20 @@ def test_every_setting_of_presence_is_in_sample_and_manual():
     assert len(known) > 25
     assert set(sample["presence"]) == known
     assert in_manual() == known
+
+
+def test_every_vector_of_presence_is_there_and_played():
+    """Documents both ways and subscriptions."""
+    documents = text("tests", "vectors", "presence.json")
+    for letter, most in (("P", 32), ("Q", 20)):
+        for number in range(1, most + 1):
+            assert f'"{letter}{number}"' in documents, (letter, number)
+    rows = json.loads(text("tests", "vectors",
+                           "subscriptions.json"))["subscriptions"]
+    assert [r["id"] for r in rows] == [f"G{i}" for i in range(1, 31)]
+    for row in rows:
+        for test in row["tests"]:
+            name, function = test.split(": ")
+            folder = "scenario" if name.endswith(".py") else "unit"
+            assert re.search(rf"^(def )?{function}\(",
+                             text("tests", folder, name), re.M), test

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <jansson.h>
 
 #include "common/err.h"
 #include "tests/unit/pair_script.h"
@@ -819,6 +820,46 @@ every_stanza_in_every_state(void **state)
 	}
 }
 
+/* Where a vector is a matter of the machine, it is a story; the tests that
+ * play it on the wire are named beside it. */
+static void
+vectors_of_subscriptions(void **state)
+{
+	json_error_t where;
+	json_t *document = json_load_file(
+	    "tests/vectors/subscriptions.json", JSON_REJECT_DUPLICATES, &where);
+	json_t *row, *line;
+	size_t i, k, stories = 0;
+
+	(void)state;
+	if (document == NULL)
+		fail_msg("line %d: %s", where.line, where.text);
+	json_array_foreach(json_object_get(document, "subscriptions"), i, row)
+	{
+		json_t *story = json_object_get(row, "story");
+		struct pair_script p;
+
+		pair_script_start(&p);
+		stories += story != NULL;
+		json_array_foreach(story, k, line)
+		{
+			const char *want =
+			    json_string_value(json_array_get(line, 1));
+			const char *got = pair_script_play(
+			    &p, json_string_value(json_array_get(line, 0)));
+
+			if (strcmp(got, want) != 0)
+				fail_msg("%s, line %zu: got \"%s\", want "
+					 "\"%s\"",
+				    json_string_value(
+					json_object_get(row, "id")),
+				    k, got, want);
+		}
+	}
+	assert_true(stories > 20);
+	json_decref(document);
+}
+
 int
 main(void)
 {
@@ -832,6 +873,7 @@ main(void)
 		cmocka_unit_test(any_time_on_disk_is_borne),
 		cmocka_unit_test(reasons_are_read_in_any_case),
 		cmocka_unit_test(every_stanza_in_every_state),
+		cmocka_unit_test(vectors_of_subscriptions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
