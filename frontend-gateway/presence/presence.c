@@ -128,7 +128,7 @@ take_content(struct pair *p, struct happening *h, const struct frame *f,
 				     : COND_UNDEFINED_CONDITION;
 		free(text);
 		text = frame_dup(f, FIELD_ID);
-		h->e.stanza = outbox_stanza_of(text);
+		h->e.stanza = parcels_stanza_of(text);
 		free(text);
 		break;
 	default:
@@ -206,7 +206,7 @@ presence_on_lost(struct presence *pr, unsigned edge)
 {
 	if (pr->stopping)
 		return;
-	outbox_lost(pr, edge);
+	parcels_lost(pr, edge);
 	outage_edge_lost(pr, edge);
 }
 
@@ -215,7 +215,7 @@ presence_on_renewed(struct presence *pr, unsigned edge)
 {
 	if (pr->stopping)
 		return;
-	outbox_renewed(pr, edge);
+	parcels_renewed(pr, edge);
 	outage_edge_renewed(pr, edge);
 }
 
@@ -308,7 +308,7 @@ presence_stop(struct presence *pr)
 	map_each(&pr->users, on_each_stop, NULL);
 	LIST_FOREACH (it, &pr->all)
 		clock_timer_stop(&list_entry(it, struct pair, all)->timer);
-	outbox_drop_all(pr);
+	parcels_drop_all(pr);
 }
 
 void

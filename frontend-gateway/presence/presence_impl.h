@@ -6,7 +6,8 @@
  * pairs.c            the records: pairs, their users and partners
  * pair_run.c         an event of a pair: step, disk, actions, timer
  * pair_row.c         pairs and dialogs as rows
- * outbox.c           stanzas to contacts
+ * outbox.c           stanzas to contacts, while they wait
+ * parcels.c          the same, while an edge has them
  * from_half.c        our subscriptions with the pool
  * from_queue.c       whose turn it is to subscribe
  * to_door.c          SUBSCRIBEs of Lync's endpoints
@@ -277,25 +278,45 @@ void pair_row_put_all(struct pair *p);
 
 /* --- outbox.c ----------------------------------------------------------- */
 
+/* What travels. */
+enum parcel_sort {
+	PARCEL_FROM,
+	PARCEL_TO,
+	PARCEL_TELL,
+	PARCEL_PROBE,
+	PARCEL_VCARD
+};
+
 void outbox_send(struct pair *p, const struct pair_action *a);
 /* Asks for the contact's card. */
 void outbox_ask_name(struct pair *p);
 void outbox_pump(struct presence_partner *t);
+/* The stanza has not gone: unless there is a newer one, it waits again. */
+void outbox_put_back(
+    struct pair *p, enum parcel_sort sort, uint8_t stanza, uint16_t serial);
 /* Out of the box: nothing more is sent for p. */
 void outbox_forget(struct pair *p);
-void outbox_lost(struct presence *pr, unsigned edge);
-/* The same edge is another boot: what waits for a proof goes anew, with a new
- * barrier. */
-void outbox_renewed(struct presence *pr, unsigned edge);
-void outbox_drop_all(struct presence *pr);
 /* The damper's time has come. */
 void outbox_tell_now(struct pair *p);
 /* From the kept document: that is what was told.  ERR_MALFORMED ... */
 int outbox_restore_told(struct pair *p);
-/* enum pair_stanza of an id that outbox gave. */
-enum pair_stanza outbox_stanza_of(const char *id);
+
+/* --- parcels.c ---------------------------------------------------------- */
+
+/* x: of a PARCEL_TELL.  ERR_FULL: the channel has no room now. */
+int parcels_post(struct pair *p, enum parcel_sort sort, uint8_t stanza,
+    uint16_t serial, const struct xmpp_presence *x);
+/* Nobody waits for p's any more. */
+void parcels_forget(const struct pair *p);
+void parcels_lost(struct presence *pr, unsigned edge);
+/* The same edge is another boot: what waits for a proof goes anew, with a new
+ * barrier. */
+void parcels_renewed(struct presence *pr, unsigned edge);
+void parcels_drop_all(struct presence *pr);
+/* enum pair_stanza of an id that we gave. */
+enum pair_stanza parcels_stanza_of(const char *id);
 /* The edge that serves the pair. */
-unsigned outbox_edge(struct pair *p);
+unsigned parcels_edge(struct pair *p);
 
 /* --- from_half.c -------------------------------------------------------- */
 
