@@ -12,8 +12,8 @@
  *                     \-> LINGERING -/
  *
  * Each stimulus (answer, NOTIFY, timer, end of ua) is one function between
- * enter() and leave(); whatever a callback did to s is looked at after it
- * (s->gone), and memory goes in leave().
+ * enter and leave; whatever a callback did to s is looked at after it
+ * (s->gone), and memory goes with the last leave.
  *
  * Failures: the first SUBSCRIBE refused, unanswered or lost is the end, unless
  * a NOTIFY has shown that the subscription exists.  A refresh ends it with the
@@ -41,9 +41,7 @@ enum {
 	REFRESH_LEAD_MAX_S = 900,
 	TIMER_N_MS = 32000, /* 64 T1, RFC 6665 4.1.2.4 */
 	RETRY_MS = 60000,   /* after a refresh that failed; doubled ... */
-	RETRY_DOUBLINGS = 3,
-	/* Expires in NOTIFYs counts whole seconds at the peer's clock. */
-	EXPIRES_SLACK_MS = 10000
+	RETRY_DOUBLINGS = 3
 };
 
 static const struct {
@@ -98,8 +96,8 @@ sip_subscriber_free(struct sip_subscriber *s)
 	free(s);
 }
 
-static void
-enter(struct sip_subscriber *s)
+void
+sip_subscriber_enter(struct sip_subscriber *s)
 {
 	s->entered++;
 }
@@ -111,8 +109,8 @@ sip_subscriber_is_lasting(const struct sip_subscriber *s)
 	       s->grant.given && s->state < ENDING;
 }
 
-static void
-leave(struct sip_subscriber *s)
+void
+sip_subscriber_leave(struct sip_subscriber *s)
 {
 	if (!s->gone && s->entered == 1 && sip_subscriber_is_lasting(s)) {
 		if (sip_dialog_reserve(s->d) || s->d->changes != s->changes)
@@ -142,9 +140,9 @@ tell_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
 	events->on_over(s, &over, s->arg);
 }
 
-static void
-end_over(struct sip_subscriber *s, enum sip_subscriber_cause cause, int status,
-    uint32_t retry_after_s)
+void
+sip_subscriber_end_over(struct sip_subscriber *s,
+    enum sip_subscriber_cause cause, int status, uint32_t retry_after_s)
 {
 	sip_subscriber_set_state(s, OVER);
 	tell_over(s, cause, status, retry_after_s);
@@ -188,8 +186,8 @@ sip_subscriber_refresh_ms(const struct sip_subscriber *s)
 	return left > lead ? left - lead : 0;
 }
 
-static void
-set_expiry(struct sip_subscriber *s, uint32_t granted_s)
+void
+sip_subscriber_set_expiry(struct sip_subscriber *s, uint32_t granted_s)
 {
 	if (granted_s > SIP_SUBSCRIBER_GRANT_MAX_S)
 		granted_s = SIP_SUBSCRIBER_GRANT_MAX_S;
@@ -197,8 +195,8 @@ set_expiry(struct sip_subscriber *s, uint32_t granted_s)
 	s->dirty = true;
 }
 
-static void
-go_live(struct sip_subscriber *s)
+void
+sip_subscriber_go_live(struct sip_subscriber *s)
 {
 	if (s->state != LIVE)
 		sip_subscriber_set_state(s, LIVE);
@@ -234,152 +232,7 @@ start_refresh(struct sip_subscriber *s)
 	return 0;
 }
 
-/* --- notifications ------------------------------------------------------ */
-
-static void
-follow_expiry(struct sip_subscriber *s, const struct sip_sub_info *info)
-{
-	uint64_t new_ms = (uint64_t)info->expires_s * 1000;
-	uint64_t left = sip_grant_left_ms(&s->grant);
-
-	if (!info->expires_known || info->expires_s == 0 ||
-	    info->state == SIP_SUB_TERMINATED)
-		return;
-	if (s->grant.given && new_ms < left + EXPIRES_SLACK_MS &&
-	    left < new_ms + EXPIRES_SLACK_MS)
-		return;
-	if (s->grant.seconds == SIP_SUBSCRIBER_GRANT_MAX_S &&
-	    info->expires_s > SIP_SUBSCRIBER_GRANT_MAX_S)
-		return;
-	set_expiry(s, info->expires_s);
-	if (s->state == LIVE)
-		clock_timer_start(&s->timer, sip_subscriber_refresh_ms(s));
-	else if (s->state == REFRESHING)
-		clock_timer_start(&s->timer, sip_grant_left_ms(&s->grant));
-}
-
-/* --- answers to notifications -------------------------------------------- */
-
-static void
-refuse(struct sip_subscriber *s, struct sip_server_txn *st, int status,
-    const char *reason)
-{
-	const struct sip_header allow = { "Allow-Events", s->event };
-	const struct sip_header accept = { "Accept", s->accept };
-	const struct sip_answer a = { .status = status,
-		.headers = status == 415 ? &accept : &allow,
-		.header_count = status == 489 || status == 415 ? 1 : 0 };
-	int rc = sip_ua_respond(s->ua, st, &a);
-
-	log_info(&logger, "refused", "call_id=%s status=%d reason=%s sent=%s",
-	    sip_subscriber_call_id(s), status, reason,
-	    rc < 0 ? err_str(rc) : "yes");
-}
-
-/* A BENOTIFY and a 2xx have nobody who waits. */
-static void
-answer_notify(struct sip_subscriber *s, int status)
-{
-	static const struct sip_answer ok = { .status = 200 };
-	struct sip_server_txn *st = s->notify;
-	int rc;
-
-	s->notify = NULL;
-	if (st == NULL)
-		return;
-	if (status != 200) {
-		refuse(s, st, status, "document");
-		return;
-	}
-	rc = sip_ua_respond(s->ua, st, &ok);
-	if (rc < 0)
-		refuse(s, st, rc == ERR_NOMEM ? 500 : 400, err_str(rc));
-}
-
-/* The owner has left: only the end matters. */
-static void
-take_last(struct sip_subscriber *s, const struct sip_sub_info *info)
-{
-	answer_notify(s, 200);
-	if (info->state != SIP_SUB_TERMINATED)
-		return;
-	s->finished = true;
-	if (s->state == LINGERING) {
-		sip_subscriber_set_state(s, OVER);
-		s->gone = true;
-	}
-}
-
-/* A NOTIFY, BENOTIFY, or a 2xx with a document. */
-static void
-take_notice(struct sip_subscriber *s, const struct sip_msg *m)
-{
-	struct sip_sub_info info;
-	struct sip_notice notice;
-
-	sip_event_read_state(&info, m);
-	if (s->state >= ENDING) {
-		take_last(s, &info);
-		return;
-	}
-	s->notified = true;
-	follow_expiry(s, &info);
-	if (s->state == AWAITING && sip_grant_left_ms(&s->grant) > 0 &&
-	    info.state != SIP_SUB_TERMINATED)
-		go_live(s);
-	notice = (struct sip_notice){ .state = info.state,
-		.reason = info.reason,
-		.retry_after_s = info.retry_after_s,
-		.content_type = sip_msg_content_type(m),
-		.body = sip_msg_body(m),
-		.body_len = sip_msg_body_len(m) };
-	answer_notify(s, s->events->on_notice(s, &notice, s->arg));
-	if (s->gone || info.state != SIP_SUB_TERMINATED)
-		return;
-	if (s->state == ENDING) {
-		s->finished = true;
-		return;
-	}
-	end_over(s, SIP_SUBSCRIBER_TERMINATED, 0, info.retry_after_s);
-}
-
-static bool
-is_ours(const struct sip_subscriber *s, const struct sip_msg *req)
-{
-	char id[SIP_EVENT_ID_MAX + 1];
-
-	return sip_event_read(id, req, s->event) == 0 && *id == '\0';
-}
-
-static void
-on_request(struct sip_ua *ua, struct sip_server_txn *st,
-    const struct sip_msg *req, struct sip_dialog *d)
-{
-	struct sip_subscriber *s = sip_dialog_user(d);
-
-	(void)ua;
-	enter(s);
-	if (sip_msg_method(req) == SIP_SUBSCRIBE) {
-		refuse(s, st, 481, "No subscription of the peer's");
-	} else if (is_ours(s, req)) {
-		s->notify = st;
-		take_notice(s, req);
-	} else if (st != NULL) {
-		refuse(s, st, 489, "Event not subscribed to");
-	}
-	leave(s);
-}
-
-/* The connection went while the owner was looking at it. */
-static void
-on_withdrawn(struct sip_ua *ua, struct sip_server_txn *st, struct sip_dialog *d)
-{
-	struct sip_subscriber *s = sip_dialog_user(d);
-
-	(void)ua;
-	if (s->notify == st)
-		s->notify = NULL;
-}
+/* --- the end of ua ------------------------------------------------------ */
 
 static void
 on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
@@ -387,20 +240,20 @@ on_dialog_end(struct sip_ua *ua, struct sip_dialog *d)
 	struct sip_subscriber *s = sip_dialog_user(d);
 
 	(void)ua;
-	enter(s);
+	sip_subscriber_enter(s);
 	if (s->state == LINGERING) {
 		sip_subscriber_set_state(s, OVER);
 		s->gone = true;
 	} else {
-		end_over(s, SIP_SUBSCRIBER_CLOSED, 0, 0);
+		sip_subscriber_end_over(s, SIP_SUBSCRIBER_CLOSED, 0, 0);
 	}
 	s->d = NULL;
-	leave(s);
+	sip_subscriber_leave(s);
 }
 
 const struct sip_dialog_owner sip_subscriber_owner = {
-	.on_request = on_request,
-	.on_withdrawn = on_withdrawn,
+	.on_request = sip_subscriber_on_request,
+	.on_withdrawn = sip_subscriber_on_withdrawn,
 	.on_end = on_dialog_end,
 };
 
@@ -449,11 +302,11 @@ take_grant(struct sip_subscriber *s, const struct sip_msg *m)
 
 	if (sip_event_seconds(&granted, m, "Expires") < 0)
 		granted = s->asked_s;
-	set_expiry(s, granted);
+	sip_subscriber_set_expiry(s, granted);
 	s->retries = 0;
 	s->adjusted = false;
 	if (s->state == REFRESHING || (granted > 0 && s->notified)) {
-		go_live(s);
+		sip_subscriber_go_live(s);
 	} else {
 		sip_subscriber_set_state(s, AWAITING);
 		clock_timer_start(&s->timer, TIMER_N_MS);
@@ -461,7 +314,7 @@ take_grant(struct sip_subscriber *s, const struct sip_msg *m)
 	if (s->events->on_granted != NULL)
 		s->events->on_granted(s, granted, s->arg);
 	if (!s->gone && sip_msg_body_len(m) > 0)
-		take_notice(s, m);
+		sip_subscriber_take_notice(s, m);
 }
 
 /* 423: asks again, once, for as long as the peer wants it. */
@@ -487,14 +340,15 @@ take_first(struct sip_subscriber *s, const struct sip_result *r)
 	} else if (ask_longer(s, r)) {
 		return;
 	} else if (r->outcome == SIP_OUTCOME_RESPONSE) {
-		end_over(s, SIP_SUBSCRIBER_REFUSED, r->status, retry_after(r));
+		sip_subscriber_end_over(
+		    s, SIP_SUBSCRIBER_REFUSED, r->status, retry_after(r));
 	} else if (s->notified) {
 		/* The answer was lost; the NOTIFY proves that it was a 2xx. */
 		if (!s->grant.given)
-			set_expiry(s, s->asked_s);
-		go_live(s);
+			sip_subscriber_set_expiry(s, s->asked_s);
+		sip_subscriber_go_live(s);
 	} else {
-		end_over(s,
+		sip_subscriber_end_over(s,
 		    r->outcome == SIP_OUTCOME_TIMEOUT
 			? SIP_SUBSCRIBER_UNANSWERED
 			: SIP_SUBSCRIBER_TRANSPORT,
@@ -511,7 +365,8 @@ take_refreshed(struct sip_subscriber *s, const struct sip_result *r)
 		return;
 	} else if (r->outcome == SIP_OUTCOME_RESPONSE &&
 		   ends_subscription(r->status)) {
-		end_over(s, SIP_SUBSCRIBER_LOST, r->status, retry_after(r));
+		sip_subscriber_end_over(
+		    s, SIP_SUBSCRIBER_LOST, r->status, retry_after(r));
 	} else {
 		log_info(&logger, "refresh-failed", "call_id=%s status=%d",
 		    sip_subscriber_call_id(s), r->status);
@@ -551,7 +406,7 @@ take_ending(struct sip_subscriber *s, const struct sip_result *r)
 		return;
 	}
 	if (r->status >= 300 || s->finished) {
-		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
+		sip_subscriber_end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
 		return;
 	}
 	sip_subscriber_set_state(s, LINGERING);
@@ -569,7 +424,7 @@ on_result(struct sip_ua *ua, struct sip_ua_call *call,
 	(void)call;
 	if (!r->final)
 		return;
-	enter(s);
+	sip_subscriber_enter(s);
 	s->call = NULL;
 	if (s->state == ASKING)
 		take_first(s, r);
@@ -577,7 +432,7 @@ on_result(struct sip_ua *ua, struct sip_ua_call *call,
 		take_refreshed(s, r);
 	else if (s->state == ENDING)
 		take_ending(s, r);
-	leave(s);
+	sip_subscriber_leave(s);
 }
 
 static void
@@ -586,22 +441,23 @@ on_timer(struct clock_timer *timer, void *arg)
 	struct sip_subscriber *s = arg;
 
 	(void)timer;
-	enter(s);
+	sip_subscriber_enter(s);
 	switch (s->state) {
 	case AWAITING:
-		end_over(s, SIP_SUBSCRIBER_SILENT, 0, 0);
+		sip_subscriber_end_over(s, SIP_SUBSCRIBER_SILENT, 0, 0);
 		break;
 	case LIVE:
 		if (sip_grant_left_ms(&s->grant) == 0)
-			end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
+			sip_subscriber_end_over(
+			    s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
 		else if (start_refresh(s) < 0)
 			retry_later(s, 0);
 		break;
 	case REFRESHING:
-		end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
+		sip_subscriber_end_over(s, SIP_SUBSCRIBER_EXPIRED, 0, 0);
 		break;
 	case ENDING:
-		end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
+		sip_subscriber_end_over(s, SIP_SUBSCRIBER_ENDED, 0, 0);
 		break;
 	case LINGERING:
 		sip_subscriber_set_state(s, OVER);
@@ -611,7 +467,7 @@ on_timer(struct clock_timer *timer, void *arg)
 	case OVER:
 		break;
 	}
-	leave(s);
+	sip_subscriber_leave(s);
 }
 
 /* --- for the owner ------------------------------------------------------ */
@@ -668,7 +524,7 @@ sip_subscriber_end(struct sip_subscriber *s)
 	if (s->gone || s->state >= ENDING)
 		return;
 	/* From within on_notice: its answer goes first. */
-	answer_notify(s, 200);
+	sip_subscriber_answer(s, 200);
 	sip_subscriber_set_state(s, ENDING);
 	clock_timer_stop(&s->timer);
 	/* As long as there is no dialog to end, its answer decides. */

@@ -2,8 +2,9 @@
  * sip_subscriber_impl - what the files of the subscriber share; for them
  * alone.
  *
- *   sip_subscriber.c        states, requests, answers, notices
- *   sip_subscriber_image.c  its life beyond the process
+ *   sip_subscriber.c         states, requests, answers
+ *   sip_subscriber_notice.c  what the peer sends
+ *   sip_subscriber_image.c   its life beyond the process
  */
 #ifndef FRONTEND_GATEWAY_SIP_SIP_SUBSCRIBER_IMPL_H
 #define FRONTEND_GATEWAY_SIP_SIP_SUBSCRIBER_IMPL_H
@@ -65,5 +66,27 @@ void sip_subscriber_set_state(
 bool sip_subscriber_is_lasting(const struct sip_subscriber *s);
 /* Until the refresh is due: 0 when it is overdue. */
 uint64_t sip_subscriber_refresh_ms(const struct sip_subscriber *s);
+
+/* Around each stimulus: a callback may do what it likes to s, and memory goes
+ * in the last leave(). */
+void sip_subscriber_enter(struct sip_subscriber *s);
+void sip_subscriber_leave(struct sip_subscriber *s);
+/* Tells the owner that it is over. */
+void sip_subscriber_end_over(struct sip_subscriber *s,
+    enum sip_subscriber_cause cause, int status, uint32_t retry_after_s);
+void sip_subscriber_set_expiry(struct sip_subscriber *s, uint32_t granted_s);
+void sip_subscriber_go_live(struct sip_subscriber *s);
+
+/* --- sip_subscriber_notice.c -------------------------------------------- */
+
+/* A NOTIFY, BENOTIFY, or a 2xx with a document. */
+void
+sip_subscriber_take_notice(struct sip_subscriber *s, const struct sip_msg *m);
+/* The NOTIFY being looked at, if there is one. */
+void sip_subscriber_answer(struct sip_subscriber *s, int status);
+void sip_subscriber_on_request(struct sip_ua *ua, struct sip_server_txn *st,
+    const struct sip_msg *req, struct sip_dialog *d);
+void sip_subscriber_on_withdrawn(
+    struct sip_ua *ua, struct sip_server_txn *st, struct sip_dialog *d);
 
 #endif
