@@ -8,7 +8,10 @@
  * The pool counts as away when no connection is up, at the start after
  * FIRST_MS.  A partner counts as away when an attempt to reach it failed; a
  * stream that ends proves nothing (idle ones do), so when the last one has
- * ended, a ping is sent: it finds out.
+ * ended, a ping is sent: it finds out.  Edges send such a ping on a stream that
+ * is up and open none for it; so when it fails, somebody there is asked, or
+ * told, what he may be at any time, and that decides.  Without any edge all partners are away,
+ * until a stream of ours, or the answer to a ping, shows that they are not.
  */
 #include "frontend-gateway/presence/presence_impl.h"
 
@@ -92,6 +95,49 @@ outage_partner_back(struct presence_partner *t)
 }
 
 static void
+on_each_partner_lost(struct map_node *n, void *arg)
+{
+	struct presence_partner *t =
+	    map_entry(n, struct presence_partner, node);
+
+	(void)arg;
+	outage_partner_lost(t);
+	/* From now on it is tried. */
+	outbox_pump(t);
+}
+
+void
+outage_no_edge(struct presence *pr)
+{
+	map_each(&pr->partners, on_each_partner_lost, NULL);
+}
+
+/* Something that makes an edge connect; harmless, however often.  False when no
+ * pair has anything of the kind. */
+static bool
+write_to_somebody(struct presence_partner *t)
+{
+	struct pair_action a = { .kind = PAIR_SEND, .answer = true };
+
+	LIST_FOREACH (it, &t->pairs) {
+		struct pair *p = list_entry(it, struct pair, by_partner);
+		enum roster_state r = (enum roster_state)p->state.roster;
+
+		if (p->busy || p->restored)
+			continue;
+		if (roster_state_to(r))
+			a.stanza = PAIR_PROBE;
+		else if (roster_state_from(r))
+			a.stanza = PAIR_CURRENT;
+		else
+			continue;
+		outbox_send(p, &a);
+		return true;
+	}
+	return false;
+}
+
+static void
 on_canary(struct edges_sender *s, const struct channel_result *r)
 {
 	struct presence_partner *t =
@@ -100,7 +146,7 @@ on_canary(struct edges_sender *s, const struct channel_result *r)
 	t->canary_sent = false;
 	if (r->delivered)
 		outage_partner_back(t);
-	else
+	else if (!write_to_somebody(t))
 		outage_partner_lost(t);
 	if (!pairs_partner_release(t))
 		outbox_pump(t);

@@ -208,6 +208,8 @@ presence_on_lost(struct presence *pr, unsigned edge)
 		return;
 	parcels_lost(pr, edge);
 	outage_edge_lost(pr, edge);
+	if (edges_count_up(pr->opts.edges) == 0)
+		outage_no_edge(pr);
 }
 
 void

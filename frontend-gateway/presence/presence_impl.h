@@ -391,6 +391,8 @@ void outage_edge_renewed(struct presence *pr, unsigned edge);
 void outage_edge_lost(struct presence *pr, unsigned edge);
 void outage_partner_back(struct presence_partner *t);
 void outage_partner_lost(struct presence_partner *t);
+/* No edge is connected: no partner can be reached. */
+void outage_no_edge(struct presence *pr);
 /* The state of the world for a pair that is new in memory. */
 void outage_tell_new(struct pair *p);
 

@@ -218,6 +218,21 @@ def test_the_edge_comes_back_and_nobody_notices(site, quiet, way):
     quiet.check()
 
 
+def test_without_an_edge_nobody_looks_online(site, quiet):
+    """And what he did meanwhile is learned when there is one again."""
+    bo, endpoint, watch = quiet.bo, quiet.endpoint, quiet.watch
+    site.edge.stop()
+    endpoint.notice(watch=watch, show="offline", timeout=20 + GRACE)
+    bo.show("dnd")
+    site.edge.start()
+    site.edge.await_open()
+    endpoint.notice(watch=watch, show="busy", timeout=30)
+    assert len(bo.journal.all("presence", bare=quiet.couple.anna,
+                              type="subscribe")) == 1
+    assert not bo.journal.all("presence", bare=quiet.couple.anna,
+                              type="unsubscribed")
+
+
 def test_a_request_while_the_edge_was_away_arrives(site, couple):
     """She adds him; the stanza goes when there is a way."""
     bo, endpoint = couple.login(), couple.endpoint()
@@ -504,3 +519,20 @@ def test_nobody_who_slept_through_an_outage_looks_online(site, couple):
     bo.journal.none("presence", 1, bare=couple.anna, type="available")
     site.pool.publish(couple.anna, number=AVAILABLE)
     bo.presence_of(couple.anna, type="available")
+
+
+def test_streams_that_end_for_want_of_traffic_are_no_outage():
+    """He is where he was, though nobody has a word to say."""
+    from conftest import Started
+    site = PresenceSite("idle", presence={"grace_seconds": GRACE})
+    site.gateway.config["timers"] = {"StreamInactivityTimeout": 10}
+    with Started(site):
+        couple = site.couple()
+        bo, endpoint, watch = couple.friends()
+        couple.calm()
+        mark = site.gateway.log.mark()
+        site.gateway.log.wait("stream-down", 40, mark)
+        endpoint.journal.none("notice", 3 * GRACE, watch=watch,
+                              show="offline")
+        site.pool.publish(couple.anna, number=BUSY)
+        bo.presence_of(couple.anna, show="dnd")

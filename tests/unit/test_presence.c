@@ -148,6 +148,15 @@ edges_answer(
 	    r->delivered ? "delivered" : condition_str(r->condition));
 }
 
+static size_t edges_up;
+
+size_t
+edges_count_up(const struct edges *e)
+{
+	(void)e;
+	return edges_up;
+}
+
 bool
 edges_reach(const struct edges *e, const char *local, const char *remote)
 {
@@ -679,6 +688,7 @@ setup(void **state)
 	notes[0] = '\0';
 	last_seq = 0;
 	ua.reachable = true;
+	edges_up = 1;
 	log_set_fd(-1);
 	assert_int_equal(clock_open_manual(&clk, 1000000, 1763712000000), 0);
 	conf = gateway_sample(NULL);
@@ -1022,9 +1032,39 @@ a_ping_goes_anew_to_an_edge_that_restarted(void **state)
 	expect("");
 	presence_on_renewed(pr, 0);
 	expect("get partner.example proof\n");
-	/* One of them counts. */
+	/* One of them counts; it says that there is no stream, and what makes
+	 * an edge open one says the rest. */
+	notes_len = 0;
+	notes[0] = '\0';
+	settle(false);
+	assert_int_equal(partners_away(), 0);
+	assert_int_equal(count_notes("available " BO), 1);
 	settle(false);
 	assert_int_equal(partners_away(), 1);
+}
+
+/* Nothing else would tell: what was sent waits with an edge that is gone. */
+static void
+without_an_edge_all_partners_are_away(void **state)
+{
+	(void)state;
+	(void)bo_watches();
+	settle(true);
+	run(6000);
+	assert_int_equal(partners_away(), 0);
+	presence_on_lost(pr, 0);
+	assert_int_equal(partners_away(), 0);
+	edges_up = 0;
+	presence_on_lost(pr, 0);
+	assert_int_equal(partners_away(), 1);
+	/* It is tried, and found, when there is an edge again. */
+	notes_len = 0;
+	notes[0] = '\0';
+	edges_up = 1;
+	run(120000);
+	assert_true(count_notes("get partner.example proof") > 0);
+	settle(true);
+	assert_int_equal(partners_away(), 0);
 }
 
 /* --- many --------------------------------------------------------------- */
@@ -1158,6 +1198,7 @@ main(void)
 		T(a_restart_is_not_seen_and_what_is_lost_is_renewed_at_a_pace),
 		T(restored_subscriptions_are_not_renewed),
 		T(a_partner_away_holds_one_word_for_each_pair),
+		T(without_an_edge_all_partners_are_away),
 		T(many_pairs_are_loaded_fast_and_are_small),
 	};
 #undef T
