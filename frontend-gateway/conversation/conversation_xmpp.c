@@ -429,11 +429,14 @@ ask_invite(struct conversation *c, struct inward *in)
 	return 0;
 }
 
-/* In which form the endpoint of that leg gets the message. */
+/* In which form the endpoint of that leg gets the message.  Both forms together
+ * are held to the limit of one text, for a client has limits as well. */
 static enum body_form
-form_of(const struct leg *leg, const struct inward *in)
+form_of(const struct conversation *c, const struct leg *leg,
+    const struct inward *in)
 {
 	if (in->html_len == 0 ||
+	    in->len + in->html_len > c->env->conf->limits.body_bytes ||
 	    (leg->accepts & SIP_SDP_BIT(SIP_SDP_HTML)) == 0)
 		return BODY_PLAIN;
 	return (leg->accepts & SIP_SDP_BIT(SIP_SDP_ALTERNATIVE)) != 0
@@ -455,7 +458,7 @@ ask_message(struct conversation *c, struct inward *in)
 		.arg = c,
 	};
 	struct sip_dialog *d = conversation_dialog(c);
-	enum body_form form = form_of(conversation_leg(c), in);
+	enum body_form form = form_of(c, conversation_leg(c), in);
 	struct body_said said = { in->text, in->len, in->html, in->html_len };
 	struct buf body;
 	int rc;
