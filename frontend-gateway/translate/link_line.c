@@ -43,7 +43,8 @@ put_size(struct buf *out, uint64_t bytes)
 	size_t unit = 0;
 
 	if (bytes < 1000) {
-		buf_addf(out, "%" PRIu64 " bytes", bytes);
+		buf_addf(
+		    out, "%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
 		return;
 	}
 	/* Thousands, as file managers and browsers count by now. */

@@ -204,6 +204,58 @@ tie_of_row(const char *user, const char *contact, void *arg)
 		   : POLICY_TIE_NONE;
 }
 
+static enum policy_tie
+on_any_tie(const char *user, const char *contact, void *arg)
+{
+	(void)user;
+	(void)contact;
+	return *(const enum policy_tie *)arg;
+}
+
+/* Whoever sees her may know that a message has reached her; to be invited is
+ * not enough, nor to have been written to. */
+static void
+who_sees_her_is_known_by_the_stored_contacts(void **state)
+{
+	static const struct {
+		enum policy_tie tie;
+		bool watches;
+		enum policy_standing standing; /* at a partner that may start */
+		enum policy_standing closed;   /* at one that may not */
+	} rows[] = {
+		{ POLICY_TIE_NONE, false, POLICY_STRANGER, POLICY_DENIED },
+		{ POLICY_TIE_WATCHES, true, POLICY_KNOWN, POLICY_DENIED },
+		{ POLICY_TIE_INVITED, false, POLICY_KNOWN, POLICY_KNOWN },
+		{ POLICY_TIE_BOTH, true, POLICY_KNOWN, POLICY_KNOWN },
+	};
+	struct gateway_conf *conf = gateway_sample(NULL);
+	enum policy_tie tie = POLICY_TIE_NONE;
+	struct policy *p;
+
+	(void)state;
+	assert_int_equal(policy_new(&p, conf, 0), 0);
+	assert_false(policy_watches(p, ANNA, "bo@partner.example"));
+	policy_set_ties(p, on_any_tie, &tie);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		tie = rows[i].tie;
+		assert_int_equal(policy_watches(p, ANNA, "bo@partner.example"),
+		    rows[i].watches);
+		assert_int_equal(policy_judge_inward(p, ANNA,
+				     "bo@partner.example", "partner.example")
+				     .standing,
+		    rows[i].standing);
+		assert_int_equal(policy_judge_inward(p, ANNA,
+				     "p@public.example", "public.example")
+				     .standing,
+		    rows[i].closed);
+	}
+	tie = POLICY_TIE_NONE;
+	policy_remember(p, ANNA, "bo@partner.example");
+	assert_false(policy_watches(p, ANNA, "bo@partner.example"));
+	policy_free(p);
+	gateway_conf_free(conf);
+}
+
 static void
 presence_rights_follow_the_partner_type(void **state)
 {
@@ -331,6 +383,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_sees_her_is_known_by_the_stored_contacts),
 		cmocka_unit_test(presence_rights_follow_the_partner_type),
 		cmocka_unit_test(whom_strangers_may_not_see_look_alike),
 		cmocka_unit_test(inward_rights_follow_the_partner_type),
