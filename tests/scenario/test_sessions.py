@@ -361,6 +361,9 @@ def test_a_lost_dialog_is_replaced_and_nothing_is_lost(
     after = repeats(place)
     assert after["sent_again"] == before["sent_again"] + 1
     assert after["doubled"] == before["doubled"] + unsure
+    _, told, _ = control.run("--socket", place.gateway.control, "status")
+    assert (f"{after['sent_again']} messages sent again in a new dialog, "
+            f"{after['doubled']} of them perhaps seen twice") in told
 
 
 def test_a_second_failure_is_told_to_the_sender(anna, guest):
