@@ -272,9 +272,8 @@ policy_admit(struct policy *p, const char *contact, const char *contact_domain,
 bool
 policy_watches(const struct policy *p, const char *user, const char *contact)
 {
-	enum policy_tie tie = p->tie != NULL
-				  ? p->tie(user, contact, p->tie_arg)
-				  : POLICY_TIE_NONE;
+	enum policy_tie tie = p->tie != NULL ? p->tie(user, contact, p->tie_arg)
+					     : POLICY_TIE_NONE;
 
 	return tie == POLICY_TIE_WATCHES || tie == POLICY_TIE_BOTH;
 }
