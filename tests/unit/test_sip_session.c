@@ -433,11 +433,10 @@ a_callee_without_update_is_promised_nothing(void **state)
 	expect("");
 }
 
-/* What a refresh may be answered with; after: seconds until the next one, 0:
- * none. */
+/* What a refresh may be answered with; in how many ms the next one comes. */
 static const struct {
 	const char *status, *more;
-	unsigned first_s, last_s;
+	unsigned first_ms, last_ms;
 	bool ended, bye;
 } failures[] = {
 	{ "481 Call Does Not Exist", "", 0, 0, true, false },
@@ -446,11 +445,11 @@ static const struct {
 	    false },
 	{ "408 Request Timeout", "", 0, 0, true, true },
 	/* RFC 3261 14.1: the Call-ID is ours, 2.1 to 4 s. */
-	{ "491 Request Pending", "", 2, 4, false, false },
-	{ "500 Server Internal Error", "Retry-After: 20\r\n", 20, 20, false,
-	    false },
-	{ "504 Server Time-out", "", 5, 5, false, false },
-	{ "422 Session Interval Too Small", "Min-SE: 90\r\n", 5, 5, false,
+	{ "491 Request Pending", "", 2100, 4000, false, false },
+	{ "500 Server Internal Error", "Retry-After: 20\r\n", 20000, 20000,
+	    false, false },
+	{ "504 Server Time-out", "", 5000, 5000, false, false },
+	{ "422 Session Interval Too Small", "Min-SE: 90\r\n", 5000, 5000, false,
 	    false },
 };
 
@@ -473,11 +472,12 @@ a_refresh_that_fails(void **state)
 			silence();
 			continue;
 		}
-		for (waited = 0; wire.taken == wire.count && waited < 60;
-		     waited++)
-			advance_s(1);
-		if (waited < failures[i].first_s || waited > failures[i].last_s)
-			fail_msg("row %zu: %u s", i, waited);
+		for (waited = 0; wire.taken == wire.count && waited < 60000;
+		     waited += 100)
+			clock_advance(wire_clock, 100);
+		if (waited < failures[i].first_ms ||
+		    waited > failures[i].last_ms)
+			fail_msg("row %zu: %u ms", i, waited);
 		wire_answer(hear("UPDATE "), "200 OK", "", CONTACT, "");
 		sip_ua_forget(wire_ua, chat);
 	}
