@@ -85,7 +85,7 @@ def test_vias_and_routes_come_back_byte_for_byte(front_end, line):
 
 
 def test_headers_of_tens_of_kilobytes_are_read(rude_bo, front_end, line):
-    invite, response = chat(front_end, line, "long", rtf=45000)
+    invite, response = chat(front_end, line, "long", rtf=49152)
     assert response.status == 200
     assert front_end.transact(line, front_end.follow(
         line, invite, response, "MESSAGE", 2, b"after it", TEXT)
