@@ -1,9 +1,13 @@
 """What must name the same things does: settings in the sample, the manual page
-and the program; vectors and the tests that play them."""
+and the program; vectors and the tests that play them; mutants, the code they
+break and the tests that kill them."""
 
 import json
 import os
 import re
+import subprocess
+
+import pytest
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
 
@@ -56,3 +60,12 @@ def test_every_vector_of_presence_is_there_and_played():
             folder = "scenario" if name.endswith(".py") else "unit"
             assert re.search(rf"^(def )?{function}\(",
                              text("tests", folder, name), re.M), test
+
+
+@pytest.mark.once
+def test_every_mutant_fits_the_code_that_it_breaks():
+    """make mutants itself takes too long to be run with every change."""
+    done = subprocess.run([os.path.join(ROOT, "tests", "mutants", "run"),
+                           "--check"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
