@@ -76,6 +76,13 @@ class RawPartner:
             self.back = back
         return self.back
 
+    def hang_up(self):
+        """Ends our own stream, behind what a server's thread still writes."""
+        with self.lock:
+            if self.back is not None:
+                self.back.send("</stream:stream>")
+                self.back.close()
+
     def stanzas(self, word):
         """What came in and holds the word, as text."""
         return [e.text for e in self.server.journal.all(

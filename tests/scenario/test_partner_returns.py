@@ -57,9 +57,7 @@ def shut_down(place, raw):
     raw.server.listener.shutdown(socket.SHUT_RDWR)
     raw.server.listener.close()
     raw.server.listener = None
-    if raw.back is not None:
-        raw.back.send("</stream:stream>")
-        raw.back.close()
+    raw.hang_up()
     for wire in list(raw.server.wires):
         if not wire.closed:
             wire.send(SHUTDOWN)
