@@ -221,6 +221,20 @@ hosting_connection_limit(const struct hosting *h)
 	return limit > 0 ? limit : h->defaults.connection_limit;
 }
 
+uint64_t
+hosting_establishment_ms(const struct hosting *h)
+{
+	uint64_t ms = 0;
+
+	LIST_FOREACH (it, &h->nodes) {
+		const struct node *n = list_entry(it, struct node, all);
+
+		if (n->generation->settings.stream_establishment_ms > ms)
+			ms = n->generation->settings.stream_establishment_ms;
+	}
+	return ms > 0 ? ms : h->defaults.stream_establishment_ms;
+}
+
 bool
 hosting_open(const struct hosting *h)
 {

@@ -83,6 +83,9 @@ bool hosting_dialback(const struct hosting *h, const char *hosted_ascii,
 /* Inbound streams all partners may have together: the most any gateway
  * permits. */
 size_t hosting_connection_limit(const struct hosting *h);
+/* How long whoever connects may take until it is known for whom he comes: the
+ * longest any gateway permits. */
+uint64_t hosting_establishment_ms(const struct hosting *h);
 /* Whether a gateway that is not absent owns a domain: there is somebody to
  * receive for. */
 bool hosting_open(const struct hosting *h);

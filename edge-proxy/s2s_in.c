@@ -416,8 +416,9 @@ s2s_in_open(
 	s->dialback.opts.peer_ip = conn_peer_ip(s->conn);
 	log_debug(&s->log, "accepted", "ip=%s", conn_peer_ip(s->conn));
 	clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
-	clock_timer_start(&s->establish,
-	    hosting_settings(opts->hosting, "")->stream_establishment_ms);
+	s->accepted_ms = clock_now_ms(opts->clock);
+	clock_timer_start(
+	    &s->establish, hosting_establishment_ms(opts->hosting));
 	*out = s;
 	return 0;
 

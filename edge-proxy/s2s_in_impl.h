@@ -54,6 +54,7 @@ struct s2s_in {
 	struct clock_timer establish; /* of all states before open */
 	struct clock_timer idle;
 	struct clock_timer expiry; /* of the partner's certificate */
+	uint64_t accepted_ms;
 
 	struct stream_ends ends;
 	struct peer_identity identity;

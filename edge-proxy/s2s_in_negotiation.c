@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/log_limit.h"
 #include "common/random.h"
@@ -145,6 +146,17 @@ open_external(struct s2s_in *s)
 	open_stream(s, "external");
 }
 
+/* For whom he comes is known: what that one grants, from the beginning on. */
+static void
+limit_establishment(struct s2s_in *s)
+{
+	uint64_t ms = hosting_settings(s->opts.hosting, s->ends.to)
+			  ->stream_establishment_ms;
+	uint64_t spent = clock_now_ms(s->opts.clock) - s->accepted_ms;
+
+	clock_timer_start(&s->establish, ms > spent ? ms - spent : 0);
+}
+
 void
 s2s_in_on_header(
     struct xml_stream *xs, const struct stream_header *h, void *arg)
@@ -160,14 +172,16 @@ s2s_in_on_header(
 		snprintf(s->language, sizeof(s->language), "%s", h->lang);
 	e = addressing_header(
 	    &s->ends, h, s->state == IN_TLS_HEADER, s->opts.hosting, &why);
-	if (e != STREAM_ERR_NONE)
+	if (e != STREAM_ERR_NONE) {
 		s2s_in_finish(s, e, why);
-	else if (s->state == IN_HEADER)
+	} else if (s->state == IN_HEADER) {
+		limit_establishment(s);
 		offer_tls(s);
-	else if (s->state == IN_TLS_HEADER)
+	} else if (s->state == IN_TLS_HEADER) {
 		offer_auth(s);
-	else if (s->state == IN_AUTH_HEADER)
+	} else if (s->state == IN_AUTH_HEADER) {
 		open_external(s);
+	}
 }
 
 void

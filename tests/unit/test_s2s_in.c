@@ -906,6 +906,25 @@ test_time_limits(void **state)
 	world_skip(&f.w, 11000);
 	assert_true(script_ended_with(&f.p, "<connection-timeout"));
 	finish(&f);
+	/* a company that grants less */
+	begin_with(&f, &(struct site_opts){ .hosted = "partner.example" },
+	    "{\"stream_establishment_ms\":5000}");
+	world_pass(&f.w, 20);
+	world_skip(&f.w, 3000);
+	script_send(&f.p, PARTNER);
+	script_expect(&f.p, "</stream:features>");
+	world_skip(&f.w, 1900);
+	assert_false(f.end);
+	world_skip(&f.w, 200);
+	assert_true(script_ended_with(&f.p, "<connection-timeout"));
+	finish(&f);
+	/* and to one who names nobody */
+	begin_with(&f, &(struct site_opts){ .hosted = "partner.example" },
+	    "{\"stream_establishment_ms\":5000}");
+	world_pass(&f.w, 20);
+	world_skip(&f.w, 5100);
+	assert_true(script_ended_with(&f.p, "<connection-timeout"));
+	finish(&f);
 	/* idle after it was open; what arrives counts */
 	begin(&f);
 	go_open(&f);
