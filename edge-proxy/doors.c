@@ -23,6 +23,7 @@ struct door {
 struct doors {
 	uv_loop_t *loop;
 	doors_fn *on_connection;
+	doors_exhausted_fn *on_exhausted;
 	void *arg;
 	struct sockaddr_storage *listen;
 	size_t count;
@@ -30,8 +31,8 @@ struct doors {
 };
 
 int
-doors_new(
-    struct doors **out, uv_loop_t *loop, doors_fn *on_connection, void *arg)
+doors_new(struct doors **out, uv_loop_t *loop, doors_fn *on_connection,
+    doors_exhausted_fn *on_exhausted, void *arg)
 {
 	struct doors *d = calloc(1, sizeof(*d));
 
@@ -39,6 +40,7 @@ doors_new(
 		return ERR_NOMEM;
 	d->loop = loop;
 	d->on_connection = on_connection;
+	d->on_exhausted = on_exhausted;
 	d->arg = arg;
 	list_init(&d->open);
 	*out = d;
@@ -97,9 +99,18 @@ on_connection(uv_stream_t *h, int status)
 {
 	struct door *door = h->data;
 
-	if (status < 0 || door->doors == NULL)
+	struct doors *d = door->doors;
+
+	if (d == NULL)
 		return;
-	door->doors->on_connection(h, door->doors->arg);
+	if (status == 0) {
+		d->on_connection(h, d->arg);
+	} else if (status == UV_EMFILE || status == UV_ENFILE) {
+		/* libuv would accept again and again within this call, and
+		 * nobody else have a turn; only closing ends that. */
+		doors_close(d);
+		d->on_exhausted(d->arg);
+	}
 }
 
 static int

@@ -19,9 +19,12 @@ struct doors;
 /* A connection is pending on listener: take it or turn it away
  * (doors_turn_away) before returning. */
 typedef void doors_fn(uv_stream_t *listener, void *arg);
+/* No descriptor is left for who comes: the doors have been closed, and are to
+ * be opened again later. */
+typedef void doors_exhausted_fn(void *arg);
 
-int doors_new(
-    struct doors **out, uv_loop_t *loop, doors_fn *on_connection, void *arg);
+int doors_new(struct doors **out, uv_loop_t *loop, doors_fn *on_connection,
+    doors_exhausted_fn *on_exhausted, void *arg);
 void doors_free(struct doors *d);
 /* Where to listen from the next opening on; copied. */
 int

@@ -156,8 +156,8 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 	if (rc == 0)
 		rc = inward_new(&e->inward, &inward);
 	if (rc == 0)
-		rc =
-		    doors_new(&e->doors, e->opts.loop, edge_visitors_accept, e);
+		rc = doors_new(&e->doors, e->opts.loop, edge_visitors_accept,
+		    edge_doors_on_exhausted, e);
 	if (rc == 0)
 		rc = doors_set(e->doors, conf->listen, conf->listen_count);
 	if (rc == 0)

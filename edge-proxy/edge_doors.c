@@ -1,7 +1,7 @@
 /*
  * The doors are open exactly while a gateway that is not absent owns a domain
  * (hosting_open), and the edge is not stopping.  Addresses that cannot be had
- * are tried again.
+ * are tried again; so are all of them after descriptors ran out.
  */
 #include "edge-proxy/edge_doors.h"
 
@@ -40,6 +40,16 @@ edge_doors_settle(struct edge *e)
 	}
 	clock_timer_stop(&e->reopen);
 	log_info(&e->log, "doors-open", "node=%s", e->node);
+}
+
+void
+edge_doors_on_exhausted(void *arg)
+{
+	struct edge *e = arg;
+
+	snprintf(e->doors_why, sizeof(e->doors_why), "no descriptor is left");
+	edge_tell_notice(e, "doors-closed", e->doors_why);
+	clock_timer_start(&e->reopen, RETRY_OPEN_MS);
 }
 
 static void

@@ -14,5 +14,7 @@ struct edge;
 void edge_doors_init(struct edge *e);
 /* Opens or closes the doors as hosting and the edge's stage demand. */
 void edge_doors_settle(struct edge *e);
+/* For doors_new(): what is there goes on, and whoever comes has to wait. */
+void edge_doors_on_exhausted(void *arg);
 
 #endif

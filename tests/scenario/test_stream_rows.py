@@ -6,6 +6,7 @@ tells which row of the specifications each test stands for.
 """
 
 import itertools
+import os
 import re
 import socket
 import ssl
@@ -18,7 +19,7 @@ import pytest
 from lib.daemons import BIN
 from lib.key_server import KeyServer, result, verdict
 from lib.raw_partner import STANZAS, RawPartner, attribute
-from lib.xmpp_peer import PROCEED, SASL, STARTTLS, STREAM, Ended, RawStream
+from lib.xmpp_peer import STARTTLS, STREAM, Ended, RawStream
 from test_edge_alone import Place, config
 
 PARTNER = "partner.example"
@@ -568,6 +569,69 @@ def test_ten_thousand_in_order(place):
             assert frame["body"] == str(i)
             place.inside.send("result", answers=frame["seq"],
                               status="delivered", proof="gateway")
+
+
+# --- too many ---------------------------------------------------------------
+
+def is_served(stream):
+    """The features come, or the word that there are too many."""
+    stream.send(STREAM.format(local=PARTNER, remote="contoso.example",
+                              more=""))
+    return stream.until(r"</stream:features>|too many from one address"
+                        )[0] == "</stream:features>"
+
+
+def test_one_address_does_not_take_every_place(place):
+    """Who comes from another is served meanwhile."""
+    handles = place.edge.handles()
+    served = [is_served(place.stream()) for _ in range(200)]
+    assert served == [True] * 128 + [False] * 72
+    other = place.stream()
+    other.sock.close()
+    other.sock = socket.create_connection(
+        (place.edge.address, place.edge.port), 10,
+        source_address=(place.run.address(99), 0))
+    assert is_served(other)
+    while place.streams:
+        place.streams.pop().close()
+    end = time.monotonic() + 10
+    while place.edge.handles() > handles:
+        assert time.monotonic() < end, "streams are left"
+        time.sleep(0.05)
+
+
+def test_without_descriptors_nobody_new_and_nobody_lost(place):
+    """Who is in stays; who comes waits or is turned away; then all is well."""
+    kept = place.opened()
+    pid = place.children()["streams"]
+    limit = subprocess.run(
+        ["prlimit", "--noheadings", "--raw", "-o", "SOFT", "--nofile",
+         "--pid", str(pid)], text=True, capture_output=True, check=True).stdout
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    subprocess.run(["prlimit", f"--nofile={used + 5}:", "--pid", str(pid)],
+                   check=True)
+    served = 0
+    try:
+        for _ in range(30):
+            try:
+                stream = place.stream()
+                stream.send(STREAM.format(
+                    local=PARTNER, remote="contoso.example", more=""))
+                stream.read(0.1)
+                served += 1
+            except (Ended, OSError):
+                pass
+        assert served <= 6
+        kept.message(BO, ANNA, "meanwhile")
+        place.hears("meanwhile")
+    finally:
+        subprocess.run(["prlimit", f"--nofile={limit.strip()}:", "--pid",
+                        str(pid)], check=True)
+    while place.streams:
+        place.streams.pop().close()
+    place.await_door(True)
+    assert place.children()["streams"] == pid
+    assert place.edge.log.lines("doors-closed.*no descriptor is left")
 
 
 # --- XML --------------------------------------------------------------------
