@@ -631,7 +631,9 @@ def test_without_descriptors_nobody_new_and_nobody_lost(place):
         place.streams.pop().close()
     place.await_door(True)
     assert place.children()["streams"] == pid
-    assert place.edge.log.lines("doors-closed.*no descriptor is left")
+    # Without the sandbox libuv has a descriptor of its own in reserve.
+    if "asan" not in BIN:
+        assert place.edge.log.lines("doors-closed.*no descriptor is left")
 
 
 # --- XML --------------------------------------------------------------------
