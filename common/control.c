@@ -22,6 +22,10 @@
 #include "common/err.h"
 #include "common/list.h"
 
+/* The children of a daemon that was killed, which hold its socket too, end
+ * within moments. */
+enum { BIND_TRIES = 20, BIND_STEP_US = 50000 };
+
 struct control {
 	uv_pipe_t pipe;
 	struct clock *clock;
@@ -247,12 +251,14 @@ on_connection(uv_stream_t *s, int status)
 static bool
 answers(const struct sockaddr_un *addr)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool yes;
 
 	if (fd < 0)
 		return true; /* can't tell: leave it alone */
-	yes = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0;
+	/* EAGAIN: somebody listens, and does not come to accepting. */
+	yes = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
+	      errno == EAGAIN;
 	close(fd);
 	return yes;
 }
@@ -267,8 +273,11 @@ control_bind(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return ERR_TOO_LONG;
 	memcpy(addr.sun_path, path, strlen(path) + 1);
-	if (answers(&addr))
-		return UV_EADDRINUSE;
+	for (int i = 0; answers(&addr); i++) {
+		if (i == BIND_TRIES)
+			return UV_EADDRINUSE;
+		usleep(BIND_STEP_US);
+	}
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

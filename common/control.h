@@ -34,7 +34,7 @@ typedef void control_request_fn(struct control_call *call, const char *verb,
     const json_t *request, void *arg);
 
 /* Binds path, mode 0600, and listens.  A socket left there by a dead daemon is
- * replaced; one that still answers is not (UV_EADDRINUSE).  Returns the
+ * replaced; one that still answers after a second is not (UV_EADDRINUSE).  Returns the
  * descriptor or a negative code.  Needs the file system: do it before
  * confinement. */
 int control_bind(const char *path);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -261,6 +262,31 @@ a_live_socket_is_kept_and_a_dead_one_replaced(void **state)
 	unlink(path);
 }
 
+static void
+the_child_of_a_dead_daemon_is_outlived(void **state)
+{
+	struct fixture *f = *state;
+	char path[96];
+	int fd, status;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "%s/orphan", f->dir);
+	fd = control_bind(path);
+	assert_true(fd >= 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		usleep(200000);
+		_exit(0);
+	}
+	close(fd);
+	fd = control_bind(path);
+	assert_true(fd >= 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	close(fd);
+	unlink(path);
+}
+
 int
 main(void)
 {
@@ -274,6 +300,7 @@ main(void)
 		TEST(one_client_too_many_is_turned_away),
 		TEST(the_socket_is_its_owners_alone),
 		TEST(a_live_socket_is_kept_and_a_dead_one_replaced),
+		TEST(the_child_of_a_dead_daemon_is_outlived),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
