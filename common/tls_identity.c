@@ -26,6 +26,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/revocation.h"
+#include "common/tls_accept.h"
 
 #define CIPHERS     "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CIPHERS_CBC CIPHERS ":ECDHE+AES"
@@ -415,6 +416,8 @@ build(struct tls_identity *out, const struct tls_identity_opts *o,
 	if (rc == 0)
 		rc = new_context(
 		    &id.server, TLS_server_method(), &parts, o, l, why);
+	if (rc == 0)
+		rc = tls_accept_prepare(id.server);
 	if (rc == 0)
 		rc = new_context(
 		    &id.client, TLS_client_method(), &parts, o, l, why);

@@ -36,6 +36,7 @@
 #include "edge-proxy/reach.h"
 #include "edge-proxy/s2s_out.h"
 #include "edge-proxy/srv_order.h"
+#include "edge-proxy/srv_set.h"
 
 enum {
 	DNS_MS = 10000,
@@ -59,9 +60,9 @@ struct connector {
 	char local[256], remote[256];
 	struct stream_pair pair;
 
-	struct resolver_query *srv, *a, *aaaa;
-	struct dns_srv targets[DNS_RECORDS_MAX];
-	size_t target_count, target; /* target: the next one */
+	struct resolver_query *srv, *direct_srv, *a, *aaaa;
+	struct srv_set targets;
+	size_t target; /* the next one */
 	enum dns_status addr_status;
 	struct candidates candidates;
 	bool configured; /* the target is of our own side's naming */
@@ -104,11 +105,13 @@ drop_queries(struct connector *c)
 {
 	if (c->srv != NULL)
 		resolver_cancel(c->srv);
+	if (c->direct_srv != NULL)
+		resolver_cancel(c->direct_srv);
 	if (c->a != NULL)
 		resolver_cancel(c->a);
 	if (c->aaaa != NULL)
 		resolver_cancel(c->aaaa);
-	c->srv = c->a = c->aaaa = NULL;
+	c->srv = c->direct_srv = c->a = c->aaaa = NULL;
 }
 
 static void
@@ -220,17 +223,25 @@ on_attempt_up(struct s2s_out *s, void *arg)
 	destroy(c);
 }
 
-/* TLS is not to be had there, and the partner's row permits to do without.  A
- * question about a key is never put again in the clear. */
+/* Whether the target speaks TLS at once. */
 static bool
-worth_plain(
-    const struct connector *c, bool plain, const struct s2s_out_end *end)
+is_direct(const struct connector *c, const struct candidate *to)
+{
+	return c->targets.v[to->target].direct;
+}
+
+/* TLS is not to be had there, and the partner's row permits to do without.  A
+ * question about a key is never put again in the clear, and a port that is for
+ * TLS has no ear for anything else. */
+static bool
+worth_plain(const struct connector *c, const struct attempt *was,
+    const struct s2s_out_end *end)
 {
 	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
 
-	return end->why == S2S_OUT_TLS && !plain && !c->opts.asks &&
-	       (m & AUTH_DIALBACK_TCP) != 0 && c->started < ATTEMPTS_MAX &&
-	       clock_timer_running(&c->limit);
+	return end->why == S2S_OUT_TLS && !was->plain && !c->opts.asks &&
+	       !is_direct(c, was->candidate) && (m & AUTH_DIALBACK_TCP) != 0 &&
+	       c->started < ATTEMPTS_MAX && clock_timer_running(&c->limit);
 }
 
 static void
@@ -258,7 +269,7 @@ on_attempt_end(struct s2s_out *s, const struct s2s_out_end *end,
 		return;
 	}
 	remember(c, end, info);
-	if (worth_plain(c, was.plain, end)) {
+	if (worth_plain(c, &was, end)) {
 		log_info(
 		    &c->log, "trying-without-tls", "reason=%s", info->reason);
 		if (start(c, was.candidate, true))
@@ -320,6 +331,7 @@ start(struct connector *c, struct candidate *to, bool plain)
 		.bind = source_for(c, &to->addr),
 		.asks = c->opts.asks,
 		.plain = plain,
+		.direct = is_direct(c, to),
 		.events = &attempt_events,
 		.arg = a,
 	};
@@ -425,7 +437,7 @@ add_candidate(struct connector *c, const struct sockaddr_storage *addr,
 static void
 take_addresses(struct connector *c, const struct dns_answer *a)
 {
-	const struct dns_srv *t = &c->targets[c->target - 1];
+	const struct dns_srv *t = &c->targets.v[c->target - 1];
 
 	if (a->status == DNS_OK) {
 		for (size_t i = 0; i < a->count; i++)
@@ -511,14 +523,14 @@ resolve_next(struct connector *c)
 	int rc;
 
 	/* A port of 0 or a target "." among others names nothing. */
-	while (c->target < c->target_count &&
-	       (c->targets[c->target].port == 0 ||
-		   strcmp(c->targets[c->target].target, ".") == 0))
+	while (c->target < c->targets.count &&
+	       (c->targets.v[c->target].port == 0 ||
+		   strcmp(c->targets.v[c->target].target, ".") == 0))
 		c->target++;
-	if (c->target == c->target_count)
+	if (c->target == c->targets.count)
 		return false;
 	c->addr_status = DNS_OK;
-	t = &c->targets[c->target++];
+	t = &c->targets.v[c->target++];
 	if (parse_literal(&literal, t->target)) {
 		add_candidate(c, &literal, t);
 		return true;
@@ -538,12 +550,53 @@ resolve_next(struct connector *c)
 static void
 use_single_target(struct connector *c, const char *name)
 {
-	c->target_count = 1;
+	struct dns_srv *only = &c->targets.v[0];
+
+	c->targets.count = 1;
 	c->target = 0;
-	c->targets[0] = (struct dns_srv){ .port = PORTS_XMPP };
-	snprintf(
-	    c->targets[0].target, sizeof(c->targets[0].target), "%s", name);
+	*only = (struct dns_srv){ .port = PORTS_XMPP };
+	snprintf(only->target, sizeof(only->target), "%s", name);
 	launch(c);
+}
+
+/* The services that were asked for have answered. */
+static void
+judge_srv(struct connector *c)
+{
+	switch (srv_set_judge(&c->targets)) {
+	case SRV_TARGETS:
+		srv_order(c->targets.v, c->targets.count, random_below);
+		route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND,
+		    NULL, "no usable SRV target");
+		launch(c);
+		return;
+	case SRV_ITSELF:
+		use_single_target(c, c->remote);
+		return;
+	case SRV_ABSENT:
+		route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND,
+		    NULL, "the domain offers no XMPP service");
+		break;
+	case SRV_UNKNOWN:
+		/* Not knowing is no leave to look elsewhere. */
+		route_failure_of_dns(&c->failure, DNS_FAILED, "SRV");
+		break;
+	case SRV_BOGUS:
+		route_failure_of_dns(&c->failure, DNS_BOGUS, "SRV");
+		break;
+	}
+	fail(c);
+}
+
+static void
+take_srv(struct connector *c, const struct dns_answer *a, bool direct)
+{
+	srv_set_add(&c->targets, a, direct);
+	if (a->status == DNS_FAILED)
+		log_info(&c->log, "srv-unknown", "service=%s",
+		    direct ? "_xmpps-server" : "_xmpp-server");
+	if (c->srv == NULL && c->direct_srv == NULL)
+		judge_srv(c);
 }
 
 static void
@@ -552,29 +605,35 @@ on_srv(const struct dns_answer *a, void *arg)
 	struct connector *c = arg;
 
 	c->srv = NULL;
-	if (a->status == DNS_FAILED || a->status == DNS_BOGUS) {
-		/* Not knowing is no leave to look elsewhere. */
-		route_failure_of_dns(&c->failure, a->status, "SRV");
-		fail(c);
-		return;
-	}
-	if (a->status == DNS_NXDOMAIN || a->count == 0) {
-		use_single_target(c, c->remote);
-		return;
-	}
-	if (a->count == 1 && strcmp(a->srv[0].target, ".") == 0) {
-		route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND,
-		    NULL, "the domain offers no XMPP service");
-		fail(c);
-		return;
-	}
-	c->target_count =
-	    a->count < DNS_RECORDS_MAX ? a->count : DNS_RECORDS_MAX;
-	memcpy(c->targets, a->srv, c->target_count * sizeof(c->targets[0]));
-	srv_order(c->targets, c->target_count, random_below);
-	route_failure_set(&c->failure, COND_REMOTE_SERVER_NOT_FOUND, NULL,
-	    "no usable SRV target");
-	launch(c);
+	take_srv(c, a, false);
+}
+
+static void
+on_direct_srv(const struct dns_answer *a, void *arg)
+{
+	struct connector *c = arg;
+
+	c->direct_srv = NULL;
+	take_srv(c, a, true);
+}
+
+/* Both services side by side; direct TLS only where the partner's row permits
+ * TLS at all. */
+static int
+ask_for_services(struct connector *c)
+{
+	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
+	char name[300];
+	int rc;
+
+	snprintf(name, sizeof(name), "_xmpp-server._tcp.%s", c->remote);
+	rc = resolver_query(
+	    &c->srv, c->opts.resolver, name, DNS_SRV, DNS_MS, on_srv, c);
+	if (rc < 0 || (m & (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)) == 0)
+		return rc;
+	snprintf(name, sizeof(name), "_xmpps-server._tcp.%s", c->remote);
+	return resolver_query(&c->direct_srv, c->opts.resolver, name, DNS_SRV,
+	    DNS_MS, on_direct_srv, c);
 }
 
 static void
@@ -583,7 +642,6 @@ on_step(struct clock_timer *t, void *arg)
 	struct connector *c = arg;
 	const struct partner *p =
 	    hosting_partner(c->opts.hosting, c->local, c->remote);
-	char name[300];
 	struct sockaddr_storage literal;
 	int rc;
 
@@ -603,9 +661,7 @@ on_step(struct clock_timer *t, void *arg)
 		use_single_target(c, c->remote);
 		return;
 	}
-	snprintf(name, sizeof(name), "_xmpp-server._tcp.%s", c->remote);
-	rc = resolver_query(
-	    &c->srv, c->opts.resolver, name, DNS_SRV, DNS_MS, on_srv, c);
+	rc = ask_for_services(c);
 	if (rc < 0) {
 		no_resolver(c, rc);
 		fail(c);

@@ -17,6 +17,7 @@ enum { BACKLOG = 512 };
 struct door {
 	struct list all;
 	uv_tcp_t tcp;
+	bool direct;
 	struct doors *doors; /* NULL when closed */
 };
 
@@ -25,7 +26,7 @@ struct doors {
 	doors_fn *on_connection;
 	doors_exhausted_fn *on_exhausted;
 	void *arg;
-	struct sockaddr_storage *listen;
+	struct doors_place *listen;
 	size_t count;
 	struct list open; /* all of them, or empty while closed */
 };
@@ -58,9 +59,9 @@ doors_free(struct doors *d)
 }
 
 int
-doors_set(struct doors *d, const struct sockaddr_storage *listen, size_t count)
+doors_set(struct doors *d, const struct doors_place *listen, size_t count)
 {
-	struct sockaddr_storage *copy = calloc(count, sizeof(*copy));
+	struct doors_place *copy = calloc(count, sizeof(*copy));
 
 	if (copy == NULL)
 		return ERR_NOMEM;
@@ -74,10 +75,16 @@ doors_set(struct doors *d, const struct sockaddr_storage *listen, size_t count)
 
 bool
 doors_same(
-    const struct doors *d, const struct sockaddr_storage *listen, size_t count)
+    const struct doors *d, const struct doors_place *listen, size_t count)
 {
-	return d->count == count &&
-	       memcmp(d->listen, listen, count * sizeof(*listen)) == 0;
+	if (d->count != count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (d->listen[i].direct != listen[i].direct ||
+		    memcmp(&d->listen[i].addr, &listen[i].addr,
+			sizeof(listen[i].addr)) != 0)
+			return false;
+	return true;
 }
 
 static void
@@ -104,7 +111,7 @@ on_connection(uv_stream_t *h, int status)
 	if (d == NULL)
 		return;
 	if (status == 0) {
-		d->on_connection(h, d->arg);
+		d->on_connection(h, door->direct, d->arg);
 	} else if (status == UV_EMFILE || status == UV_ENFILE) {
 		/* libuv would accept again and again within this call, and
 		 * nobody else have a turn; only closing ends that. */
@@ -114,7 +121,7 @@ on_connection(uv_stream_t *h, int status)
 }
 
 static int
-open_door(struct doors *d, const struct sockaddr *addr)
+open_door(struct doors *d, const struct doors_place *at)
 {
 	struct door *door = calloc(1, sizeof(*door));
 	int rc;
@@ -127,9 +134,10 @@ open_door(struct doors *d, const struct sockaddr *addr)
 		return rc;
 	}
 	door->tcp.data = door;
+	door->direct = at->direct;
 	door->doors = d;
 	list_append(&d->open, &door->all);
-	rc = uv_tcp_bind(&door->tcp, addr, 0);
+	rc = uv_tcp_bind(&door->tcp, (const struct sockaddr *)&at->addr, 0);
 	if (rc == 0)
 		rc = uv_listen(
 		    (uv_stream_t *)&door->tcp, BACKLOG, on_connection);
@@ -144,18 +152,17 @@ doors_open(struct doors *d, char *why, size_t size)
 	if (doors_are_open(d))
 		return 0;
 	for (size_t i = 0; i < d->count; i++) {
-		const struct sockaddr *addr =
-		    (const struct sockaddr *)&d->listen[i];
+		const struct doors_place *at = &d->listen[i];
 		char host[64] = "?";
 
-		rc = open_door(d, addr);
+		rc = open_door(d, at);
 		if (rc == 0)
 			continue;
-		uv_ip_name(addr, host, sizeof(host));
+		uv_ip_name(
+		    (const struct sockaddr *)&at->addr, host, sizeof(host));
 		/* The port is at the same place in both families. */
 		snprintf(why, size, "cannot listen on %s port %u: %s", host,
-		    ntohs(
-			((const struct sockaddr_in *)&d->listen[i])->sin_port),
+		    ntohs(((const struct sockaddr_in *)&at->addr)->sin_port),
 		    err_str(rc));
 		doors_close(d);
 		return rc;
@@ -176,8 +183,8 @@ doors_are_open(const struct doors *d)
 	return !list_empty(&d->open);
 }
 
-const struct sockaddr_storage *
-doors_address(const struct doors *d, size_t i)
+const struct doors_place *
+doors_at(const struct doors *d, size_t i)
 {
 	return i < d->count ? &d->listen[i] : NULL;
 }

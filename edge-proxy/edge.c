@@ -159,7 +159,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		rc = doors_new(&e->doors, e->opts.loop, edge_visitors_accept,
 		    edge_doors_on_exhausted, e);
 	if (rc == 0)
-		rc = doors_set(e->doors, conf->listen, conf->listen_count);
+		rc = edge_doors_set(e, conf);
 	if (rc == 0)
 		rc = routes_open(&e->routes, &routes);
 	if (rc < 0)
@@ -287,8 +287,8 @@ edge_reload(struct edge *e, const struct edge_conf *conf, SSL_CTX *inner)
 	reach_init(&e->reach, conf);
 	rc = inner_listener_reload(
 	    e->inner, inner, conf->gateways, conf->gateway_count);
-	if (rc == 0 && !doors_same(e->doors, conf->listen, conf->listen_count))
-		rc = doors_set(e->doors, conf->listen, conf->listen_count);
+	if (rc == 0)
+		rc = edge_doors_set(e, conf);
 	edge_doors_settle(e);
 	return rc;
 }

@@ -77,24 +77,28 @@ count_ok(struct conf_obj *o, const char *key, size_t n, size_t max)
 	return true;
 }
 
-/* The array's addresses, each only once. */
+/* The array's addresses, each only once, and none of others.  An array that is
+ * required is not empty. */
 static size_t
-read_listen(struct sockaddr_storage *out, struct conf_obj *o)
+read_listen(struct sockaddr_storage *out, struct conf_obj *o, const char *name,
+    const struct sockaddr_storage *others, size_t other_count)
 {
-	size_t n = conf_array(o, "listen", true);
+	bool required = others == NULL;
+	size_t n = conf_array(o, name, required);
 
-	if (!count_ok(o, "listen", n, EDGE_CONF_LISTEN_MAX))
+	if ((required || n > 0) && !count_ok(o, name, n, EDGE_CONF_LISTEN_MAX))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		char key[32];
 
-		conf_array_address(o, "listen", i, &out[i], 0);
-		for (size_t k = 0; k < i; k++) {
-			if (memcmp(&out[k], &out[i], sizeof(out[i])) != 0)
-				continue;
-			snprintf(key, sizeof(key), "listen/%zu", i);
-			conf_fail(o, key, "is listed twice");
-		}
+		conf_array_address(o, name, i, &out[i], 0);
+		snprintf(key, sizeof(key), "%s/%zu", name, i);
+		for (size_t k = 0; k < i; k++)
+			if (memcmp(&out[k], &out[i], sizeof(out[i])) == 0)
+				conf_fail(o, key, "is listed twice");
+		for (size_t k = 0; k < other_count; k++)
+			if (memcmp(&others[k], &out[i], sizeof(out[i])) == 0)
+				conf_fail(o, key, "is in listen too");
 	}
 	return n;
 }
@@ -154,7 +158,9 @@ read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 	struct conf_obj *o = conf_object(root, "external", true);
 	size_t n;
 
-	c->listen_count = read_listen(c->listen, o);
+	c->listen_count = read_listen(c->listen, o, "listen", NULL, 0);
+	c->direct_listen_count = read_listen(
+	    c->direct_listen, o, "direct_listen", c->listen, c->listen_count);
 	read_outgoing(c, o);
 	n = conf_array(o, "certificates", true);
 	if (count_ok(o, "certificates", n, EDGE_CONF_CERTIFICATES_MAX)) {
@@ -222,7 +228,8 @@ read_internal(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "internal", true);
 
-	c->inner_listen_count = read_listen(c->inner_listen, o);
+	c->inner_listen_count =
+	    read_listen(c->inner_listen, o, "listen", NULL, 0);
 	read_files(nomem, &c->inner, o);
 	c->inner_trust = read_path(nomem, o, "trust");
 	read_gateways(c, o);

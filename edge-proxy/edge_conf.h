@@ -49,6 +49,9 @@ struct edge_conf {
 
 	struct sockaddr_storage listen[EDGE_CONF_LISTEN_MAX];
 	size_t listen_count;
+	/* The same, for partners who speak TLS at once; maybe none. */
+	struct sockaddr_storage direct_listen[EDGE_CONF_LISTEN_MAX];
+	size_t direct_listen_count;
 	/* Source addresses of outgoing connections; ss_family 0 = any. */
 	struct sockaddr_storage outgoing4, outgoing6;
 	struct edge_conf_files certificates[EDGE_CONF_CERTIFICATES_MAX];

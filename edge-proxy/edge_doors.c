@@ -14,6 +14,22 @@
 
 enum { RETRY_OPEN_MS = 5000 };
 
+int
+edge_doors_set(struct edge *e, const struct edge_conf *conf)
+{
+	struct doors_place places[2 * EDGE_CONF_LISTEN_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->listen_count; i++)
+		places[n++] = (struct doors_place){ conf->listen[i], false };
+	for (size_t i = 0; i < conf->direct_listen_count; i++)
+		places[n++] =
+		    (struct doors_place){ conf->direct_listen[i], true };
+	if (doors_same(e->doors, places, n))
+		return 0;
+	return doors_set(e->doors, places, n);
+}
+
 void
 edge_doors_settle(struct edge *e)
 {

@@ -76,12 +76,13 @@ address_json(const struct sockaddr_storage *ss)
 static json_t *
 doors_json(const struct edge *e)
 {
-	const struct sockaddr_storage *ss;
-	json_t *listen = json_array();
+	const struct doors_place *at;
+	json_t *listen = json_array(), *direct = json_array();
 	const char *why = "";
 
-	for (size_t i = 0; (ss = doors_address(e->doors, i)) != NULL; i++)
-		(void)json_array_append_new(listen, address_json(ss));
+	for (size_t i = 0; (at = doors_at(e->doors, i)) != NULL; i++)
+		(void)json_array_append_new(
+		    at->direct ? direct : listen, address_json(&at->addr));
 	if (doors_are_open(e->doors))
 		why = "";
 	else if (e->stage != RUNNING)
@@ -90,8 +91,9 @@ doors_json(const struct edge *e)
 		why = "no gateway with a configuration is here to receive for";
 	else
 		why = e->doors_why;
-	return json_pack("{s:b, s:s, s:o}", "open", doors_are_open(e->doors),
-	    "why", why, "listen", listen);
+	return json_pack("{s:b, s:s, s:o, s:o}", "open",
+	    doors_are_open(e->doors), "why", why, "listen", listen,
+	    "direct_listen", direct);
 }
 
 static json_t *

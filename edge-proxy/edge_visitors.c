@@ -217,7 +217,7 @@ static const struct s2s_in_events stream_events = {
 };
 
 void
-edge_visitors_accept(uv_stream_t *listener, void *arg)
+edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg)
 {
 	struct edge *e = arg;
 	struct visitor *v = calloc(1, sizeof(*v));
@@ -227,6 +227,7 @@ edge_visitors_accept(uv_stream_t *listener, void *arg)
 		.clock = e->opts.clock,
 		.hosting = e->hosting,
 		.identities = e->opts.identities,
+		.direct = direct,
 		.id = id,
 		.ask = ask_authority,
 		.ask_arg = e,

@@ -18,7 +18,7 @@ struct edge;
 /* Once, when the edge's node and boot are known. */
 void edge_visitors_init(struct edge *e);
 /* A partner connects (doors_fn). */
-void edge_visitors_accept(uv_stream_t *listener, void *arg);
+void edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg);
 /* The name of a new stream in either direction, STREAM_ID_SIZE bytes: our node
  * and boot in front, so that it is unique among all edges and starts. */
 void edge_visitors_make_id(char *out, void *arg);

@@ -75,6 +75,8 @@ reach_init(struct reach *out, const struct edge_conf *conf)
 	memcpy(out->networks, conf->inner_networks, sizeof(out->networks));
 	add_listeners(out->external, &out->external_count, conf->listen,
 	    conf->listen_count);
+	add_listeners(out->external, &out->external_count, conf->direct_listen,
+	    conf->direct_listen_count);
 	add_listeners(out->internal, &out->internal_count, conf->inner_listen,
 	    conf->inner_listen_count);
 	for (size_t i = 0; i < 2; i++)

@@ -27,7 +27,7 @@ struct reach {
 	struct reach_listener {
 		struct prefix at;
 		uint16_t port;
-	} external[EDGE_CONF_LISTEN_MAX], internal[EDGE_CONF_LISTEN_MAX];
+	} external[2 * EDGE_CONF_LISTEN_MAX], internal[EDGE_CONF_LISTEN_MAX];
 	size_t external_count, internal_count;
 	struct prefix outgoing[2]; /* ours too */
 	size_t outgoing_count;

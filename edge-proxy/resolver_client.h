@@ -30,6 +30,7 @@ enum dns_status {
 struct dns_srv {
 	uint16_t priority, weight, port;
 	char target[256]; /* lower case, no trailing dot; "." = no service */
+	bool direct; /* speaks TLS at once: for who asked to note (srv_set.h) */
 };
 
 struct dns_tlsa {

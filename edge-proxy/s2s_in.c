@@ -7,6 +7,8 @@
  *                               │
  *                            goodbye ──► closed    (closed from everywhere)
  *
+ * On a port for direct TLS it begins with tls.
+ *
  * The normal path: the partner's header is judged (RFC 6120 4.7), answered with
  * ours, a new unpredictable id and the one feature STARTTLS; after the TLS
  * handshake everything learned is forgotten but the two domains, which are
@@ -33,6 +35,7 @@
 #include "common/buf.h"
 #include "common/conn.h"
 #include "common/err.h"
+#include "common/jid.h"
 #include "common/log_limit.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/identities.h"
@@ -53,7 +56,8 @@ static const struct {
 	unsigned next;
 	unsigned limit_ms; /* time allowed here; 0 = no limit of its own */
 } states[IN_COUNT] = {
-	[IN_HEADER] = { "header", BIT(IN_STARTTLS) | BIT(IN_CLOSED), STEP_MS },
+	[IN_HEADER] = { "header",
+	    BIT(IN_STARTTLS) | BIT(IN_TLS) | BIT(IN_CLOSED), STEP_MS },
 	[IN_STARTTLS] = { "starttls",
 	    BIT(IN_TLS) | BIT(IN_OPEN) | BIT(IN_CLOSED), STEP_MS },
 	[IN_TLS] = { "tls", BIT(IN_TLS_HEADER) | BIT(IN_CLOSED), STEP_MS },
@@ -275,6 +279,41 @@ begin_tls(struct s2s_in *s, size_t leftover)
 		    s, STREAM_ERR_INTERNAL_SERVER_ERROR, "TLS not started");
 }
 
+/* The certificate for the name a client asks for.  Names that are none are
+ * answered like those we do not know: by the first certificate. */
+static SSL_CTX *
+on_server_name(const char *name, void *arg)
+{
+	const struct s2s_in *s = arg;
+	const struct tls_identity *id;
+	char ascii[256];
+	bool named;
+
+	if (jid_domain_ascii(ascii, sizeof(ascii), name, strlen(name)) < 0)
+		return NULL;
+	id = identities_pick(s->opts.identities, ascii, &named);
+	return id != NULL && named ? id->server : NULL;
+}
+
+/* Nothing was said yet, so that no name is known but the client's SNI. */
+static void
+begin_direct_tls(struct s2s_in *s)
+{
+	static const uint8_t alpn[] = STREAM_WIRE_ALPN;
+
+	s->accept = (struct tls_accept){
+		.pick = on_server_name,
+		.arg = s,
+		.alpn = alpn,
+		.alpn_len = sizeof(alpn) - 1,
+	};
+	s2s_in_set_state(s, IN_TLS);
+	begin_tls(s, 0);
+	if (s->state == IN_TLS &&
+	    tls_accept_set(conn_ssl(s->conn), &s->accept) < 0)
+		s2s_in_finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
+}
+
 static void
 on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 {
@@ -415,8 +454,11 @@ s2s_in_open(
 	log_object(&s->dialback.log, "stream=%s peer=%s", s->id, s->peer);
 	s->dialback.opts.peer_ip = conn_peer_ip(s->conn);
 	log_debug(&s->log, "accepted", "ip=%s", conn_peer_ip(s->conn));
-	clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
 	s->accepted_ms = clock_now_ms(opts->clock);
+	if (opts->direct)
+		begin_direct_tls(s);
+	else
+		clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
 	clock_timer_start(
 	    &s->establish, hosting_establishment_ms(opts->hosting));
 	*out = s;

@@ -10,6 +10,10 @@
  * pair, or without valid addresses, ends the stream and is never seen by the
  * owner.
  *
+ * On a port for direct TLS (XEP-0368) the handshake comes first: the client's
+ * SNI picks the certificate, and of protocols (ALPN) it offers none or
+ * xmpp-server.  From then on everything is as after STARTTLS.
+ *
  * Stream management is offered, without resumption: what the owner reports as
  * handled is acknowledged (XEP-0198).
  *
@@ -59,6 +63,7 @@ struct s2s_in_opts {
 	struct clock *clock;
 	const struct hosting *hosting;
 	const struct identities *identities;
+	bool direct;    /* TLS at once */
 	const char *id; /* name for the channel, below STREAM_ID_SIZE; copied */
 	/* Puts a question about a key to its domain; NULL: nobody can. */
 	dialback_asker *ask;

@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/tls_accept.h"
 #include "edge-proxy/addressing.h"
 #include "edge-proxy/dialback_in.h"
 #include "edge-proxy/pair_set.h"
@@ -56,6 +57,7 @@ struct s2s_in {
 	struct clock_timer expiry; /* of the partner's certificate */
 	uint64_t accepted_ms;
 
+	struct tls_accept accept; /* with direct TLS */
 	struct stream_ends ends;
 	struct peer_identity identity;
 	struct pair_set pairs;

@@ -127,8 +127,9 @@ open_stream(struct s2s_in *s, const char *auth)
 			.peer = s2s_in_peer_ip(s),
 			.lines = S2S_IN_STREAM_LINES },
 	    "local=%s remote=%s auth=%s tls=%s "
-	    "cipher=%s",
-	    pair->local, pair->remote, s->auth, s->tls, s->cipher);
+	    "cipher=%s direct=%d",
+	    pair->local, pair->remote, s->auth, s->tls, s->cipher,
+	    s->opts.direct);
 	s2s_in_tell(s, STREAM_UP);
 }
 

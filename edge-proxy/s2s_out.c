@@ -6,6 +6,8 @@
  *                     └► dialback ─► open
  *                                    (closed is reached from everywhere)
  *
+ * With direct TLS, tls follows on connect.
+ *
  * The normal path reads off the states; how it is chosen tells
  * s2s_out_negotiation.c.
  *
@@ -46,7 +48,8 @@ static const struct {
 	unsigned limit_ms; /* time allowed here; 0 = no limit of its own */
 } states[OUT_COUNT] = {
 	/* the connection has its own limit for connecting */
-	[OUT_CONNECT] = { "connect", BIT(OUT_HEADER) | BIT(OUT_CLOSED), 0 },
+	[OUT_CONNECT] = { "connect",
+	    BIT(OUT_HEADER) | BIT(OUT_TLS) | BIT(OUT_CLOSED), 0 },
 	[OUT_HEADER] = { "header", BIT(OUT_FEATURES) | BIT(OUT_CLOSED),
 	    STEP_MS },
 	[OUT_FEATURES] = { "features",
@@ -252,8 +255,13 @@ on_connected(struct conn *c, void *arg)
 	(void)c;
 	if (s->state != OUT_CONNECT)
 		return;
-	s2s_out_set_state(s, OUT_HEADER);
-	s2s_out_send_header(s);
+	if (s->direct) {
+		s2s_out_set_state(s, OUT_TLS);
+		s2s_out_begin_tls(s, 0);
+	} else {
+		s2s_out_set_state(s, OUT_HEADER);
+		s2s_out_send_header(s);
+	}
 	if (s->events->on_connected != NULL)
 		s->events->on_connected(s, s->arg);
 }
@@ -377,6 +385,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	snprintf(s->remote, sizeof(s->remote), "%s", opts->remote);
 	s->asks = opts->asks;
 	s->plain = opts->plain;
+	s->direct = opts->direct;
 	log_init(&s->log, "s2s_out");
 	dialback_out_init(&s->dialback, s->hosting);
 	list_init(&s->request.link);

@@ -10,6 +10,9 @@
  * over TLS, nothing goes on with a certificate that does not prove the wanted
  * domain.
  *
+ * Where TLS comes at once (XEP-0368) the partner's domain is its SNI and
+ * xmpp-server its ALPN; from then on everything is as after STARTTLS.
+ *
  * An open stream may be asked to carry further pairs, by dialback.
  *
  * A stream may also be opened to ask the partner whether keys are its own,
@@ -64,7 +67,7 @@ struct s2s_out_end {
 };
 
 struct s2s_out_events {
-	/* TCP is up and the header is on its way.  May be NULL, as the events of
+	/* TCP is up, and the header or TLS on its way.  May be NULL, as the events of
 	 * stream management may. */
 	void (*on_connected)(struct s2s_out *s, void *arg);
 	/* Authenticated: stanzas may be written.  With opts->asks: questions
@@ -95,8 +98,9 @@ struct s2s_out_opts {
 	const char *remote;
 	const struct sockaddr *addr; /* of the target; copied */
 	const struct sockaddr *bind; /* our address, or NULL; copied */
-	bool asks;  /* only to put questions; no pair of ours is let in */
-	bool plain; /* try no TLS, where the row permits to do without */
+	bool asks;   /* only to put questions; no pair of ours is let in */
+	bool plain;  /* try no TLS, where the row permits to do without */
+	bool direct; /* TLS at once, without STARTTLS (XEP-0368) */
 	const struct s2s_out_events *events; /* borrowed, static */
 	void *arg;
 };

@@ -63,7 +63,7 @@ struct s2s_out {
 	bool sm_offered; /* in the features that came last */
 
 	bool tls_wanted; /* start it when the parser has returned */
-	bool asks, plain;
+	bool asks, plain, direct;
 	bool secured;
 	struct peer_identity identity;
 	const char *unproven; /* why the certificate is not the partner's */

@@ -1,7 +1,8 @@
 /*
  * From our first header to the open stream.
  *
- * What a partner says before TLS decides nothing, unless the row permits to do
+ * Where TLS comes at once (XEP-0368) there is no before: STARTTLS is not looked
+ * for again.  Else what a partner says before TLS decides nothing, unless the row permits to do
  * without.  The certificate is judged the moment the handshake is done; one
  * that does not prove the wanted domain ends the stream before the new header
  * is sent, unless the row permits dialback, which does not ask for it.
@@ -137,8 +138,8 @@ open_stream(struct s2s_out *s, const char *auth)
 	s2s_out_touch(s);
 	log_info(&s->log, "stream-up",
 	    "local=%s remote=%s auth=%s tls=%s "
-	    "cipher=%s",
-	    s->local, s->remote, s->auth, s->tls, s->cipher);
+	    "cipher=%s direct=%d",
+	    s->local, s->remote, s->auth, s->tls, s->cipher, s->direct);
 	if (s->sm_offered)
 		enable_sm(s);
 	s->events->on_up(s, s->arg);
@@ -336,6 +337,7 @@ reject_certificate(struct s2s_out *s, const char *why)
 void
 s2s_out_begin_tls(struct s2s_out *s, size_t leftover)
 {
+	static const uint8_t alpn[] = STREAM_WIRE_ALPN;
 	bool named;
 	const struct tls_identity *id =
 	    identities_pick(s->identities, s->local, &named);
@@ -352,7 +354,8 @@ s2s_out_begin_tls(struct s2s_out *s, size_t leftover)
 		s2s_out_remember_end(
 		    s, S2S_OUT_TLS, "plaintext behind STARTTLS");
 	if (conn_start_tls_client(s->conn, id->client, leftover,
-		literal ? NULL : s->remote, NULL, 0) < 0)
+		literal ? NULL : s->remote, s->direct ? alpn : NULL,
+		s->direct ? sizeof(alpn) - 1 : 0) < 0)
 		s2s_out_finish(
 		    s, S2S_OUT_TLS, STREAM_ERR_NONE, "TLS not started");
 }

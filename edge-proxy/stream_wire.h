@@ -5,6 +5,10 @@
 struct buf;
 struct conn;
 
+/* What direct TLS is told to carry (XEP-0368 3), its length in front, as RFC
+ * 7301 3.1 has it; a string, whose NUL is no part of it. */
+#define STREAM_WIRE_ALPN "\013xmpp-server"
+
 /* Writes what was gathered in buf and finishes it.  Without memory the
  * connection is dropped: half an element must never be written.  A peer that
  * does not read is the connection's to report. */

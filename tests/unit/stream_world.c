@@ -102,6 +102,7 @@ on_connection(uv_stream_t *listener, int status)
 				    .clock = s->w->clock,
 				    .hosting = s->hosting,
 				    .identities = s->ids,
+				    .direct = s->direct,
 				    .id = id,
 				    .ask = s->ask,
 				    .ask_arg = s->ask_arg,
@@ -161,6 +162,20 @@ make_certificates(struct site *s, const struct site_opts *o)
 }
 
 void
+site_add_certificate(struct site *s, const char *name)
+{
+	struct tls_identity id;
+	struct make_cert leaf;
+
+	make_cert_new(&leaf, &(struct make_cert_opts){ .cn = name,
+				 .issuer = &s->w->ca,
+				 .names = { { MAKE_CERT_DNS, name, 0 } } });
+	id = make_identity(s->w, &leaf);
+	assert_int_equal(0, identities_add(s->ids, &id));
+	make_cert_finish(&leaf);
+}
+
+void
 site_permit(struct site *s, const char *partner, const char *settings)
 {
 	static unsigned counter;
@@ -210,6 +225,7 @@ site_init(struct site *s, struct world *w, const struct site_opts *o)
 	s->ask_arg = o->ask_arg;
 	s->in_events = o->in_events;
 	s->in_arg = o->in_arg;
+	s->direct = o->direct;
 	make_certificates(s, o);
 	assert_int_equal(0, hosting_new(&s->hosting));
 	site_permit(s, o->partner, o->settings);
@@ -371,6 +387,19 @@ script_tls_client(struct script *p, struct site *as)
 	assert_int_equal(0,
 	    conn_start_tls_client(p->conn, as->raw->client, 0, NULL, NULL, 0));
 	assert_true(world_run(p->w, &p->secured, 3000));
+}
+
+bool
+script_tls_offer(
+    struct script *p, struct site *as, const char *sni, const char *alpn)
+{
+	buf_clear(&p->seen);
+	assert_int_equal(
+	    0, conn_start_tls_client(p->conn, as->raw->client, 0, sni,
+		   (const uint8_t *)alpn, alpn != NULL ? strlen(alpn) : 0));
+	for (int i = 0; i < 1500 && !p->secured && !p->ended; i++)
+		world_pass(p->w, 2);
+	return p->secured;
 }
 
 void

@@ -55,6 +55,7 @@ struct site {
 	void *ask_arg;
 	const struct s2s_in_events *in_events;
 	void *in_arg;
+	bool direct;
 	unsigned in_count;
 	bool closed;
 };
@@ -71,6 +72,7 @@ struct site_opts {
 	struct make_cert_name names[4];
 	enum make_cert_eku eku;
 	long from_s, to_s;
+	bool direct;                           /* accepts with TLS at once */
 	const struct s2s_in_events *in_events; /* NULL: does not accept */
 	void *in_arg;
 };
@@ -78,6 +80,8 @@ struct site_opts {
 void site_init(struct site *s, struct world *w, const struct site_opts *o);
 void site_close(struct site *s); /* the listener; before world_finish */
 void site_free(struct site *s);  /* the rest; after world_finish */
+/* One more certificate, behind the others. */
+void site_add_certificate(struct site *s, const char *name);
 /* Replaces what the site permits; partner NULL: nobody. */
 void site_permit(struct site *s, const char *partner, const char *settings);
 
@@ -100,6 +104,10 @@ void script_expect(struct script *p, const char *text);
 /* Runs until the connection has ended, and says whether text was seen. */
 bool script_ended_with(struct script *p, const char *text);
 void script_tls_client(struct script *p, struct site *as);
+/* Offers sni and alpn (wire form; both may be NULL) and runs until the
+ * handshake is done or the connection has ended: whether it is done. */
+bool script_tls_offer(
+    struct script *p, struct site *as, const char *sni, const char *alpn);
 void script_tls_server(struct script *p, struct site *as);
 void script_close(struct script *p);
 

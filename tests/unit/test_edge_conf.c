@@ -18,6 +18,7 @@
 static const char sample[] =
     "{'node': 'Edge1.Contoso.Example',"
     " 'external': {'listen': ['127.0.0.1:5269', '[::1]:5269'],"
+    "  'direct_listen': ['127.0.0.1:5270'],"
     "  'outgoing': ['127.0.0.1', '::1'],"
     "  'certificates': [{'certificate': 'x.pem', 'key': 'x.key'}],"
     "  'trust': 'ca.pem'},"
@@ -54,6 +55,10 @@ test_a_whole_file(void **state)
 	assert_int_equal(c->listen[1].ss_family, AF_INET6);
 	assert_int_equal(
 	    ntohs(((struct sockaddr_in *)&c->listen[0])->sin_port), 5269);
+	assert_int_equal(c->direct_listen_count, 1);
+	assert_int_equal(
+	    ntohs(((struct sockaddr_in *)&c->direct_listen[0])->sin_port),
+	    5270);
 	assert_int_equal(c->outgoing4.ss_family, AF_INET);
 	assert_int_equal(c->outgoing6.ss_family, AF_INET6);
 	assert_int_equal(c->certificate_count, 1);
@@ -84,11 +89,13 @@ test_what_may_be_left_out(void **state)
 
 	(void)state;
 	assert_int_equal(load(&c,
-			     "{'external': {'outgoing': null},"
+			     "{'external': {'outgoing': null,"
+			     " 'direct_listen': null},"
 			     " 'resolver': null, 'log': null}",
 			     why, sizeof(why)),
 	    0);
 	assert_int_equal(c->outgoing4.ss_family, AF_UNSPEC);
+	assert_int_equal(c->direct_listen_count, 0);
 	assert_int_equal(c->server_count, 0);
 	assert_int_equal(c->list_count, 0);
 	assert_int_equal(c->level, LOG_INFO);
@@ -111,6 +118,12 @@ static const struct {
 	    "/external/listen: must not be empty" },
 	{ "{'external': {'listen': ['[::1]:1', '127.0.0.1:2', '[::1]:1']}}",
 	    "/external/listen/2: is listed twice" },
+	{ "{'external': {'direct_listen': ['127.0.0.1:5270', '[::1]:5269']}}",
+	    "/external/direct_listen/1: is in listen too" },
+	{ "{'external': {'direct_listen': ['[::1]:1', '[::1]:1']}}",
+	    "/external/direct_listen/1: is listed twice" },
+	{ "{'external': {'direct_listen': ['127.0.0.1']}}",
+	    "/external/direct_listen/0: \"127.0.0.1\" has no port" },
 	{ "{'external': {'outgoing': ['127.0.0.1', '127.0.0.2']}}",
 	    "/external/outgoing/1: a second address of one family is not "
 	    "possible" },

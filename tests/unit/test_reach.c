@@ -63,6 +63,7 @@ static const struct row {
 	{ "192.0.2.10", 5269, OWN },
 	{ "192.0.2.10", 5270, NULL }, /* another server on this host */
 	{ "192.0.2.11", 5269, NULL },
+	{ "192.0.2.11", 5270, OWN }, /* for direct TLS */
 	{ "2001:db8::10", 5269, OWN },
 	{ "2001:db8::11", 5269, NULL },
 	{ "::ffff:192.0.2.10", 5269, OWN },
@@ -96,11 +97,14 @@ static const struct row {
 static void
 test_rows(void **state)
 {
-	struct edge_conf c = { .listen_count = 2, .inner_listen_count = 1 };
+	struct edge_conf c = { .listen_count = 2,
+		.direct_listen_count = 1,
+		.inner_listen_count = 1 };
 	struct reach r;
 
 	(void)state;
 	address(&c.listen[0], "192.0.2.10:5269");
+	address(&c.direct_listen[0], "192.0.2.11:5270");
 	address(&c.listen[1], "[2001:db8::10]:5269");
 	address(&c.inner_listen[0], "172.20.0.5:23456");
 	network(&c, "10.0.0.0/8");

@@ -17,6 +17,8 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/tls_accept.h"
+#include "common/tls_identity.h"
 #include "common/xml.h"
 #include "edge-proxy/resolver_client.h"
 #include "edge-proxy/routes.h"
@@ -65,6 +67,19 @@ resolver_know(struct resolver_query *q, const char *name, enum dns_type type)
 	}
 }
 
+#define PEER_HEADER                                                            \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx."    \
+	"jabber.org/streams' from='partner.example' to='contoso.example' "     \
+	"version='1.0' id='1'>"
+#define PEER_STARTTLS                                                          \
+	"<stream:features><starttls "                                          \
+	"xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
+#define PEER_PROCEED "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+#define SASL         "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
+#define PEER_EXTERNAL                                                          \
+	"<stream:features><mechanisms " SASL                                   \
+	"><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>"
+
 /* --- the fixture --------------------------------------------------------- */
 
 struct settled {
@@ -93,6 +108,7 @@ struct fixture {
 	/* a scripted server in place of the partner */
 	struct script p;
 	bool accepted;
+	struct tls_accept *at_once; /* it begins with TLS */
 };
 
 static void
@@ -299,6 +315,11 @@ on_connection(uv_stream_t *listener, int status)
 	assert_int_equal(0, status);
 	script_accept(&f->p, &f->w, listener);
 	f->accepted = true;
+	if (f->at_once == NULL)
+		return;
+	assert_int_equal(
+	    0, conn_start_tls_server(f->p.conn, f->partner.raw->server, 0));
+	assert_int_equal(0, tls_accept_set(conn_ssl(f->p.conn), f->at_once));
 }
 
 /* The partner is a script. */
@@ -628,7 +649,9 @@ test_dns(void **state)
 		enum condition c;
 		const char *asked;
 	} rows[] = {
-#define SRV_ASKED "_xmpp-server._tcp.partner.example/33 "
+#define SRV_ASKED                                                              \
+	"_xmpp-server._tcp.partner.example/33 "                                \
+	"_xmpps-server._tcp.partner.example/33 "
 #define OWN_ASKED "partner.example/1 partner.example/28 "
 		{ DNS_NXDOMAIN, DNS_NXDOMAIN, NULL, NULL, 0,
 		    COND_REMOTE_SERVER_NOT_FOUND, SRV_ASKED OWN_ASKED },
@@ -709,6 +732,205 @@ test_next_target(void **state)
 	site_close(&broken);
 	finish(&f);
 	site_free(&broken);
+}
+
+/* --- direct TLS ---------------------------------------------------------- */
+
+#define DIRECT "_xmpps-server._tcp.partner.example"
+
+/* The good target does direct TLS; whatever stands before it does not stop
+ * us. */
+static void
+test_direct_tls(void **state)
+{
+	static const struct {
+		uint16_t direct; /* priorities; 0: no such target */
+		uint16_t dead_direct, dead;
+		enum dns_status starttls;
+	} rows[] = {
+		{ 1, 0, 0, DNS_NXDOMAIN },
+		{ 1, 0, 0, DNS_FAILED },
+		{ 2, 1, 0, DNS_NXDOMAIN },
+		{ 2, 0, 1, DNS_OK },
+		{ 1, 0, 2, DNS_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+		struct record *r;
+
+		begin_opts(&f, (struct site_opts){ .direct = true }, NULL);
+		zone[0].count = 0;
+		zone[0].status = rows[i].starttls;
+		if (rows[i].dead != 0)
+			zone_target(&zone[0], rows[i].dead, 1);
+		r = zone_add(DIRECT, DNS_SRV, DNS_OK);
+		zone_target(r, rows[i].direct, port_of(&f.partner));
+		if (rows[i].dead_direct != 0)
+			zone_target(r, rows[i].dead_direct, 1);
+		send_one(&f, 0, NULL);
+		until_settled(&f, 1);
+		assert_delivered(&f.s[0], PROOF_TCP);
+		until_seen(&f, "m0");
+		assert_string_equal("up ", buf_cstr(&f.events));
+		finish(&f);
+	}
+}
+
+/* A direct target that is dead, or no TLS server, or shows a certificate of
+ * somebody else, gives way to one with STARTTLS; "." is no target. */
+static void
+test_direct_gives_way(void **state)
+{
+	enum { DEAD, NO_TLS, OTHERS, ABSENT, UNKNOWN, WAYS };
+
+	(void)state;
+	for (int way = DEAD; way < WAYS; way++) {
+		struct fixture f;
+		struct site other;
+		struct record *r;
+
+		begin(&f);
+		site_init(&other, &f.w,
+		    &(struct site_opts){ .hosted = "other.example",
+			.partner = LOCAL,
+			.direct = way == OTHERS,
+			.in_events = &in_events,
+			.in_arg = &f });
+		r = zone_add(
+		    DIRECT, DNS_SRV, way == UNKNOWN ? DNS_FAILED : DNS_OK);
+		if (way != UNKNOWN)
+			zone_target(r, 0, way == DEAD ? 1 : port_of(&other));
+		if (way == ABSENT)
+			strcpy(r->srv[0].target, ".");
+		send_one(&f, 0, NULL);
+		until_settled(&f, 1);
+		assert_delivered(&f.s[0], PROOF_TCP);
+		until_seen(&f, "m0");
+		assert_string_equal("up ", buf_cstr(&f.events));
+		site_close(&other);
+		finish(&f);
+		site_free(&other);
+	}
+}
+
+/* What both services say without a target. */
+static void
+test_direct_dns(void **state)
+{
+	static const struct {
+		enum dns_status direct, starttls;
+		bool direct_absent, starttls_absent;
+		const char *asked;
+	} rows[] = {
+		{ DNS_OK, DNS_NXDOMAIN, true, false, SRV_ASKED },
+		{ DNS_OK, DNS_OK, true, true, SRV_ASKED },
+		{ DNS_FAILED, DNS_NXDOMAIN, false, false, SRV_ASKED },
+		{ DNS_BOGUS, DNS_OK, false, false, SRV_ASKED },
+		{ DNS_NXDOMAIN, DNS_NXDOMAIN, false, false,
+		    SRV_ASKED OWN_ASKED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+		struct record *r;
+
+		begin(&f);
+		zone[0].status = rows[i].starttls;
+		if (rows[i].starttls != DNS_OK)
+			zone[0].count = 0;
+		if (rows[i].starttls_absent)
+			strcpy(zone[0].srv[0].target, ".");
+		r = zone_add(DIRECT, DNS_SRV, rows[i].direct);
+		if (rows[i].direct_absent) {
+			zone_target(r, 0, 0);
+			strcpy(r->srv[0].target, ".");
+		}
+		expect_failure(&f, COND_REMOTE_SERVER_NOT_FOUND, NULL);
+		if (strcmp(asked, rows[i].asked) != 0)
+			fail_msg("row %zu asked %s", i, asked);
+		finish(&f);
+	}
+}
+
+/* Whose row wants no TLS, or names the next hop, is not looked for there. */
+static void
+test_direct_not_for_all(void **state)
+{
+	static const struct {
+		const char *row, *asked;
+	} rows[] = {
+		{ ",\"TlsNegotiation\":\"NotSupported\","
+		  "\"SaslNegotiation\":\"NotSupported\","
+		  "\"SupportDialbackNegotiation\":true",
+		    "_xmpp-server._tcp.partner.example/33 " },
+		{ ",\"ProxyFqdn\":\"hop.example\"",
+		    "hop.example/1 hop.example/28 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		begin(&f);
+		f.edge.row = rows[i].row;
+		site_permit(&f.edge, REMOTE, NULL);
+		zone[0].status = DNS_NXDOMAIN;
+		zone[0].count = 0;
+		zone_target(
+		    zone_add(DIRECT, DNS_SRV, DNS_OK), 1, port_of(&f.partner));
+		send_one(&f, 0, NULL);
+		until_settled(&f, 1);
+		assert_false(f.s[0].r.delivered);
+		if (strncmp(asked, rows[i].asked, strlen(rows[i].asked)) != 0 ||
+		    strstr(asked, "_xmpps-server") != NULL)
+			fail_msg("row %zu asked %s", i, asked);
+		finish(&f);
+	}
+}
+
+static SSL_CTX *
+on_name(const char *name, void *arg)
+{
+	snprintf(arg, 100, "%s", name);
+	return NULL;
+}
+
+/* TLS comes at once, with the partner's domain as name and xmpp-server as
+ * protocol; STARTTLS offered within it is left alone. */
+static void
+test_direct_hello(void **state)
+{
+	static const uint8_t alpn[] = "\013xmpp-server";
+	struct fixture f;
+	struct tls_accept a = {
+		.pick = on_name, .alpn = alpn, .alpn_len = sizeof(alpn) - 1
+	};
+	const unsigned char *protocol = NULL;
+	unsigned len = 0;
+	char name[100] = "";
+
+	(void)state;
+	begin_scripted(&f);
+	zone[0].name = DIRECT;
+	a.arg = name;
+	f.at_once = &a;
+	send_one(&f, 0, NULL);
+	assert_true(world_run(&f.w, &f.accepted, 3000));
+	assert_true(world_run(&f.w, &f.p.secured, 3000));
+	assert_string_equal(REMOTE, name);
+	SSL_get0_alpn_selected(conn_ssl(f.p.conn), &protocol, &len);
+	assert_int_equal(11, len);
+	script_expect(&f.p, "from='contoso.example' to='partner.example'");
+	script_send(&f.p, PEER_HEADER
+	    "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-"
+	    "tls'/><mechanisms " SASL "><mechanism>EXTERNAL</mechanism>"
+	    "</mechanisms></stream:features>");
+	script_expect(&f.p, "<auth " SASL " mechanism='EXTERNAL'>");
+	assert_null(strstr(buf_cstr(&f.p.seen), "starttls"));
+	finish(&f);
 }
 
 /* --- side by side -------------------------------------------------------- */
@@ -992,19 +1214,6 @@ test_partner_does_not_read(void **state)
 }
 
 /* --- scripted partners ---------------------------------------------------- */
-
-#define PEER_HEADER                                                            \
-	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx."    \
-	"jabber.org/streams' from='partner.example' to='contoso.example' "     \
-	"version='1.0' id='1'>"
-#define PEER_STARTTLS                                                          \
-	"<stream:features><starttls "                                          \
-	"xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features>"
-#define PEER_PROCEED "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
-#define SASL         "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
-#define PEER_EXTERNAL                                                          \
-	"<stream:features><mechanisms " SASL                                   \
-	"><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>"
 
 static void
 go_connected(struct fixture *f)
@@ -1353,6 +1562,11 @@ main(void)
 		cmocka_unit_test(test_refused_by_partner),
 		cmocka_unit_test(test_dns),
 		cmocka_unit_test(test_next_target),
+		cmocka_unit_test(test_direct_tls),
+		cmocka_unit_test(test_direct_gives_way),
+		cmocka_unit_test(test_direct_dns),
+		cmocka_unit_test(test_direct_not_for_all),
+		cmocka_unit_test(test_direct_hello),
 		cmocka_unit_test(test_side_by_side),
 		cmocka_unit_test(test_again_after_the_leader),
 		cmocka_unit_test(test_cancelled_while_racing),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include <openssl/x509v3.h>
 
 #include "common/jid.h"
 #include "common/xml.h"
@@ -974,6 +975,187 @@ test_peer_error(void **state)
 	finish(&f);
 }
 
+/* --- direct TLS ---------------------------------------------------------- */
+
+#define XMPP_SERVER "\013xmpp-server"
+#define XMPP_CLIENT "\013xmpp-client"
+#define H2          "\002h2"
+
+static void
+begin_direct(struct fixture *f)
+{
+	memset(f, 0, sizeof(*f));
+	buf_init(&f->seen, 0);
+	world_init(&f->w);
+	site_init(&f->edge, &f->w,
+	    &(struct site_opts){ .hosted = "contoso.example",
+		.partner = "partner.example",
+		.direct = true,
+		.in_events = &events,
+		.in_arg = f });
+	site_add_certificate(&f->edge, "fabrikam.example");
+	site_init(&f->partner, &f->w,
+	    &(struct site_opts){ .hosted = "partner.example" });
+	script_connect(&f->p, &f->edge);
+}
+
+/* Whose certificate the edge has shown. */
+static void
+assert_shown(struct fixture *f, const char *name)
+{
+	X509 *cert = SSL_get0_peer_certificate(conn_ssl(f->p.conn));
+
+	assert_non_null(cert);
+	assert_int_equal(1, X509_check_host(cert, name, 0, 0, NULL));
+}
+
+static void
+assert_protocol(struct fixture *f, const char *want)
+{
+	const unsigned char *name = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(conn_ssl(f->p.conn), &name, &len);
+	assert_int_equal(strlen(want), len);
+	assert_memory_equal(want, name, len);
+}
+
+static void
+test_direct_tls(void **state)
+{
+	static const struct {
+		const char *sni, *alpn;
+		const char *shown;    /* NULL: refused */
+		const char *protocol; /* that was agreed on */
+	} rows[] = {
+		{ "contoso.example", XMPP_SERVER, "contoso.example",
+		    "xmpp-server" },
+		{ "contoso.example", NULL, "contoso.example", "" },
+		{ "fabrikam.example", XMPP_SERVER, "fabrikam.example",
+		    "xmpp-server" },
+		{ "FABRIKAM.Example", XMPP_SERVER, "fabrikam.example",
+		    "xmpp-server" },
+		{ NULL, XMPP_SERVER, "contoso.example", "xmpp-server" },
+		{ NULL, NULL, "contoso.example", "" },
+		{ "nobody.example", XMPP_SERVER, "contoso.example",
+		    "xmpp-server" },
+		{ "a..b", NULL, "contoso.example", "" },
+		{ "contoso.example", H2 XMPP_SERVER, "contoso.example",
+		    "xmpp-server" },
+		{ "contoso.example", H2, NULL, NULL },
+		{ NULL, XMPP_CLIENT, NULL, NULL },
+		{ "fabrikam.example", XMPP_CLIENT H2, NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+		bool done;
+
+		begin_direct(&f);
+		done = script_tls_offer(
+		    &f.p, &f.partner, rows[i].sni, rows[i].alpn);
+		if (done != (rows[i].shown != NULL))
+			fail_msg("row %zu: done=%d", i, done);
+		if (done) {
+			assert_shown(&f, rows[i].shown);
+			assert_protocol(&f, rows[i].protocol);
+			script_send(&f.p, PARTNER);
+			script_expect(&f.p,
+			    "<stream:features><mechanisms " SASL
+			    "><mechanism>EXTERNAL</mechanism></mechanisms>"
+			    "</stream:features>");
+		}
+		finish(&f);
+		assert_false(f.was_up);
+	}
+}
+
+static void
+test_direct_opens(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_direct(&f);
+	assert_true(
+	    script_tls_offer(&f.p, &f.partner, "contoso.example", XMPP_SERVER));
+	script_send(&f.p, PARTNER);
+	script_expect(&f.p, "</stream:features>");
+	script_send(&f.p, GOOD_AUTH);
+	script_expect(&f.p, "<success " SASL "/>");
+	script_send(&f.p, PARTNER);
+	script_expect(&f.p, OPEN_FEATURES);
+	script_send(&f.p, GOOD);
+	assert_true(world_run(&f.w, &f.stanza, 3000));
+	assert_string_equal("external", f.auth);
+	finish(&f);
+	assert_true(f.was_up);
+}
+
+/* What may not be there: an XMPP header before TLS, STARTTLS within it, a
+ * header of another domain than the stream began with, one without from. */
+static void
+test_direct_refusals(void **state)
+{
+	static const struct {
+		const char *text, *condition;
+	} rows[] = {
+		{ PARTNER STARTTLS, "unsupported-stanza-type" },
+		{ HEADER("partner.example", "nobody.example"), "host-unknown" },
+		{ HEADER("stranger.example", "contoso.example"),
+		    "policy-violation" },
+		{ "<stream:stream xmlns='jabber:server' xmlns:stream='http://"
+		  "etherx.jabber.org/streams' to='contoso.example' "
+		  "version='1.0'>",
+		    "improper-addressing" },
+		{ PARTNER GOOD, "not-authorized" },
+	};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		begin_direct(&f);
+		assert_true(script_tls_offer(
+		    &f.p, &f.partner, "contoso.example", XMPP_SERVER));
+		script_send(&f.p, rows[i].text);
+		if (!script_ended_with(&f.p, rows[i].condition))
+			fail_msg("row %zu saw %s", i, buf_cstr(&f.p.seen));
+		finish(&f);
+		assert_string_equal(rows[i].condition, f.condition);
+	}
+	begin_direct(&f);
+	script_send(&f.p, PARTNER);
+	assert_false(script_ended_with(&f.p, "<"));
+	finish(&f);
+	/* who says nothing is not waited for */
+	begin_direct(&f);
+	world_pass(&f.w, 20);
+	world_skip(&f.w, 30001);
+	assert_false(script_ended_with(&f.p, "<"));
+	finish(&f);
+}
+
+/* On a port for STARTTLS neither name nor protocol counts: the header has
+ * chosen. */
+static void
+test_starttls_takes_no_notice(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	site_add_certificate(&f.edge, "fabrikam.example");
+	script_send(&f.p, PARTNER);
+	script_expect(&f.p, "</stream:features>");
+	script_send(&f.p, STARTTLS);
+	script_expect(&f.p, PROCEED);
+	assert_true(script_tls_offer(&f.p, &f.partner, "fabrikam.example", H2));
+	assert_shown(&f, "contoso.example");
+	assert_protocol(&f, "");
+	finish(&f);
+}
+
 int
 main(void)
 {
@@ -998,6 +1180,10 @@ main(void)
 		cmocka_unit_test(test_close_and_recheck),
 		cmocka_unit_test(test_time_limits),
 		cmocka_unit_test(test_peer_error),
+		cmocka_unit_test(test_direct_tls),
+		cmocka_unit_test(test_direct_opens),
+		cmocka_unit_test(test_direct_refusals),
+		cmocka_unit_test(test_starttls_takes_no_notice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
