@@ -138,6 +138,13 @@ class Edge(Daemon):
             "log": {"level": "debug"},
         }
 
+    def direct(self, preferred=25270):
+        """One more address for partners, with TLS at once; its port."""
+        port = self.run.port(self.address, preferred)
+        self.config["external"]["direct_listen"] = [
+            endpoint(self.address, port)]
+        return port
+
     def await_ready(self):
         """The inner door is open at once; the outer one waits for a
         gateway."""

@@ -42,7 +42,7 @@ listen:
     port: {s2s}
     ip: "{address}"
     module: ejabberd_s2s_in
-{components}access_rules:
+{direct}{components}access_rules:
   c2s:
     allow: all
 modules:
@@ -52,6 +52,14 @@ modules:
   mod_ping: {{}}
   mod_roster: {{}}
   mod_version: {{}}
+"""
+
+DIRECT = """\
+  -
+    port: {port}
+    ip: "{address}"
+    module: ejabberd_s2s_in
+    tls: true
 """
 
 COMPONENT = """\
@@ -74,6 +82,7 @@ class Ejabberd:
         self.address = run.address(host)
         self.s2s = run.port(self.address, 25269)
         self.c2s = run.port(self.address, 25222)
+        self.direct = None      # a port
         self.hosts = []
         # Whom other servers' certificates are to be from.
         self.trust = authority
@@ -104,9 +113,9 @@ class Ejabberd:
     def register(self, user, domain, password="secret"):
         self.accounts.append((user, domain, password))
 
-    def srv_literal(self, domain, address, port):
+    def srv_literal(self, domain, address, port, service="_xmpp-server"):
         """Lets ejabberd find a domain; for zones nobody else reads."""
-        self.dns.srv(domain, address, port)
+        self.dns.srv(domain, address, port, service=service)
 
     def start(self, timeout=60):
         run = self.run
@@ -127,6 +136,8 @@ class Ejabberd:
             certificates="\n".join(f"  - {json.dumps(p)}" for p in pems),
             ca=run.copy(self.authority.certificate, f"{self.name}/ca.pem",
                         USER),
+            direct="" if self.direct is None else DIRECT.format(
+                port=self.direct, address=self.address),
             components="".join(COMPONENT.format(
                 name=name, secret=secret, port=port, address=self.address)
                 for name, secret, port in self.components),

@@ -18,8 +18,8 @@ interfaces = {{ {interfaces} }}
 c2s_ports = {{ {c2s} }}
 s2s_ports = {{ {s2s} }}
 c2s_direct_tls_ports = {{ }}
-s2s_direct_tls_ports = {{ }}
-log = {{ {{
+s2s_direct_tls_ports = {{ {direct} }}
+{direct_ssl}log = {{ {{
     levels = {{ min = "{level}" }}; to = "console"; timestamps = "%H:%M:%S";
 }} }}
 modules_enabled = {{
@@ -41,6 +41,12 @@ unbound = {{
     options = {{ ["do-not-query-localhost:"] = "no" }};
 }}
 ssl = {{ cafile = "{ca}" }}
+"""
+
+DIRECT = """\
+s2s_direct_tls_ssl = {{
+    certificate = "{certificate}"; key = "{key}"; cafile = "{ca}";
+}}
 """
 
 HOST = """
@@ -89,6 +95,7 @@ class Prosody:
         self.interfaces = [self.address, *interfaces6]
         self.s2s = run.port6 if interfaces6 else run.port(self.address, 25269)
         self.c2s = run.port(self.address, 25222)
+        self.direct = None      # a port, with the first host's certificate
         self.hosts = []
         self.components = []
         self.rooms = []
@@ -134,7 +141,16 @@ class Prosody:
         folder = run.folder(self.name, USER)
         run.folder(f"{self.name}/data", USER)
         ca = run.copy(self.authority.certificate, f"{self.name}/ca.pem", USER)
+        direct_ssl = ""
+        if self.direct is not None:
+            leaf = self.hosts[0][1]
+            direct_ssl = DIRECT.format(
+                certificate=run.copy(leaf.certificate,
+                                     f"{self.name}/direct.pem", USER),
+                key=run.copy(leaf.key, f"{self.name}/direct.key", USER),
+                ca=ca)
         text = GLOBAL.format(
+            direct=self.direct or "", direct_ssl=direct_ssl,
             folder=folder, ca=ca, encryption=str(self.encryption).lower(),
             insecure=lua_list(self.insecure_domains), level=self.log_level,
             dns=self.dns.server, plugins=folder,
@@ -180,7 +196,7 @@ class Prosody:
         self.process.start()
         for address in self.interfaces:
             self.process.await_port(address, self.s2s)
-        for port in (self.c2s, self.component_port):
+        for port in (self.c2s, self.component_port, self.direct):
             if port is not None:
                 self.process.await_port(self.address, port)
         return self
