@@ -9,6 +9,8 @@
 
 #define PORTS(X)                                                               \
 	X(PORTS_XMPP, 5269) /* the edge listens, and connects to partners */   \
+	X(PORTS_XMPP_DIRECT,                                                   \
+	    5270)               /* direct TLS, where a site has it; habit */   \
 	X(PORTS_CHANNEL, 23456) /* the edge listens, the gateway connects */   \
 	X(PORTS_SIP, 5061) /* the gateway listens, and connects to the pool */ \
 	X(PORTS_DNS, 53)   /* the edge asks */

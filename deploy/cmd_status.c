@@ -100,6 +100,9 @@ describe_doors(const json_t *doors)
 	else
 		printf("partners    may not connect to %s: %s\n",
 		    text_list(doors, "listen"), text_of(doors, "why"));
+	if (json_array_size(json_object_get(doors, "direct_listen")) > 0)
+		printf(
+		    "direct TLS  at %s\n", text_list(doors, "direct_listen"));
 }
 
 static void

@@ -343,6 +343,7 @@ doctor_network(struct doctor *d)
 {
 	if (d->edge) {
 		look_at_ports(d, "external/listen", true);
+		look_at_ports(d, "external/direct_listen", true);
 		look_at_ports(d, "internal/listen", false);
 		look_at_edge_dns(d);
 	} else {

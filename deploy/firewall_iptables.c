@@ -33,6 +33,16 @@ add_pair(struct buf *out, const struct firewall_rule *r, size_t a, size_t b)
 	    r->allow ? "ACCEPT" : "DROP");
 }
 
+/* What comes to the public address of an edge, to one of its ports. */
+static void
+add_inward(struct buf *out, const char *public, uint16_t port, const char *own)
+{
+	buf_addf(out,
+	    "-A PREROUTING -d %s -p tcp -m tcp --dport %u "
+	    "-j DNAT --to-destination %s\n",
+	    public, port, own);
+}
+
 static void
 add_nat(struct buf *out, const struct firewall_site *s)
 {
@@ -45,11 +55,11 @@ add_nat(struct buf *out, const struct firewall_site *s)
 			continue;
 		prefix_text(own, &s->ends[i].prefix);
 		prefix_text(public, &s->ends[i].public);
-		buf_addf(out,
-		    "-A PREROUTING -d %s -p tcp -m tcp --dport %u "
-		    "-j DNAT --to-destination %s\n"
-		    "-A POSTROUTING -s %s -j SNAT --to-source %s\n",
-		    public, s->ports[PORT_SET_XMPP], own, own, public);
+		add_inward(out, public, s->ports[PORT_SET_XMPP], own);
+		if (firewall_site_has_feature(s, "direct-tls"))
+			add_inward(out, public, s->ports[PORT_SET_DIRECT], own);
+		buf_addf(out, "-A POSTROUTING -s %s -j SNAT --to-source %s\n",
+		    own, public);
 	}
 	buf_add_str(out, "COMMIT\n");
 }

@@ -33,6 +33,19 @@ add_rule(struct buf *out, const struct firewall_rule *r)
 	    port_transport_name(r->transport), ports, r->name);
 }
 
+/* What comes to the public address of an edge, to one of its ports. */
+static void
+add_inward(struct buf *out, const struct firewall_end *e, uint16_t port)
+{
+	const char *family = e->prefix.family == AF_INET ? "ip" : "ip6";
+	char own[PREFIX_TEXT], public[PREFIX_TEXT];
+
+	prefix_text(own, &e->prefix);
+	prefix_text(public, &e->public);
+	buf_addf(out, "\t\t%s daddr %s tcp dport %u dnat %s to %s\n", family,
+	    public, port, family, own);
+}
+
 static void
 add_nat(struct buf *out, const struct firewall_site *s)
 {
@@ -43,12 +56,9 @@ add_nat(struct buf *out, const struct firewall_site *s)
 	for (size_t i = 0; i < s->count; i++) {
 		if (!s->ends[i].translated)
 			continue;
-		prefix_text(own, &s->ends[i].prefix);
-		prefix_text(public, &s->ends[i].public);
-		buf_addf(out, "\t\t%s daddr %s tcp dport %u dnat %s to %s\n",
-		    s->ends[i].prefix.family == AF_INET ? "ip" : "ip6", public,
-		    s->ports[PORT_SET_XMPP],
-		    s->ends[i].prefix.family == AF_INET ? "ip" : "ip6", own);
+		add_inward(out, &s->ends[i], s->ports[PORT_SET_XMPP]);
+		if (firewall_site_has_feature(s, "direct-tls"))
+			add_inward(out, &s->ends[i], s->ports[PORT_SET_DIRECT]);
 	}
 	buf_add_str(out, "\t}\n\n\tchain outward {\n"
 			 "\t\ttype nat hook postrouting priority srcnat;\n");

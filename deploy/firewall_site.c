@@ -390,6 +390,8 @@ read_ports(struct firewall_site *s, struct conf_obj *root)
 	static const uint16_t defaults[] = {
 		[PORT_SET_XMPP] = PORTS_XMPP,
 		[PORT_SET_PARTNER] = PORTS_XMPP,
+		[PORT_SET_DIRECT] = PORTS_XMPP_DIRECT,
+		[PORT_SET_PARTNER_DIRECT] = PORTS_XMPP_DIRECT,
 		[PORT_SET_CHANNEL] = PORTS_CHANNEL,
 		[PORT_SET_POOL] = PORTS_SIP,
 		[PORT_SET_GATEWAY] = PORTS_SIP,
@@ -536,6 +538,15 @@ firewall_site_wants(const struct firewall_site *s, const struct port_row *r)
 		return false;
 	for (size_t i = 0; i < s->feature_count; i++)
 		if (port_row_serves(r, s->features[i]))
+			return true;
+	return false;
+}
+
+bool
+firewall_site_has_feature(const struct firewall_site *s, const char *feature)
+{
+	for (size_t i = 0; i < s->feature_count; i++)
+		if (strcmp(s->features[i], feature) == 0)
 			return true;
 	return false;
 }

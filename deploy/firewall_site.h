@@ -44,6 +44,9 @@ void firewall_site_free(struct firewall_site *s);
 
 bool
 firewall_site_wants(const struct firewall_site *s, const struct port_row *r);
+/* One that it asks for, or has by default. */
+bool
+firewall_site_has_feature(const struct firewall_site *s, const char *feature);
 /* True if the site has an end in this role. */
 bool firewall_site_has(const struct firewall_site *s, enum port_role role);
 /* Roles that stand inside, and those of the perimeter's hosts. */

@@ -48,6 +48,8 @@
 #define PORT_SETTINGS(X)                                                       \
 	X(PORT_SET_XMPP, "xmpp")                                               \
 	X(PORT_SET_PARTNER, "partner")                                         \
+	X(PORT_SET_DIRECT, "direct")                                           \
+	X(PORT_SET_PARTNER_DIRECT, "partner-direct")                           \
 	X(PORT_SET_CHANNEL, "channel")                                         \
 	X(PORT_SET_POOL, "pool")                                               \
 	X(PORT_SET_GATEWAY, "gateway")                                         \

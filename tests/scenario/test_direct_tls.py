@@ -1,12 +1,14 @@
 """Direct TLS between servers (XEP-0368), with other people's servers."""
 
+import json
+import os
 import re
-import socket
-import ssl
 import subprocess
 
 import pytest
 
+from lib.command import findings
+from lib.control import ask, run
 from lib.daemons import partner
 from lib.ejabberd import Ejabberd
 from lib.raw_partner import RawPartner, pong
@@ -39,9 +41,9 @@ def place():
     from conftest import Started
     site = Site("direct", wide=False, external_eku="both",
                 external_srv_id=False)
-    run, dns = site.run, site.dns
+    dns = site.dns
     xmpp = site.prosody
-    xmpp.direct = run.port(xmpp.address, 25270)
+    xmpp.direct = site.run.port(xmpp.address, 25270)
     dns.forget_srv("partner.example")
     dns.srv("partner.example", "xmpp.partner.example", xmpp.direct,
             service=DIRECT)
@@ -53,8 +55,8 @@ def place():
     site.edge.config["external"]["certificates"].append(
         {"certificate": certificate, "key": key})
 
-    site.ejabberd = Ejabberd(run, dns, site.public)
-    site.ejabberd.direct = run.port(site.ejabberd.address, 25270)
+    site.ejabberd = Ejabberd(site.run, dns, site.public)
+    site.ejabberd.direct = site.run.port(site.ejabberd.address, 25270)
     site.ejabberd.host(OTHER)
     site.ejabberd.register("eva", OTHER)
     dns.zone(OTHER)
@@ -68,15 +70,15 @@ def place():
                                  (ODD, 25, f"xmpp.{ODD}"),
                                  (NONE, 26, None)):
         peer = site.raw[domain] = raw(site, domain, host)
-        port = run.port(run.address(host), 25271)
+        port = site.run.port(site.run.address(host), 25271)
         if direct is None:
             dns.records.append(f"{DIRECT}._tcp.{domain}. 60 IN SRV 0 0 0 .")
         else:
             dns.srv(domain, direct, port, priority=1, service=DIRECT)
         if domain == ODD:
             # The same server again: it waits for a header, not for TLS.
-            site.odd = RawServer(run, ODD, peer.leaf, run.address(host), port)
-            site.odd.start()
+            site.odd = RawServer(site.run, ODD, peer.leaf,
+                                 site.run.address(host), port).start()
     site.gateway.config["partners"] += [
         partner(d) for d in (OTHER, FALLEN, ODD, NONE)]
     with Started(site) as site:
@@ -222,8 +224,16 @@ def test_a_stranger_is_refused_as_on_the_other_port(place):
     stream.close()
 
 
-def test_both_ports_are_reported(place):
-    from lib.control import ask
+def test_both_ports_are_looked_at_and_reported(place):
+    edge = place.edge
+    # It may find that somebody was refused: others do that here.
+    _, out, _ = run("--json", "doctor", "--user", "root", "--config",
+                    os.path.join(edge.run.state, edge.name,
+                                 f"{edge.name}.json"))
+    seen = json.loads(out)
+    for port in (place.edge.port, place.direct):
+        assert ("ports", f"{edge.address}:{port}: open") in \
+            findings(seen, "ok")
     doors = ask(place.edge.control, "status")["doors"]
     assert doors["direct_listen"] == [f"{place.edge.address}:{place.direct}"]
     assert doors["listen"] == [f"{place.edge.address}:{place.edge.port}"]

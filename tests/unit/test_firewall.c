@@ -349,6 +349,92 @@ test_pinned_partners_moved_ports_and_named_resolvers(void **state)
 	    rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* A second port for those who ask for it, moved or not, and no other way. */
+static void
+test_direct_tls_is_for_sites_that_have_it(void **state)
+{
+	static const struct decision none[] = {
+		{ NULL, "172.16.1.10", PORT_TCP, 5270, NULL, false },
+		{ "172.16.1.10", "203.0.113.20", PORT_TCP, 5270, NULL, false },
+	};
+	static const struct decision rows[] = {
+		{ NULL, "172.16.1.10", PORT_TCP, 5269, "sp-xmpp-in", true },
+		{ NULL, "172.16.1.10", PORT_TCP, 5270, "sp-direct-in", true },
+		{ NULL, "172.16.2.10", PORT_TCP, 5270, NULL, false },
+		{ "172.16.1.10", "203.0.113.20", PORT_TCP, 5270,
+		    "sp-direct-out", true },
+		{ "172.16.1.10", "10.1.0.5", PORT_TCP, 5270,
+		    "sp-nothing-inside", false },
+		{ "10.1.0.5", "172.16.1.10", PORT_TCP, 5270,
+		    "sp-nothing-outward", false },
+	};
+	static const struct decision moved[] = {
+		{ NULL, "172.16.1.10", PORT_TCP, 443, "sp-direct-in", true },
+		{ NULL, "172.16.1.10", PORT_TCP, 5270, NULL, false },
+		{ "172.16.1.10", "203.0.113.20", PORT_TCP, 5443,
+		    "sp-direct-out", true },
+	};
+
+	(void)state;
+	check("{}", none, sizeof(none) / sizeof(none[0]));
+	check("{'features': ['xmpp', 'direct-tls']}", rows,
+	    sizeof(rows) / sizeof(rows[0]));
+	check("{'features': ['xmpp', 'direct-tls'],"
+	      " 'ports': {'direct': 443, 'partner-direct': 5443}}",
+	    moved, sizeof(moved) / sizeof(moved[0]));
+}
+
+/* Where addresses are translated, its port is translated too. */
+static void
+test_direct_tls_is_translated(void **state)
+{
+	static const struct {
+		const char *features, *format, *line;
+		bool there;
+	} rows[] = {
+		{ "'xmpp', 'direct-tls'", "nftables",
+		    "ip daddr 198.51.100.10 tcp dport 5270 dnat ip to "
+		    "172.16.1.10\n",
+		    true },
+		{ "'xmpp', 'direct-tls'", "iptables",
+		    "-A PREROUTING -d 198.51.100.10 -p tcp -m tcp --dport 5270 "
+		    "-j DNAT --to-destination 172.16.1.10\n",
+		    true },
+		{ "'xmpp'", "nftables", "dport 5270", false },
+		{ "'xmpp'", "iptables", "dport 5270", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct firewall_format_opts opts = { .nat = true };
+		const struct firewall_format *format;
+		struct firewall_plan *plan;
+		struct firewall_site *site;
+		char why[512], patch[100];
+		struct buf out;
+		size_t k = 0;
+
+		snprintf(patch, sizeof(patch), "{'features': [%s]}",
+		    rows[i].features);
+		if (load(&site, patch, why, sizeof(why)) < 0)
+			fail_msg("%s", why);
+		assert_int_equal(
+		    firewall_rules_make(&plan, table, site, -1), 0);
+		while ((format = firewall_format_at(k)) != NULL &&
+		       strcmp(format->name, rows[i].format) != 0)
+			k++;
+		assert_non_null(format);
+		buf_init(&out, 0);
+		format->write(&out, plan, &opts);
+		if ((strstr(buf_cstr(&out), rows[i].line) != NULL) !=
+		    rows[i].there)
+			fail_msg("row %zu: %s", i, buf_cstr(&out));
+		buf_finish(&out);
+		firewall_rules_free(plan);
+		firewall_site_free(site);
+	}
+}
+
 /* --- formats -------------------------------------------------------------- */
 
 static const char *const topologies[] = { "single-nat", "single-public",
@@ -582,6 +668,8 @@ main(void)
 		cmocka_unit_test(test_what_a_small_site_lets_through),
 		cmocka_unit_test(
 		    test_pinned_partners_moved_ports_and_named_resolvers),
+		cmocka_unit_test(test_direct_tls_is_for_sites_that_have_it),
+		cmocka_unit_test(test_direct_tls_is_translated),
 		cmocka_unit_test(
 		    test_every_format_and_topology_is_as_in_its_golden_file),
 		cmocka_unit_test(

@@ -140,18 +140,34 @@ static const struct {
 	enum port_transport transport;
 	unsigned port;
 	unsigned topologies;
+	const char *feature; /* NULL: xmpp */
 } needs[] = {
+	{ PORT_PARTNERS, PORT_EDGE_EXTERNAL, PORT_TCP, 5270,
+	    ALL_TOPOLOGIES & ~(1U << PORT_SCALED_HLB), "direct-tls" },
+	{ PORT_PARTNERS, PORT_EDGE_VIP, PORT_TCP, 5270, 1U << PORT_SCALED_HLB,
+	    "direct-tls" },
+	{ PORT_LOAD_BALANCER, PORT_EDGE_EXTERNAL, PORT_TCP, 5270,
+	    1U << PORT_SCALED_HLB, "direct-tls" },
+	{ PORT_EDGE_EXTERNAL, PORT_PARTNERS, PORT_TCP, 5270, ALL_TOPOLOGIES,
+	    "direct-tls" },
 	{ PORT_PARTNERS, PORT_EDGE_EXTERNAL, PORT_TCP, 5269,
-	    ALL_TOPOLOGIES & ~(1U << PORT_SCALED_HLB) },
-	{ PORT_PARTNERS, PORT_EDGE_VIP, PORT_TCP, 5269, 1U << PORT_SCALED_HLB },
+	    ALL_TOPOLOGIES & ~(1U << PORT_SCALED_HLB), NULL },
+	{ PORT_PARTNERS, PORT_EDGE_VIP, PORT_TCP, 5269, 1U << PORT_SCALED_HLB,
+	    NULL },
 	{ PORT_LOAD_BALANCER, PORT_EDGE_EXTERNAL, PORT_TCP, 5269,
-	    1U << PORT_SCALED_HLB },
-	{ PORT_EDGE_EXTERNAL, PORT_PARTNERS, PORT_TCP, 5269, ALL_TOPOLOGIES },
-	{ PORT_EDGE_EXTERNAL, PORT_RESOLVERS, PORT_UDP, 53, ALL_TOPOLOGIES },
-	{ PORT_EDGE_EXTERNAL, PORT_RESOLVERS, PORT_TCP, 53, ALL_TOPOLOGIES },
-	{ PORT_GATEWAYS, PORT_EDGE_INTERNAL, PORT_TCP, 23456, ALL_TOPOLOGIES },
-	{ PORT_GATEWAYS, PORT_FRONT_ENDS, PORT_TCP, 5061, ALL_TOPOLOGIES },
-	{ PORT_FRONT_ENDS, PORT_GATEWAYS, PORT_TCP, 5061, ALL_TOPOLOGIES },
+	    1U << PORT_SCALED_HLB, NULL },
+	{ PORT_EDGE_EXTERNAL, PORT_PARTNERS, PORT_TCP, 5269, ALL_TOPOLOGIES,
+	    NULL },
+	{ PORT_EDGE_EXTERNAL, PORT_RESOLVERS, PORT_UDP, 53, ALL_TOPOLOGIES,
+	    NULL },
+	{ PORT_EDGE_EXTERNAL, PORT_RESOLVERS, PORT_TCP, 53, ALL_TOPOLOGIES,
+	    NULL },
+	{ PORT_GATEWAYS, PORT_EDGE_INTERNAL, PORT_TCP, 23456, ALL_TOPOLOGIES,
+	    NULL },
+	{ PORT_GATEWAYS, PORT_FRONT_ENDS, PORT_TCP, 5061, ALL_TOPOLOGIES,
+	    NULL },
+	{ PORT_FRONT_ENDS, PORT_GATEWAYS, PORT_TCP, 5061, ALL_TOPOLOGIES,
+	    NULL },
 };
 
 static void
@@ -168,15 +184,17 @@ test_our_rows_are_exactly_what_federation_needs(void **state)
 		if (!r->ours)
 			continue;
 		ours++;
-		assert_true(port_row_serves(r, "xmpp"));
 		while (k < n &&
 		       (needs[k].from != r->from || needs[k].to != r->to ||
-			   needs[k].transport != r->transport))
+			   needs[k].transport != r->transport ||
+			   needs[k].port != r->first))
 			k++;
 		if (k == n)
 			fail_msg("%s is not needed", r->id);
-		assert_int_equal(r->first, needs[k].port);
 		assert_int_equal(r->last, needs[k].port);
+		assert_int_equal(r->feature_count, 1);
+		assert_true(port_row_serves(
+		    r, needs[k].feature != NULL ? needs[k].feature : "xmpp"));
 		assert_int_equal(r->topologies, needs[k].topologies);
 	}
 	assert_int_equal(ours, n);
