@@ -30,11 +30,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/random.h"
+#include "common/xmpp_time.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/stanza_ns.h"
 #include "proto/channel.h"
 
 enum {
@@ -42,6 +46,7 @@ enum {
 	BACKOFF_FIRST_MS = 10000, /* span of the first draw; doubles */
 	BACKOFF_SPAN_MS = 300000, /* and never gets longer */
 	HEARD_MS = 10000, /* before our stream's end: he moved, not left */
+	LATE_MS = 5000,   /* a message that waited longer says so */
 	UNPROVEN_MAX = 16384
 };
 
@@ -66,11 +71,14 @@ struct item {
 	struct route *route;
 	void *cookie;
 	bool queued;
+	uint64_t taken_ms;
 	/* while it waits, in one block: the stanza, then the barrier's id */
 	char *payload;
 	size_t len;
 	const char *barrier_id; /* NULL for none */
 };
+
+static const char message_end[] = "</message>";
 
 static void drain(struct route *t);
 static void connect_route(struct route *t);
@@ -421,6 +429,44 @@ can_write(const struct route *t)
 	return t->state == ROUTE_UP && carrier_can_write(&t->rider);
 }
 
+/* A message that waited says since when (XEP-0203). */
+static int
+write_late(struct route *t, const struct item *i, uint64_t waited_ms)
+{
+	int64_t since =
+	    clock_wall_ms(t->shared->opts->clock) - (int64_t)waited_ms;
+	char stamp[XMPP_TIME_SIZE];
+	struct buf out;
+	int rc;
+
+	xmpp_time_format(stamp, since > 0 ? (uint64_t)since : 0);
+	buf_init(&out, 0);
+	buf_add(&out, i->payload, i->len - strlen(message_end));
+	buf_addf(&out, "<delay xmlns='" NS_DELAY "' from='%s' stamp='%s'/>%s",
+	    t->local, stamp, message_end);
+	/* Without memory it goes as it is. */
+	if (buf_failed(&out))
+		rc = carrier_write(&t->rider, i->payload, i->len);
+	else
+		rc = carrier_write(&t->rider, out.data, out.len);
+	buf_finish(&out);
+	return rc;
+}
+
+static int
+write_item(struct route *t, const struct item *i)
+{
+	uint64_t waited = clock_now_ms(t->shared->opts->clock) - i->taken_ms;
+	size_t end = strlen(message_end);
+
+	if (i->len == 0)
+		return 0;
+	if (waited > LATE_MS && i->len > end &&
+	    memcmp(i->payload + i->len - end, message_end, end) == 0)
+		return write_late(t, i, waited);
+	return carrier_write(&t->rider, i->payload, i->len);
+}
+
 /* Writes the queue, in order, as far as the connection takes it. */
 static void
 drain(struct route *t)
@@ -433,7 +479,7 @@ drain(struct route *t)
 
 		/* Not written means that the stream is ending: the item
 		 * stays first in the queue and goes with the next one. */
-		if (i->len > 0 && carrier_write(&t->rider, payload, i->len) < 0)
+		if (write_item(t, i) < 0)
 			return;
 		leave_queue(i);
 		i->payload = NULL;
@@ -468,6 +514,7 @@ item_new(struct route *t, const struct route_stanza *s)
 	i->len = s->len;
 	i->cookie = s->cookie;
 	i->route = t;
+	i->taken_ms = clock_now_ms(t->shared->opts->clock);
 	list_init(&i->link);
 	list_init(&i->barrier.link);
 	return i;

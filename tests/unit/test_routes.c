@@ -135,6 +135,8 @@ on_in_stanza(struct s2s_in *s, const struct xml_elem *e, const struct jid *from,
 	(void)from;
 	(void)to;
 	f->stanzas++;
+	if (xml_child(e, "urn:xmpp:delay", "delay") != NULL)
+		buf_add_str(&f->seen, "late:");
 	if (xml_child(e, "urn:xmpp:ping", "ping") != NULL)
 		buf_addf(&f->seen, "ping:%s ", xml_attr(e, "id"));
 	else
@@ -439,6 +441,39 @@ test_order(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		assert_delivered(&f.s[i], PROOF_TCP);
 	assert_string_equal("up ", buf_cstr(&f.events));
+	finish(&f);
+}
+
+static void
+send_xml(struct fixture *f, unsigned n, const char *xml)
+{
+	assert_int_equal(
+	    0, routes_send(f->routes, &(struct route_stanza){ .local = LOCAL,
+					  .remote = REMOTE,
+					  .xml = xml,
+					  .len = strlen(xml),
+					  .cookie = &f->s[n] }));
+}
+
+/* A message says since when it waited, if it waited for long. */
+static void
+test_late_messages(void **state)
+{
+#define ADDRESSES " from='anna@contoso.example' to='bo@partner.example' "
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_xml(
+	    &f, 0, "<message" ADDRESSES "id='m0'><body>a</body></message>");
+	send_xml(&f, 1, "<presence" ADDRESSES "id='p1'></presence>");
+	world_skip(&f.w, 4500);
+	send_xml(
+	    &f, 2, "<message" ADDRESSES "id='m2'><body>b</body></message>");
+	world_skip(&f.w, 501);
+	until_settled(&f, 3);
+	until_seen(&f, "m2");
+	assert_string_equal("late:m0 p1 m2 ", buf_cstr(&f.seen));
 	finish(&f);
 }
 
@@ -1554,6 +1589,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_late_messages),
 		cmocka_unit_test(test_barrier),
 		cmocka_unit_test(test_probe_and_count),
 		cmocka_unit_test(test_forget_and_withdraw),
