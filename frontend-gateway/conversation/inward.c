@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "frontend-gateway/conversation/duplicates.h"
 #include "proto/channel.h"
+#include "proto/condition.h"
 
 static void
 on_deadline(struct clock_timer *t, void *arg)
@@ -189,8 +190,14 @@ void
 inward_failed(struct inward *in, enum condition condition, const char *type,
     const char *text)
 {
+	/* Said only where it says something: an edge is not to tell by it which
+	 * of two refusals came from the pool. */
+	bool usual =
+	    type != NULL && strcmp(type, condition_type(condition)) == 0;
 	struct channel_result r = {
-		.condition = condition, .error_type = type, .text = text
+		.condition = condition,
+		.error_type = usual ? NULL : type,
+		.text = text,
 	};
 
 	answer(in, &r);

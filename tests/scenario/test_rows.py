@@ -57,7 +57,8 @@ def missing(cell, tests):
     return wrong if names else [cell]
 
 
-@pytest.mark.parametrize("page, count", [("edge-proxy/ROWS.md", 140)])
+@pytest.mark.parametrize("page, count", [
+    ("edge-proxy/ROWS.md", 140), ("edge-proxy/THREATS.md", 35)])
 def test_the_tests_that_a_page_names_are_there(page, count):
     tests = sources()
     seen = list(rows(page))
