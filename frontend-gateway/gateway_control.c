@@ -51,7 +51,7 @@ on_front_end(const struct sip_front_end_view *v, bool own, void *arg)
 	json_t *row;
 
 	if (h->state == SIP_HEALTH_RESTING)
-		left = h->rest_until_ms - v->now_ms;
+		left = sip_health_rest_ms(h, v->now_ms);
 	row = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 	    "name", v->name, "state", own ? sip_health_str(h->state) : "pool",
 	    "since_s", (json_int_t)((v->now_ms - h->since_ms) / 1000), "out",

@@ -194,6 +194,14 @@ sip_health_tick(struct sip_health *h, uint64_t now_ms)
 		set_state(h, now_ms, SIP_HEALTH_SERVING);
 }
 
+uint64_t
+sip_health_rest_ms(const struct sip_health *h, uint64_t now_ms)
+{
+	return h->state == SIP_HEALTH_RESTING && h->rest_until_ms > now_ms
+		   ? h->rest_until_ms - now_ms
+		   : 0;
+}
+
 bool
 sip_health_is_fit(const struct sip_health *h)
 {

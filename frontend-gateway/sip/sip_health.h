@@ -75,6 +75,8 @@ sip_health_unanswered(struct sip_health *h, uint64_t now_ms, const char *why);
 void sip_health_silent(struct sip_health *h, uint64_t now_ms, const char *why);
 /* Ends a rest that is over. */
 void sip_health_tick(struct sip_health *h, uint64_t now_ms);
+/* What is left of a rest; 0 when it is over, or none. */
+uint64_t sip_health_rest_ms(const struct sip_health *h, uint64_t now_ms);
 
 /* Whether a new dialog may begin there: nothing is known against it. */
 bool sip_health_is_fit(const struct sip_health *h);

@@ -25,16 +25,15 @@ sip_peer_tell(struct sip_peer *p, enum sip_health_state before)
 {
 	const struct sip_health *h = &p->health;
 	uint64_t now = clock_now_ms(p->t->opts.clock);
-	uint64_t rest = 0;
+	uint64_t rest = sip_health_rest_ms(h, now);
 
+	/* One who rests may ask for more: the timer follows. */
+	if (h->state == SIP_HEALTH_RESTING)
+		clock_timer_start(&p->rest, rest);
+	else
+		clock_timer_stop(&p->rest);
 	if (h->state == before)
 		return;
-	if (h->state == SIP_HEALTH_RESTING) {
-		rest = h->rest_until_ms - now;
-		clock_timer_start(&p->rest, rest);
-	} else {
-		clock_timer_stop(&p->rest);
-	}
 	if (h->state == SIP_HEALTH_SERVING)
 		log_info(&p->t->log, "front-end", "name=%s from=%s to=%s",
 		    p->name, sip_health_str(before), sip_health_str(h->state));

@@ -198,6 +198,40 @@ def test_who_wants_no_requests_is_left_alone_for_as_long_as_it_says(
     await_state(place, first, "serving", 8)
 
 
+def test_who_says_so_once_more_is_left_alone_until_then(place, both):
+    """Two INVITEs were under way; the answers ask for rest one after the
+    other.  The last word counts, and behind it the front end serves again."""
+    first, second = both
+    mark = place.gateway.log.mark()
+    waiting = []
+
+    def decline(request, conn):
+        conn.send(request.answer(503, "Service Unavailable", "t1",
+                                 [("Retry-After", "2")]))
+
+    first.script["INVITE"] = lambda m, c: waiting.append((m, c))
+    people = newcomers(place, 16)
+    for i, person in enumerate(people):
+        person.send(ANNA, f"at once {i}")
+    end = time.monotonic() + 3
+    while len(waiting) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(waiting) >= 2
+    first.script["INVITE"] = decline
+    decline(*waiting[0])
+    time.sleep(0.5)
+    for request, conn in waiting[1:]:
+        decline(request, conn)
+    for i, person in enumerate(people):
+        assert await_heard(both, f"at once {i}") is second
+        person.logout()
+    place.gateway.log.wait("front-end name=fe2.contoso.example from=serving "
+                           "to=resting", 5, mark)
+    assert row_of(place, first)["next_s"] <= 2
+    first.script.clear()
+    await_state(place, first, "serving", 5)
+
+
 def test_a_503_from_behind_a_front_end_is_not_held_against_it(
         place, both, guest):
     first, second = both

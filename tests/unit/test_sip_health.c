@@ -103,6 +103,29 @@ test_answers(void **state)
 	}
 }
 
+/* Another 503 while it rests: the last word counts. */
+static void
+test_more_rest(void **state)
+{
+	struct sip_health h;
+
+	(void)state;
+	sip_health_init(&h, 0);
+	sip_health_up(&h, 0);
+	assert_int_equal(sip_health_rest_ms(&h, 0), 0);
+	answer(&h, 1000, 503, "INVITE", "Retry-After: 4\r\n");
+	assert_int_equal(sip_health_rest_ms(&h, 2000), 3000);
+	answer(&h, 2000, 503, "INVITE", "Retry-After: 4\r\n");
+	assert_int_equal(h.since_ms, 1000);
+	assert_int_equal(sip_health_rest_ms(&h, 2000), 4000);
+	sip_health_tick(&h, 5000);
+	assert_int_equal(h.state, SIP_HEALTH_RESTING);
+	assert_int_equal(sip_health_rest_ms(&h, 6500), 0);
+	sip_health_tick(&h, 6500);
+	assert_int_equal(h.state, SIP_HEALTH_SERVING);
+	assert_int_equal(sip_health_rest_ms(&h, 6500), 0);
+}
+
 static void
 test_silence(void **state)
 {
@@ -152,6 +175,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_more_rest),
 		cmocka_unit_test(test_silence),
 	};
 
