@@ -40,6 +40,7 @@
 
 enum {
 	DNS_MS = 10000,
+	SERVICE_DELAY_MS = 2000,  /* the other service may answer yet */
 	ATTEMPT_DELAY_MS = 250,   /* RFC 8305 5 */
 	RESOLUTION_DELAY_MS = 50, /* RFC 8305 3 */
 	LIVE_MAX = 6,             /* attempts at a time */
@@ -75,7 +76,8 @@ struct connector {
 	bool cancelled;
 	struct clock_timer step; /* defers what must not happen at once */
 	struct clock_timer limit;
-	struct clock_timer delay;      /* runs until the next attempt is due */
+	struct clock_timer service; /* runs while one service is waited for */
+	struct clock_timer delay;   /* runs until the next attempt is due */
 	struct clock_timer resolution; /* the other family may answer yet */
 
 	/* what got furthest */
@@ -95,6 +97,7 @@ destroy(struct connector *c)
 {
 	clock_timer_stop(&c->step);
 	clock_timer_stop(&c->limit);
+	clock_timer_stop(&c->service);
 	clock_timer_stop(&c->delay);
 	clock_timer_stop(&c->resolution);
 	free(c);
@@ -103,6 +106,7 @@ destroy(struct connector *c)
 static void
 drop_queries(struct connector *c)
 {
+	clock_timer_stop(&c->service);
 	if (c->srv != NULL)
 		resolver_cancel(c->srv);
 	if (c->direct_srv != NULL)
@@ -559,7 +563,7 @@ use_single_target(struct connector *c, const char *name)
 	launch(c);
 }
 
-/* The services that were asked for have answered. */
+/* The services that were asked for have answered, or one of them and enough. */
 static void
 judge_srv(struct connector *c)
 {
@@ -595,8 +599,25 @@ take_srv(struct connector *c, const struct dns_answer *a, bool direct)
 	if (a->status == DNS_FAILED)
 		log_info(&c->log, "srv-unknown", "service=%s",
 		    direct ? "_xmpps-server" : "_xmpp-server");
+	clock_timer_stop(&c->service);
 	if (c->srv == NULL && c->direct_srv == NULL)
 		judge_srv(c);
+	else if (srv_set_judge(&c->targets) == SRV_TARGETS)
+		clock_timer_start(&c->service, SERVICE_DELAY_MS);
+}
+
+/* Name servers that do not answer for a name they do not have must not hold up
+ * those whose domain has the other. */
+static void
+on_service_late(struct clock_timer *t, void *arg)
+{
+	struct connector *c = arg;
+
+	(void)t;
+	log_info(&c->log, "srv-late", "service=%s",
+	    c->srv != NULL ? "_xmpp-server" : "_xmpps-server");
+	drop_queries(c);
+	judge_srv(c);
 }
 
 static void
@@ -714,6 +735,7 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	log_object(&c->log, "local=%s remote=%s", c->local, c->remote);
 	clock_timer_init(&c->step, opts->clock, on_step, c);
 	clock_timer_init(&c->limit, opts->clock, on_limit, c);
+	clock_timer_init(&c->service, opts->clock, on_service_late, c);
 	clock_timer_init(&c->delay, opts->clock, on_due, c);
 	clock_timer_init(&c->resolution, opts->clock, on_due, c);
 	c->auth = c->tls = c->cipher = "";

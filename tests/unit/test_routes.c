@@ -39,6 +39,7 @@ struct record {
 	size_t count;
 	struct dns_srv srv[8];
 	const char *addr;
+	uint64_t late_ms;
 };
 
 static struct record zone[12];
@@ -59,6 +60,7 @@ resolver_know(struct resolver_query *q, const char *name, enum dns_type type)
 	if (r == NULL)
 		return;
 	q->answer.status = r->status;
+	q->late_ms = r->late_ms;
 	q->answer.count = r->count;
 	memcpy(q->srv, r->srv, sizeof(q->srv));
 	if (r->addr != NULL) {
@@ -890,6 +892,51 @@ test_direct_dns(void **state)
 	}
 }
 
+/* One service that is silent holds up the other for two seconds, and a domain
+ * that has neither until it is given up. */
+static void
+test_a_silent_service(void **state)
+{
+	(void)state;
+	for (int silent = 0; silent < 3; silent++) {
+		struct fixture f;
+		struct record *r;
+
+		begin_opts(
+		    &f, (struct site_opts){ .direct = silent == 1 }, NULL);
+		r = zone_add(DIRECT, DNS_SRV, DNS_OK);
+		zone_target(r, 1, port_of(&f.partner));
+		if (silent == 1) {
+			zone[0].late_ms = 9000;
+		} else {
+			r->late_ms = 9000;
+			r->count = 0;
+		}
+		if (silent == 2)
+			zone[0].count = 0;
+		send_one(&f, 0, NULL);
+		world_pass(&f.w, 20);
+		world_skip(&f.w, 1900);
+		world_pass(&f.w, 50);
+		assert_int_equal(0, f.settled);
+		assert_false(f.in_up);
+		world_skip(&f.w, 150);
+		if (silent == 2) {
+			world_pass(&f.w, 50);
+			assert_int_equal(0, f.settled);
+			assert_null(strstr(asked, OWN_ASKED));
+			world_skip(&f.w, 9000);
+			until_settled(&f, 1);
+			assert_false(f.s[0].r.delivered);
+		} else {
+			until_settled(&f, 1);
+			assert_delivered(&f.s[0], PROOF_TCP);
+			until_seen(&f, "m0");
+		}
+		finish(&f);
+	}
+}
+
 /* Whose row wants no TLS, or names the next hop, is not looked for there. */
 static void
 test_direct_not_for_all(void **state)
@@ -1601,6 +1648,7 @@ main(void)
 		cmocka_unit_test(test_direct_tls),
 		cmocka_unit_test(test_direct_gives_way),
 		cmocka_unit_test(test_direct_dns),
+		cmocka_unit_test(test_a_silent_service),
 		cmocka_unit_test(test_direct_not_for_all),
 		cmocka_unit_test(test_direct_hello),
 		cmocka_unit_test(test_side_by_side),
