@@ -829,6 +829,13 @@ test_direct_gives_way(void **state)
 		struct record *r;
 
 		begin(&f);
+		/* Even where TLS may be done without, a port for it is tried
+		 * once. */
+		f.edge.row = ",\"TlsNegotiation\":\"Optional\","
+			     "\"SaslNegotiation\":\"Optional\","
+			     "\"SupportDialbackNegotiation\":true";
+		if (way == NO_TLS)
+			site_permit(&f.edge, REMOTE, NULL);
 		site_init(&other, &f.w,
 		    &(struct site_opts){ .hosted = "other.example",
 			.partner = LOCAL,
@@ -846,6 +853,8 @@ test_direct_gives_way(void **state)
 		assert_delivered(&f.s[0], PROOF_TCP);
 		until_seen(&f, "m0");
 		assert_string_equal("up ", buf_cstr(&f.events));
+		if (way == NO_TLS || way == OTHERS)
+			assert_int_equal(1, other.in_count);
 		site_close(&other);
 		finish(&f);
 		site_free(&other);
@@ -907,9 +916,9 @@ test_a_silent_service(void **state)
 		r = zone_add(DIRECT, DNS_SRV, DNS_OK);
 		zone_target(r, 1, port_of(&f.partner));
 		if (silent == 1) {
-			zone[0].late_ms = 9000;
+			zone[0].late_ms = 50000;
 		} else {
-			r->late_ms = 9000;
+			r->late_ms = silent == 2 ? 9000 : 50000;
 			r->count = 0;
 		}
 		if (silent == 2)
