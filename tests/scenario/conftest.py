@@ -35,7 +35,7 @@ LONGEST = ("sharing", "presence_restarts", "firewall", "topologies",
            "presence_endpoints", "acme", "life", "patience",
            "presence_names", "lying_edge", "inner_port", "restarts",
            "presence_policy", "presence_hostile", "presence_store",
-           "front_ends", "presence_kamailio")
+           "front_ends", "presence_kamailio", "stream_rows")
 
 
 def pytest_collection_modifyitems(items):
