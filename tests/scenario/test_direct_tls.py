@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib.command import findings
+from lib.command import findings, sallyport
 from lib.control import ask, run
 from lib.daemons import partner
 from lib.ejabberd import Ejabberd
@@ -237,3 +237,15 @@ def test_both_ports_are_looked_at_and_reported(place):
     doors = ask(place.edge.control, "status")["doors"]
     assert doors["direct_listen"] == [f"{place.edge.address}:{place.direct}"]
     assert doors["listen"] == [f"{place.edge.address}:{place.edge.port}"]
+
+
+def test_a_reload_moves_the_port(place):
+    """The last test here: nobody finds us by the records afterwards."""
+    edge = place.edge
+    old, new = place.direct, edge.direct(25290)
+    edge.write()
+    sallyport("--socket", edge.control, "reload")
+    edge.process.await_port(edge.address, new)
+    with pytest.raises(ConnectionRefusedError):
+        RawStream(edge.address, old, "partner.example", COMPANY)
+    place.direct = new
