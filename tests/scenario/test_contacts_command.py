@@ -189,14 +189,15 @@ def one(site, couple):
 
 
 def await_row(site, couple, **want):
-    """Until the row says so; half_name for what is within a half."""
+    """Until there is a row and it says so; half_name for what is within a
+    half."""
     end = time.monotonic() + 8
     while True:
-        row = one(site, couple)
-        have = {k: row[k.partition("_")[0]][k.partition("_")[2]]
-                if "_" in k else row[k] for k in want}
+        rows = asked(site, "--user", couple.anna, "--contact", couple.bo)
+        have = rows and {k: rows[0][k.partition("_")[0]][k.partition("_")[2]]
+                         if "_" in k else rows[0][k] for k in want}
         if have == want:
-            return row
+            return rows[0]
         assert time.monotonic() < end, f"{have}, not {want}"
         time.sleep(0.1)
 

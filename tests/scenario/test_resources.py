@@ -49,10 +49,11 @@ def test_news_of_a_device_unlock_the_chat(bo, phone, anna, who, what):
     anna.message(body="from the phone")
     anna.send(BO, "locked")
     phone.message(body="locked")
-    tells({"bo": bo, "phone": phone}[who], what)
-    # In order on one stream: what follows has been seen when this has.
-    other = bo if who == "bo" else phone
-    other.iq(ANNA, None)
+    device = {"bo": bo, "phone": phone}[who]
+    tells(device, what)
+    # In order on his stream and on Prosody's: the news has been seen when
+    # this is answered.
+    device.iq(ANNA, None)
     anna.send(BO, "to all of you")
     # Prosody gives what is for the bare address to all of equal priority.
     bo.message(body="to all of you")
