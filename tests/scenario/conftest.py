@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
 from lib.front_end import FrontEnd                  # noqa: E402
+from lib.lync_client import Refused                 # noqa: E402
 from lib.site import Site                           # noqa: E402
 
 LOGGED = []     # sites alive, for the report of a failure
@@ -146,6 +147,21 @@ def visitor(site, jid):
 
 def employee(site, name, **more):
     user = site.lync_user(name, **more)
+    yield user
+    leave(user)
+
+
+def heard(site, name, contact):
+    """An employee whose words have got through to a contact, for tests of
+    time.  Kamailio, just started, now and then takes an old complaint of
+    OpenSSL's for one about a new connection, and drops that."""
+    for _ in range(5):
+        user = site.lync_user(name)
+        try:
+            user.send(contact, "Is this on?")
+            break
+        except (Refused, ConnectionError):
+            user.close()
     yield user
     leave(user)
 

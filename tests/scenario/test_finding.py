@@ -110,9 +110,9 @@ def holed():
 
 
 def test_silent_targets_cost_a_quarter_of_a_second_each(holed):
-    from conftest import employee
+    from conftest import heard
     site, peer = holed
-    for anna in employee(site, "anna"):
+    for anna in heard(site, "anna", "bo@partner.example"):
         begun = time.monotonic()
         assert anna.send(f"rho@{HOLED}", "anybody there?").status == 200
         assert 0.5 < time.monotonic() - begun < 2

@@ -1,6 +1,8 @@
 """Which of his devices an XMPP user is answered on (RFC 6121 5.1), and what
 becomes of a message when there is none."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 ANNA = "anna@contoso.example"
@@ -52,8 +54,8 @@ def test_news_of_a_device_unlock_the_chat(bo, phone, anna, who, what):
     device = {"bo": bo, "phone": phone}[who]
     tells(device, what)
     # In order on his stream and on Prosody's: the news has been seen when
-    # this is answered.
-    device.iq(ANNA, None)
+    # this, which goes as far, is answered.
+    device.iq(ANNA, ElementTree.Element("{vcard-temp}vCard"))
     anna.send(BO, "to all of you")
     # Prosody gives what is for the bare address to all of equal priority.
     bo.message(body="to all of you")

@@ -173,6 +173,7 @@ def test_f11_typing_of_an_xmpp_user(bridge, bo):
         bo.raw(f"<message to='{ANNA}' type='chat'><{state} "
                "xmlns='http://jabber.org/protocol/chatstates'/></message>")
         bridge.journal.wait("request", method="INFO")
+        time.sleep(0.5)
     play.finish()
 
 
