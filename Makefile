@@ -175,7 +175,7 @@ demo:
 # The tree proves itself by `make check`; each part runs by itself too.
 
 PYTHON := /usr/bin/python3
-PYTEST := $(PYTHON) -B -m pytest -q -p no:cacheprovider
+PYTEST := $(PYTHON) -B -m pytest -q -rs -p no:cacheprovider
 JOBS := -j$(shell nproc)
 
 .PHONY: check scenario asan torture trial mutants bench
@@ -193,7 +193,8 @@ scenario: all
 # What fails side by side is tried once more, alone: real servers are slow at
 # times when five sites share two cores.  Both runs are printed, and who fails
 # twice has failed.
-PYTEST_AGAIN := $(PYTHON) -B -m pytest -q -o cache_dir=$(CURDIR)/$(BUILD)/pytest
+PYTEST_AGAIN := $(PYTHON) -B -m pytest -q -rs \
+	-o cache_dir=$(CURDIR)/$(BUILD)/pytest
 .PHONY: scenario-twice scenario-plain
 scenario-twice: all
 	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST_AGAIN) $(SCENARIOS) $(TESTS) || \
