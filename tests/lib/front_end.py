@@ -32,6 +32,7 @@ class FrontEnd:
         self.journal = Journal(name)
         self.script = {}
         self.server = None
+        self.stopped = False
         self.connections = []
         self.pending = {}
         self.route = (f"<sip:{pool}:{self.port};transport=tls;"
@@ -41,6 +42,7 @@ class FrontEnd:
     # --- as a server ------------------------------------------------------
 
     async def _listen(self):
+        self.stopped = False
         context = sip.server_context(self.ca, self.leaf)
 
         def on_connection(reader, writer):
@@ -55,6 +57,7 @@ class FrontEnd:
             limit=sip.Connection.LIMIT)
 
     async def _stop(self):
+        self.stopped = True
         if self.server is not None:
             self.server.close()
             self.server = None
@@ -116,6 +119,9 @@ class FrontEnd:
         conn = await sip.Connection.open(
             address, port, sip.client_context(self.ca, self.leaf),
             self._on_message, self._on_closed, source=(self.address, 0))
+        if self.stopped:        # meanwhile: one that is down has none
+            conn.close()
+            raise ConnectionError("the front end has stopped")
         self.connections.append(conn)
         return conn
 

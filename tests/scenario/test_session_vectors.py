@@ -23,7 +23,7 @@ from lib.site import Site
 ANNA = "anna@contoso.example"
 RAW = "raw.example"
 TESTS = os.path.join(os.path.dirname(__file__), "..")
-PING = ElementTree.fromstring("<ping xmlns='urn:xmpp:ping'/>")
+VCARD = ElementTree.Element("{vcard-temp}vCard")
 CONFERENCE = (b'<Conferencing version="2.0"><focus-uri>sip:anna@contoso.example'
               b";gruu;opaque=app:conf:focus:id:X</focus-uri><subject/>"
               b'<im available="true"><first-im/></im></Conferencing>')
@@ -83,7 +83,8 @@ class Play:
         self.guest_user.raw(
             f"<message to='{ANNA}' type='chat'><active "
             "xmlns='http://jabber.org/protocol/chatstates'/></message>")
-        self.guest_user.iq("contoso.example", PING)     # answered behind it
+        # Answered behind it, by the gateway.
+        self.guest_user.iq(ANNA, VCARD)
 
     def reached(self, text):
         self.guest_user.message(body=text)
