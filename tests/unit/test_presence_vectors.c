@@ -23,52 +23,11 @@
 #define VECTORS "tests/vectors/presence.json"
 #define NOW     ((uint64_t)1795248000000)
 
-static json_t *document;
-static const char *row_id;
-
-static int
-load(void **state)
-{
-	json_error_t where;
-
-	(void)state;
-	document = json_load_file(VECTORS, JSON_REJECT_DUPLICATES, &where);
-	if (document == NULL)
-		print_error("%s:%d: %s\n", VECTORS, where.line, where.text);
-	return document != NULL ? 0 : -1;
-}
-
-static int
-unload(void **state)
-{
-	(void)state;
-	json_decref(document);
-	return 0;
-}
-
-static const char *
-str(const json_t *row, const char *key)
-{
-	return json_string_value(json_object_get(row, key));
-}
-
-static bool
-is_set(const json_t *row, const char *key)
-{
-	return json_is_true(json_object_get(row, key));
-}
-
-static void
-same_int(int64_t got, int64_t want)
-{
-	if (got != want)
-		fail_msg("%s: %lld instead of %lld", row_id, (long long)got,
-		    (long long)want);
-}
+#include "tests/unit/vectors.inc"
 
 /* NULL and "" are the same: nothing. */
 static void
-same_str(const char *got, const char *want)
+same_text(const char *got, const char *want)
 {
 	got = got != NULL ? got : "";
 	want = want != NULL ? want : "";
@@ -179,10 +138,10 @@ static void
 check_seen(const struct xmpp_presence *p, const json_t *row)
 {
 	same_int(p->available, !is_set(row, "unavailable"));
-	same_str(xmpp_presence_show_str(p->show), str(row, "show"));
-	same_str(p->status, str(row, "status"));
+	same_text(xmpp_presence_show_str(p->show), str(row, "show"));
+	same_text(p->status, str(row, "status"));
 	if (str(row, "language") != NULL)
-		same_str(p->language, str(row, "language"));
+		same_text(p->language, str(row, "language"));
 	same_int((int64_t)p->idle_since,
 	    json_integer_value(json_object_get(row, "idle")));
 }
@@ -294,15 +253,15 @@ check_document(const json_t *row, const struct presence_build *in,
 	assert_int_equal(presence_build_document(&doc, format, in, rules), 0);
 	same_int(presence_document_read(&p, doc.data, doc.len), 0);
 	assert_true(p.known);
-	same_str(p.name, "Bo B. \"<&>\"");
+	same_text(p.name, "Bo B. \"<&>\"");
 	if (format != PRESENCE_FORMAT_MSRTC) {
 		same_int(p.basic, open ? LYNC_BASIC_OPEN : LYNC_BASIC_CLOSED);
 		if (format == PRESENCE_FORMAT_PIDF)
-			same_str(p.token, str(row, "activity"));
+			same_text(p.token, str(row, "activity"));
 		check_texts(&doc, row);
 	} else {
 		same_int(p.availability, open ? 300 : 0);
-		same_str(p.token, str(row, "token"));
+		same_text(p.token, str(row, "token"));
 		if (json_object_get(row, "number") != NULL)
 			same_int(p.number,
 			    json_integer_value(json_object_get(row, "number")));
@@ -311,9 +270,9 @@ check_document(const json_t *row, const struct presence_build *in,
 		repeat(&note, json_object_get(row, "note_of"));
 	else if (str(row, "note") != NULL)
 		buf_add_str(&note, str(row, "note"));
-	same_str(p.note.text, buf_cstr(&note));
+	same_text(p.note.text, buf_cstr(&note));
 	if (str(row, "language") != NULL)
-		same_str(p.note.language, str(row, "language"));
+		same_text(p.note.language, str(row, "language"));
 	buf_finish(&doc);
 	buf_finish(&note);
 }

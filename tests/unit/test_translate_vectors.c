@@ -28,62 +28,7 @@
 #define VECTORS "tests/vectors/translate.json"
 
 static const struct body_rules rules = { .limit = BODY_LIMIT };
-static json_t *document;
-static const char *row_id; /* for the message of a failure */
-
-static int
-load(void **state)
-{
-	json_error_t where;
-
-	(void)state;
-	document = json_load_file(VECTORS, JSON_REJECT_DUPLICATES, &where);
-	if (document == NULL)
-		print_error("%s:%d: %s\n", VECTORS, where.line, where.text);
-	return document != NULL ? 0 : -1;
-}
-
-static int
-unload(void **state)
-{
-	(void)state;
-	json_decref(document);
-	return 0;
-}
-
-static const char *
-str(const json_t *row, const char *key)
-{
-	return json_string_value(json_object_get(row, key));
-}
-
-static int
-num(const json_t *row, const char *key)
-{
-	return (int)json_integer_value(json_object_get(row, key));
-}
-
-static bool
-is_set(const json_t *row, const char *key)
-{
-	return json_is_true(json_object_get(row, key));
-}
-
-static void
-same_int(int got, int want)
-{
-	if (got != want)
-		fail_msg("%s: %d instead of %d", row_id, got, want);
-}
-
-static void
-same_str(const char *got, const char *want)
-{
-	if (got == NULL || want == NULL || strcmp(got, want) != 0)
-		fail_msg("%s: \"%s\" instead of \"%s\"", row_id,
-		    got != NULL ? got : "(nothing)",
-		    want != NULL ? want : "(nothing)");
-}
+#include "tests/unit/vectors.inc"
 
 /* Whether the test that is said to show a row is there. */
 static void
