@@ -13,19 +13,14 @@ import time
 
 import pytest
 
-from lib import control
-from lib.daemons import partner
+from lib.crowd import EJABBERD, PROSODY, SECRET, CrowdSite, under_way
 from lib.day import Day
-from lib.ejabberd import Ejabberd
 from lib.presence_site import QUICK
-from lib.site import COMPANY, Site
 from lib.xmpp_company import Company
 
 LONG = bool(os.environ.get("SALLYPORT_ROUNDS"))
 SECONDS = float(os.environ.get("SALLYPORT_DAY", "600" if LONG else "25"))
 COLLEAGUES = 100
-SECRET = "day"
-PROSODY, EJABBERD = "load.example", "crowd.example"
 IDLE = 5
 
 pytestmark = pytest.mark.torture(rounds="own")
@@ -34,37 +29,14 @@ pytestmark = pytest.mark.torture(rounds="own")
 @pytest.fixture(scope="module")
 def town():
     from conftest import Started
-    site = Site("day", wide=False, external_eku="both",
-                external_srv_id=False,
-                users=tuple(f"u{i}" for i in range(COLLEAGUES)))
-    site.prosody.modules.append("smacks")
-    site.prosody.component(PROSODY, SECRET)
-    site.ejabberd = Ejabberd(site.run, site.dns, site.public)
-    site.ejabberd.host("other.example")
-    port = site.ejabberd.component(EJABBERD, SECRET)
-    for domain, server in ((PROSODY, site.prosody),
-                           (EJABBERD, site.ejabberd)):
-        site.dns.zone(domain)
-        site.dns.srv(domain, f"xmpp.{domain}", server.s2s)
-        site.dns.a(f"xmpp.{domain}", server.address)
-    # ejabberd needs the address itself as the target; for Prosody it is a
-    # name that has an address like any other.
-    site.dns.forget_srv(COMPANY)
-    site.dns.zone(site.edge.address)
-    site.dns.a(site.edge.address, site.edge.address)
-    site.ejabberd.srv_literal(COMPANY, site.edge.address, site.edge.port)
-    gateway = site.gateway.config
-    gateway["partners"] = [partner(PROSODY), partner(EJABBERD)]
-    gateway["timers"] = {"idle_seconds": IDLE}
-    gateway["presence"] = dict(QUICK)
-    for daemon in (site.edge, site.gateway):
-        daemon.config["log"] = {"level": "info"}
+    site = CrowdSite("day", COLLEAGUES)
+    site.gateway.config["timers"] = {"idle_seconds": IDLE}
+    site.gateway.config["presence"] = dict(QUICK)
     site.companies = [
         Company(site.prosody.address, site.prosody.component_port, PROSODY,
                 SECRET),
-        Company(site.ejabberd.address, port, EJABBERD, SECRET)]
+        Company(site.ejabberd.address, site.ejabberd_port, EJABBERD, SECRET)]
     with Started(site) as site:
-        site.ejabberd.start()
         yield site
 
 
@@ -81,15 +53,6 @@ def noon(site, day):
         site.gateway.log.wait(r" edge_link up ", 20, mark)
         time.sleep(3)
         day.breaks.append((begin, time.monotonic()))
-
-
-def under_way(site):
-    gateway = control.ask(site.gateway.control, "status")
-    edge = control.ask(site.edge.control, "status")
-    return {"conversations": gateway["conversations"],
-            "pending": gateway["pending"],
-            "inward": edge["counters"]["inward"]["under_way"],
-            "outward": edge["counters"]["outward"]["under_way"]}
 
 
 def until(what, seconds):

@@ -14,10 +14,8 @@ import time
 
 import pytest
 
-from lib.daemons import partner
-from lib.ejabberd import Ejabberd
+from lib.crowd import EJABBERD, PROSODY, SECRET, CrowdSite
 from lib.load import UNSEEN_SECONDS, Books, Break, Load
-from lib.site import COMPANY, Site
 
 pytestmark = pytest.mark.torture(rounds="own")
 
@@ -26,9 +24,6 @@ TARGETS = ("edge", "gateway", "pool", "prosody", "ejabberd")[
     :None if ROUNDS > 0 else 3]
 RATE = float(os.environ.get("SALLYPORT_RATE", "50"))    # a second, each flow
 PAIRS = 20
-SECRET = "load"
-PROSODY = "load.example"
-EJABBERD = "crowd.example"
 TIMERS = {"inward_ms": 12000, "outward_ms": 8000}
 
 BACK_SECONDS = 2.0
@@ -39,43 +34,18 @@ class Crowd:
     """The site and its load, and the ways to tear it down."""
 
     def __init__(self):
-        users = tuple(f"u{i}" for i in range(PAIRS))
-        # ejabberd wants certificates good for clients, with DNS names only.
-        self.site = site = Site("load", wide=False, users=users,
-                                external_eku="both", external_srv_id=False)
-        site.prosody.modules.append("smacks")
-        site.prosody.log_level = "info"
-        site.prosody.component(PROSODY, SECRET)
-        site.ejabberd = Ejabberd(site.run, site.dns, site.public)
-        site.ejabberd.host("other.example")
-        port = site.ejabberd.component(EJABBERD, SECRET)
-        for domain, server in ((PROSODY, site.prosody),
-                               (EJABBERD, site.ejabberd)):
-            site.dns.zone(domain)
-            site.dns.srv(domain, f"xmpp.{domain}", server.s2s)
-            site.dns.a(f"xmpp.{domain}", server.address)
-        # ejabberd needs the address itself as the target; for Prosody it is
-        # a name that has an address like any other.
-        site.dns.forget_srv(COMPANY)
-        site.dns.zone(site.edge.address)
-        site.dns.a(site.edge.address, site.edge.address)
-        site.ejabberd.srv_literal(COMPANY, site.edge.address, site.edge.port)
-        site.gateway.config["partners"] = [partner(PROSODY),
-                                           partner(EJABBERD)]
+        self.site = site = CrowdSite("load", PAIRS)
         site.gateway.config["timers"] = TIMERS
-        for daemon in (site.edge, site.gateway):
-            daemon.config["log"] = {"level": "info"}
         self.breaks = []
         # Seconds from a start to the channel, to our connection to the pool.
         self.channel, self.sip = [], []
 
     def start(self):
         site = self.site
-        site.ejabberd.start()
         prosody, ejabberd = (site.prosody, site.ejabberd)
         self.load = Load(site, [
             (prosody, PROSODY, SECRET, prosody.component_port, True),
-            (ejabberd, EJABBERD, SECRET, ejabberd.components[0][2])],
+            (ejabberd, EJABBERD, SECRET, site.ejabberd_port)],
             PAIRS, RATE, 9)
         self.load.start()
         self.load.flowing(time.monotonic(), 30)
