@@ -48,21 +48,6 @@ mark_of(const struct xmpp_presence *x)
 	return mark;
 }
 
-int
-outbox_restore_told(struct pair *p)
-{
-	struct xmpp_presence x = { 0 };
-	int rc;
-
-	if (p->doc == NULL)
-		return 0;
-	rc = from_half_current(&x, p);
-	if (rc == 0)
-		p->told = mark_of(&x);
-	xmpp_presence_finish(&x);
-	return rc;
-}
-
 static int
 read_tell(struct xmpp_presence *out, const struct pair *p, uint8_t stanza)
 {

@@ -164,7 +164,7 @@ struct pair {
 	uint8_t *doc; /* image of the user's last document, as converted */
 	uint32_t doc_len;
 	int why;          /* status the pool gave last, 0 = none */
-	uint64_t told;    /* mark of what was told last, 0 = nothing */
+	uint64_t told;    /* mark of what this process told last, 0 = nothing */
 	uint64_t tell_ms; /* then the newest may be told; monotonic */
 	bool tell_due;    /* something waits for that */
 
@@ -298,8 +298,6 @@ void outbox_put_back(
 void outbox_forget(struct pair *p);
 /* The damper's time has come. */
 void outbox_tell_now(struct pair *p);
-/* From the kept document: that is what was told.  ERR_MALFORMED ... */
-int outbox_restore_told(struct pair *p);
 
 /* --- parcels.c ---------------------------------------------------------- */
 

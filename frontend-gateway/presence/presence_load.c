@@ -5,6 +5,10 @@
  * what there is, and asks anew for what there is not, at the pace of renewals.
  * Each pair gets that event in a walk after the start, so that nothing of the
  * reading waits for it.
+ *
+ * The document kept is the pool's last one, which the contact may never have
+ * seen: it was damped, or on its way, when the process ended.  So nothing counts
+ * as told, and what the pool says first goes to the contact, known or not.
  */
 #include "frontend-gateway/presence/presence_impl.h"
 
@@ -54,6 +58,16 @@ take_told(struct pair *p, const struct pair_row *row)
 	return 0;
 }
 
+static int
+check_told(const struct pair *p)
+{
+	struct xmpp_presence x = { 0 };
+	int rc = p->doc != NULL ? from_half_current(&x, p) : 0;
+
+	xmpp_presence_finish(&x);
+	return rc;
+}
+
 /* Documents are no reason to refuse a store: without them it is as before the
  * first one. */
 static int
@@ -62,7 +76,7 @@ take_documents(struct pair *p, const struct pair_row *row)
 	int rc = take_told(p, row);
 
 	if (rc == 0)
-		rc = outbox_restore_told(p);
+		rc = check_told(p);
 	if (rc < 0) {
 		free(p->doc);
 		p->doc = NULL;

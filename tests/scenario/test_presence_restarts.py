@@ -117,6 +117,33 @@ def test_what_changed_while_the_gateway_was_away_is_learned(site, quiet):
     quiet.check()
 
 
+@pytest.fixture
+def patient(site):
+    """One notification of a pair in ten seconds."""
+    presence = site.gateway.config["presence"]
+    site.gateway.config["presence"] = dict(presence, damp_ms=10000)
+    site.reload()
+    yield
+    site.gateway.config["presence"] = presence
+    site.reload()
+
+
+def test_what_was_still_to_be_told_is_told_after_a_restart(
+        site, couple, patient):
+    bo, _, _ = couple.friends()
+    site.pool.publish(couple.anna, number=BUSY)
+    bo.presence_of(couple.anna, show="dnd")
+    # The next one has to wait; and then the gateway is gone.
+    assert site.pool.publish(couple.anna, number=AVAILABLE) == [200]
+    count = len(bo.journal.all("presence", bare=couple.anna))
+    site.gateway.restart()
+    end = time.monotonic() + 10
+    while len(told := bo.journal.all("presence", bare=couple.anna)) == count:
+        assert time.monotonic() < end, "she stays busy"
+        time.sleep(0.05)
+    assert told[-1].show == ""
+
+
 def test_a_dialog_that_lapsed_meanwhile_is_renewed(site, couple):
     bo = couple.login()
     site.pool.grant = 2
