@@ -75,7 +75,8 @@ LIBS_GATEWAY = $(shell pkg-config --libs $(PKGS_GATEWAY)) $(LIBS_COMMON)
 SRC_COMMON := $(wildcard common/*.c)
 SRC_PROTO := $(wildcard proto/*.c)
 SRC_EDGE := $(filter-out edge-proxy/main.c,$(wildcard edge-proxy/*.c))
-GATEWAY_DIRS := . sip translate conversation presence policy store admin
+GATEWAY_DIRS := . sip translate conversation presence policy store settings \
+	admin
 SRC_GATEWAY := $(filter-out frontend-gateway/./main.c,\
 	$(foreach d,$(GATEWAY_DIRS),$(wildcard frontend-gateway/$(d)/*.c)))
 SRC_COMMAND := $(wildcard deploy/*.c)

@@ -29,7 +29,8 @@
 	X(ERR_IO, -10018, "input or output failed")                            \
 	X(ERR_CLOSED, -10019, "closed")                                        \
 	X(ERR_DNS, -10020, "name resolution failed")                           \
-	X(ERR_STORE, -10021, "store failed")
+	X(ERR_STORE, -10021, "store failed")                                   \
+	X(ERR_CONFLICT, -10022, "was changed meanwhile")
 
 enum err {
 #define X(name, code, text) name = (code),
