@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 

@@ -14,6 +14,8 @@ from lib.control import ask
 from lib.front_end import FrontEnd
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 
 

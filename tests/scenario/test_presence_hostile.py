@@ -12,6 +12,8 @@ from lib.presence_site import PresenceSite
 from lib.xmpp_component import Component
 from lib.xmpp_peer import RawStream
 
+pytestmark = pytest.mark.once
+
 BURST = 20      # new addresses a contact may turn to at once
 
 

@@ -21,6 +21,8 @@ from lib.front_end import FrontEnd
 from lib.raw_partner import RawPartner, attribute, pong
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 TEXT = [("Content-Type", "text/plain; charset=UTF-8")]

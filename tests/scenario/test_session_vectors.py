@@ -20,6 +20,8 @@ from lib.lync_devices import AUDIO, TEXT, LyncUser
 from lib.raw_partner import RawPartner, pong
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 RAW = "raw.example"
 TESTS = os.path.join(os.path.dirname(__file__), "..")

@@ -10,6 +10,8 @@ from lib.front_end import FrontEnd
 from lib.lync_devices import AUDIO, SDP, TAKEN, LyncUser, route, toast_of
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 # All that somebody hears whom Anna has never written to.
 NO = "service-unavailable"

@@ -12,6 +12,8 @@ from lib import sip
 from lib.sipp import Bridge
 from lib.site import Site
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 
 

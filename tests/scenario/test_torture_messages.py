@@ -12,6 +12,8 @@ import pytest
 
 from lib import sip
 
+pytestmark = pytest.mark.once
+
 FOLDER = os.path.join(os.path.dirname(__file__), "..", "torture-messages")
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"

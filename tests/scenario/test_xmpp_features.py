@@ -11,6 +11,8 @@ from lib.presence_site import QUICK
 from lib.site import Site
 from lib.xmpp_user import XmppUser
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 LYNC = f"{ANNA}/lync"
 LINK = "https://upload.partner.example/8f2c/photo.png"
