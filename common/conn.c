@@ -127,6 +127,40 @@ set_options(struct conn *c)
 	return rc < 0 || c->opts.dead_ms == 0 ? rc : set_dead(c);
 }
 
+/* An incoming connection is there. */
+static void
+begin_accepted(struct conn *c, const struct sockaddr *peer)
+{
+	name_peer(c, peer);
+	conn_end_move(c, CONN_PLAIN);
+	conn_io_update_reading(c);
+}
+
+int
+conn_adopt(struct conn **out, int fd, const struct sockaddr *peer,
+    const struct conn_opts *opts)
+{
+	struct conn *c;
+	int rc;
+
+	rc = new_conn(&c, opts);
+	if (rc < 0)
+		return rc;
+	/* Once the handle has it, it goes with the handle. */
+	rc = uv_tcp_open(&c->tcp, fd);
+	if (rc < 0) {
+		c->silent = true;
+		conn_end_close(c);
+		return rc;
+	}
+	begin_accepted(c, peer);
+	rc = set_options(c);
+	*out = c;
+	if (rc < 0)
+		conn_end_now(c, CONN_END_IO, rc, NULL);
+	return 0;
+}
+
 int
 conn_accept(
     struct conn **out, uv_stream_t *listener, const struct conn_opts *opts)
@@ -150,9 +184,7 @@ conn_accept(
 		conn_end_close(c);
 		return rc;
 	}
-	name_peer(c, (const struct sockaddr *)&addr);
-	conn_end_move(c, CONN_PLAIN);
-	conn_io_update_reading(c);
+	begin_accepted(c, (const struct sockaddr *)&addr);
 	*out = c;
 	return 0;
 }

@@ -94,6 +94,10 @@ struct conn_opts {
 /* Accepts the connection pending on listener.  opts is copied. */
 int conn_accept(
     struct conn **out, uv_stream_t *listener, const struct conn_opts *opts);
+/* Takes over a connected TCP socket whose peer is to be called by another
+ * address than its own.  On error fd is still the caller's. */
+int conn_adopt(struct conn **out, int fd, const struct sockaddr *peer,
+    const struct conn_opts *opts);
 /* Starts connecting to addr.  All that can go wrong with the network is
  * reported by on_end, also what the kernel refuses at once; an error returned
  * means that there is no conn. */

@@ -27,6 +27,7 @@
 #include "edge-proxy/inward.h"
 #include "edge-proxy/iq_asked.h"
 #include "edge-proxy/outward.h"
+#include "edge-proxy/proxy_gate.h"
 #include "edge-proxy/routes.h"
 
 enum {
@@ -159,6 +160,9 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		rc = doors_new(&e->doors, e->opts.loop, edge_visitors_accept,
 		    edge_doors_on_exhausted, e);
 	if (rc == 0)
+		rc = proxy_gate_new(&e->gate, e->opts.loop, e->opts.clock,
+		    edge_visitors_passed_on, e);
+	if (rc == 0)
 		rc = edge_doors_set(e, conf);
 	if (rc == 0)
 		rc = routes_open(&e->routes, &routes);
@@ -207,6 +211,7 @@ free_edge(struct edge *e)
 	inward_free(e->inward);
 	iq_asked_free(e->asked);
 	doors_free(e->doors);
+	proxy_gate_free(e->gate);
 	edge_gateways_forget(e);
 	hosting_free(e->hosting);
 	failures_free(e->failures);

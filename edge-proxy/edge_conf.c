@@ -125,6 +125,29 @@ read_outgoing(struct edge_conf *c, struct conf_obj *o)
 	}
 }
 
+/* Addresses and networks, maybe none; how many. */
+static size_t
+read_networks(struct prefix *out, struct conf_obj *o, const char *name)
+{
+	size_t n = conf_array(o, name, false);
+
+	if (n > EDGE_CONF_NETWORKS_MAX) {
+		(void)count_ok(o, name, n, EDGE_CONF_NETWORKS_MAX);
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *s = conf_array_string(o, name, i);
+		char key[48], why[200];
+
+		if (prefix_parse(&out[i], s, why, sizeof(why)) < 0) {
+			snprintf(key, sizeof(key), "%s/%zu", name, i);
+			conf_fail(o, key, "%s", why);
+			return 0;
+		}
+	}
+	return n;
+}
+
 static void
 read_revocation(struct edge_conf *c, bool *nomem, struct conf_obj *external)
 {
@@ -161,6 +184,7 @@ read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 	c->listen_count = read_listen(c->listen, o, "listen", NULL, 0);
 	c->direct_listen_count = read_listen(
 	    c->direct_listen, o, "direct_listen", c->listen, c->listen_count);
+	c->proxy_count = read_networks(c->proxies, o, "proxy_protocol");
 	read_outgoing(c, o);
 	n = conf_array(o, "certificates", true);
 	if (count_ok(o, "certificates", n, EDGE_CONF_CERTIFICATES_MAX)) {
@@ -201,29 +225,6 @@ read_gateways(struct edge_conf *c, struct conf_obj *o)
 }
 
 static void
-read_networks(struct edge_conf *c, struct conf_obj *o)
-{
-	size_t n = conf_array(o, "networks", false);
-
-	if (n > EDGE_CONF_NETWORKS_MAX) {
-		(void)count_ok(o, "networks", n, EDGE_CONF_NETWORKS_MAX);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const char *s = conf_array_string(o, "networks", i);
-		char key[32], why[200];
-
-		if (prefix_parse(&c->inner_networks[i], s, why, sizeof(why)) <
-		    0) {
-			snprintf(key, sizeof(key), "networks/%zu", i);
-			conf_fail(o, key, "%s", why);
-			return;
-		}
-	}
-	c->inner_network_count = n;
-}
-
-static void
 read_internal(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "internal", true);
@@ -233,7 +234,8 @@ read_internal(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 	read_files(nomem, &c->inner, o);
 	c->inner_trust = read_path(nomem, o, "trust");
 	read_gateways(c, o);
-	read_networks(c, o);
+	c->inner_network_count =
+	    read_networks(c->inner_networks, o, "networks");
 	conf_end_object(o);
 }
 

@@ -52,6 +52,10 @@ struct edge_conf {
 	/* The same, for partners who speak TLS at once; maybe none. */
 	struct sockaddr_storage direct_listen[EDGE_CONF_LISTEN_MAX];
 	size_t direct_listen_count;
+	/* Load balancers, who pass partners on by the PROXY protocol; none:
+	 * partners come by themselves. */
+	struct prefix proxies[EDGE_CONF_NETWORKS_MAX];
+	size_t proxy_count;
 	/* Source addresses of outgoing connections; ss_family 0 = any. */
 	struct sockaddr_storage outgoing4, outgoing6;
 	struct edge_conf_files certificates[EDGE_CONF_CERTIFICATES_MAX];

@@ -11,6 +11,7 @@
 #include "edge-proxy/edge_impl.h"
 #include "edge-proxy/edge_tell.h"
 #include "edge-proxy/hosting.h"
+#include "edge-proxy/proxy_gate.h"
 
 enum { RETRY_OPEN_MS = 5000 };
 
@@ -19,6 +20,11 @@ edge_doors_set(struct edge *e, const struct edge_conf *conf)
 {
 	struct doors_place places[2 * EDGE_CONF_LISTEN_MAX];
 	size_t n = 0;
+	int rc;
+
+	rc = proxy_gate_set(e->gate, conf->proxies, conf->proxy_count);
+	if (rc < 0)
+		return rc;
 
 	for (size_t i = 0; i < conf->listen_count; i++)
 		places[n++] = (struct doors_place){ conf->listen[i], false };

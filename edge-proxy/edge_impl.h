@@ -64,6 +64,7 @@ struct edge {
 
 	struct hosting *hosting;
 	struct doors *doors;
+	struct proxy_gate *gate;
 	struct inner_listener *inner;
 	struct reach reach;
 	struct routes *routes;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/sha.h>
 
@@ -21,6 +22,7 @@
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
 #include "edge-proxy/outward.h"
+#include "edge-proxy/proxy_gate.h"
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in.h"
 
@@ -216,10 +218,27 @@ static const struct s2s_in_events stream_events = {
 	.on_end = on_stream_end,
 };
 
-void
-edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg)
+/* Where a connection comes from: a listener on which it is pending, or, passed
+ * on by a load balancer, a descriptor and an address. */
+struct arrival {
+	uv_stream_t *listener; /* or NULL */
+	int fd;
+	const struct sockaddr_storage *peer;
+	bool direct;
+};
+
+static void
+turn_away(const struct arrival *a)
 {
-	struct edge *e = arg;
+	if (a->listener != NULL)
+		doors_turn_away(a->listener);
+	else
+		close(a->fd);
+}
+
+static void
+receive(struct edge *e, const struct arrival *a)
+{
 	struct visitor *v = calloc(1, sizeof(*v));
 	char id[STREAM_ID_SIZE];
 	struct s2s_in_opts opts = {
@@ -227,7 +246,9 @@ edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg)
 		.clock = e->opts.clock,
 		.hosting = e->hosting,
 		.identities = e->opts.identities,
-		.direct = direct,
+		.direct = a->direct,
+		.fd = a->fd,
+		.peer = a->peer,
 		.id = id,
 		.ask = ask_authority,
 		.ask_arg = e,
@@ -244,7 +265,7 @@ edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg)
 	list_init(&v->all);
 	rc = inward_stream_open(&v->inward, e->inward, id, v);
 	if (rc == 0)
-		rc = s2s_in_open(&v->s2s, listener, &opts);
+		rc = s2s_in_open(&v->s2s, a->listener, &opts);
 	if (rc < 0)
 		goto fail;
 	list_append(&e->visitors, &v->all);
@@ -263,10 +284,37 @@ fail:
 	e->counters.turned_away++;
 	log_limited_error(
 	    &e->log, NULL, "accept-failed", "error=%s", err_str(rc));
-	doors_turn_away(listener);
+	turn_away(a);
 	if (v != NULL)
 		inward_stream_close(v->inward);
 	free(v);
+}
+
+void
+edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg)
+{
+	struct edge *e = arg;
+
+	if (proxy_gate_is_set(e->gate))
+		proxy_gate_accept(e->gate, listener, direct);
+	else
+		receive(e, &(struct arrival){
+			       .listener = listener, .direct = direct });
+}
+
+void
+edge_visitors_passed_on(
+    int fd, const struct sockaddr_storage *peer, bool direct, void *arg)
+{
+	struct edge *e = arg;
+
+	/* The doors may have closed while its header was on the way. */
+	if (!doors_are_open(e->doors)) {
+		close(fd);
+		return;
+	}
+	receive(
+	    e, &(struct arrival){ .fd = fd, .peer = peer, .direct = direct });
 }
 
 /* --- what inward needs -------------------------------------------------- */

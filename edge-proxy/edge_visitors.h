@@ -19,6 +19,9 @@ struct edge;
 void edge_visitors_init(struct edge *e);
 /* A partner connects (doors_fn). */
 void edge_visitors_accept(uv_stream_t *listener, bool direct, void *arg);
+/* One that a load balancer has passed on (proxy_gate_fn). */
+void edge_visitors_passed_on(
+    int fd, const struct sockaddr_storage *peer, bool direct, void *arg);
 /* The name of a new stream in either direction, STREAM_ID_SIZE bytes: our node
  * and boot in front, so that it is unique among all edges and starts. */
 void edge_visitors_make_id(char *out, void *arg);

@@ -415,6 +415,23 @@ static const struct conn_events conn_events = {
 	.on_end = on_end,
 };
 
+static int
+take_connection(struct s2s_in *s, uv_stream_t *listener)
+{
+	const struct conn_opts opts = {
+		.loop = s->opts.loop,
+		.clock = s->opts.clock,
+		.events = &conn_events,
+		.arg = s,
+		.dead_ms = DEAD_MS,
+	};
+
+	if (listener != NULL)
+		return conn_accept(&s->conn, listener, &opts);
+	return conn_adopt(
+	    &s->conn, s->opts.fd, (const struct sockaddr *)s->opts.peer, &opts);
+}
+
 int
 s2s_in_open(
     struct s2s_in **out, uv_stream_t *listener, const struct s2s_in_opts *opts)
@@ -439,14 +456,8 @@ s2s_in_open(
 	rc = xml_stream_open(&s->xml, &limits, &s2s_in_xml_events, s);
 	if (rc < 0)
 		goto fail;
-	rc = conn_accept(&s->conn, listener,
-	    &(struct conn_opts){
-		.loop = opts->loop,
-		.clock = opts->clock,
-		.events = &conn_events,
-		.arg = s,
-		.dead_ms = DEAD_MS,
-	    });
+	rc = take_connection(s, listener);
+	s->opts.peer = NULL; /* lives no longer than this call */
 	if (rc < 0)
 		goto fail;
 	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));

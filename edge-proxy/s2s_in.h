@@ -64,6 +64,9 @@ struct s2s_in_opts {
 	const struct hosting *hosting;
 	const struct identities *identities;
 	bool direct;    /* TLS at once */
+	/* Without a listener: a connected socket, and whom it speaks for. */
+	int fd;
+	const struct sockaddr_storage *peer;
 	const char *id; /* name for the channel, below STREAM_ID_SIZE; copied */
 	/* Puts a question about a key to its domain; NULL: nobody can. */
 	dialback_asker *ask;
@@ -72,8 +75,9 @@ struct s2s_in_opts {
 	void *arg;
 };
 
-/* Accepts the connection pending on listener.  opts is copied.  On error *out
- * is untouched and on_end never fires. */
+/* Accepts the connection pending on listener, or, where that is NULL, takes
+ * opts->fd over.  opts is copied.  On error *out is untouched, on_end never
+ * fires and fd is still the caller's. */
 int s2s_in_open(
     struct s2s_in **out, uv_stream_t *listener, const struct s2s_in_opts *opts);
 /* Ends the stream.  STREAM_ERR_NONE and STREAM_ERR_SYSTEM_SHUTDOWN, which are

@@ -157,6 +157,10 @@ static const struct {
 	  "'33']}}}",
 	    "/external/revocation/lists: 33 elements, at most 32 are "
 	    "allowed" },
+	{ "{'external': {'proxy_protocol': ['10.0.0.5', 'lb']}}",
+	    "/external/proxy_protocol/1: \"lb\" is not an IP address" },
+	{ "{'external': {'proxy_protocol': '10.0.0.5'}}",
+	    "/external/proxy_protocol: must be an array, is a string" },
 	{ "{'internal': {'gateways': []}}",
 	    "/internal/gateways: must not be empty" },
 	{ "{'internal': {'gateways': ['a.example', 'A.example']}}",
