@@ -30,7 +30,7 @@ endif
 
 PKGS_COMMON := libuv openssl expat jansson libidn libidn2
 PKGS_EDGE := libunbound libseccomp
-PKGS_GATEWAY := libosip2 sqlite3 libxml-2.0
+PKGS_GATEWAY := libosip2 sqlite3 libxml-2.0 libmicrohttpd
 PKGS := $(PKGS_COMMON) $(PKGS_EDGE) $(PKGS_GATEWAY)
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
