@@ -31,10 +31,11 @@ struct http_call {
 	char *target;
 	char method_name[16];
 	enum http_method method;
-	bool begun, whole, queued, waiting, suspended;
+	bool begun, whole, answered, queued, waiting, suspended;
 	struct buf in;
 	size_t in_max, drained;
 	bool too_long;
+	bool last; /* the connection is closed behind the answer */
 	struct MHD_Response *response;
 	unsigned status;
 	struct body *body;
@@ -102,7 +103,7 @@ http_call_data(const struct http_call *call)
 void
 http_call_wait(struct http_call *call, void (*on_gone)(void *arg), void *arg)
 {
-	assert(call->response == NULL && !call->waiting);
+	assert(!call->answered && !call->waiting);
 	call->waiting = true;
 	call->on_gone = on_gone;
 	call->gone_arg = arg;
@@ -143,6 +144,7 @@ add_headers(struct MHD_Response *r, const struct http_header *headers)
 static void
 keep_answer(struct http_call *call, unsigned status, struct MHD_Response *r)
 {
+	call->answered = true;
 	call->waiting = false;
 	call->on_gone = NULL;
 	call->status = status;
@@ -159,15 +161,13 @@ http_call_answer(struct http_call *call, const struct http_answer *a)
 	    a->len, a->body, MHD_RESPMEM_MUST_FREE);
 	bool ok = r != NULL && add_headers(r, a->headers);
 
-	assert(call->response == NULL);
+	assert(!call->answered);
 	if (r == NULL)
 		free(a->body);
 	if (ok && a->type != NULL)
 		ok = MHD_add_response_header(
 			 r, MHD_HTTP_HEADER_CONTENT_TYPE, a->type) == MHD_YES;
-	if (ok && a->last)
-		ok = MHD_add_response_header(
-			 r, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
+	call->last |= a->last;
 	if (!ok && r != NULL) {
 		MHD_destroy_response(r);
 		r = NULL;
@@ -212,7 +212,7 @@ http_call_stream(struct http_call *call, const struct http_stream *stream)
 	struct MHD_Response *r = NULL;
 	struct body *b = calloc(1, sizeof(*b));
 
-	assert(call->response == NULL);
+	assert(!call->answered);
 	if (b != NULL)
 		r = MHD_create_response_from_callback(
 		    MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, b, on_body_done);
@@ -288,6 +288,7 @@ http_call_on_target(void *arg, const char *uri, struct MHD_Connection *mhd)
 
 struct header_count {
 	size_t bytes;
+	uint64_t length; /* of the body */
 	unsigned hosts, tokens, lengths, codings, types, matches;
 };
 
@@ -301,7 +302,10 @@ on_header(
 	n->bytes += strlen(name) + (value != NULL ? strlen(value) : 0) + 4;
 	n->hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
 	n->tokens += strcasecmp(name, MHD_HTTP_HEADER_AUTHORIZATION) == 0;
-	n->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+	if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+		n->lengths++;
+		n->length = value != NULL ? strtoull(value, NULL, 10) : 0;
+	}
 	n->codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
 	n->types += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_TYPE) == 0;
 	n->matches += strcasecmp(name, MHD_HTTP_HEADER_IF_MATCH) == 0;
@@ -324,6 +328,11 @@ queue(struct http_call *call)
 	const bool endless = call->body != NULL && call->body->stream.endless;
 	enum MHD_Result rc;
 
+	if (call->response == NULL)
+		return MHD_NO; /* there was no memory */
+	if (call->last)
+		(void)MHD_add_response_header(
+		    call->response, MHD_HTTP_HEADER_CONNECTION, "close");
 	http_listen_limit(c, "answer", endless ? 0 : HTTP_ANSWER_MS);
 	call->queued = true;
 	rc = MHD_queue_response(c->mhd, call->status, call->response);
@@ -336,7 +345,6 @@ begin(struct http_call *call, const char *method)
 {
 	struct http_server *s = call->connection->server;
 	struct header_count n = { 0 };
-	const char *length;
 
 	call->begun = true;
 	if (strlen(method) < sizeof(call->method_name))
@@ -344,30 +352,26 @@ begin(struct http_call *call, const char *method)
 	call->method = method_of(call->method_name);
 	(void)MHD_get_connection_values(
 	    call->connection->mhd, MHD_HEADER_KIND, on_header, &n);
-	length = http_call_header(call, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	if (n.bytes + strlen(call->target) > HTTP_HEADER_MAX)
-		s->opts.events->on_refused(call, 431, s->opts.arg);
-	else if (is_ambiguous(&n))
-		s->opts.events->on_refused(call, 400, s->opts.arg);
+	n.bytes += strlen(call->target);
+	call->last = is_ambiguous(&n);
+	if (n.bytes > HTTP_HEADER_MAX || call->last)
+		s->opts.events->on_refused(
+		    call, call->last ? 400 : 431, s->opts.arg);
 	else
 		call->in_max = s->opts.events->on_head(call, s->opts.arg);
-	if (call->response == NULL && length != NULL &&
-	    strtoull(length, NULL, 10) > call->in_max)
+	if (!call->answered && n.length > call->in_max)
 		s->opts.events->on_refused(call, 413, s->opts.arg);
-	if (call->response == NULL)
+	if (!call->answered || n.length <= DRAIN_MAX)
 		return MHD_YES;
-	/* Nothing to drain, or too much of it. */
-	if (n.codings == 0 &&
-	    (length == NULL || strtoull(length, NULL, 10) > DRAIN_MAX))
-		return queue(call);
-	return MHD_YES;
+	call->last = true;
+	return queue(call);
 }
 
 /* A piece of the body. */
 static enum MHD_Result
 take(struct http_call *call, const char *data, size_t *size)
 {
-	if (call->response == NULL && !call->too_long &&
+	if (!call->answered && !call->too_long &&
 	    call->in.len + *size <= call->in_max) {
 		if (buf_add(&call->in, data, *size) < 0)
 			return MHD_NO;
@@ -391,16 +395,16 @@ go_on(struct http_call *call)
 	if (!call->whole) {
 		call->whole = true;
 		http_listen_limit(call->connection, "nothing", 0);
-		if (call->response == NULL && call->too_long)
+		if (!call->answered && call->too_long)
 			s->opts.events->on_refused(call, 413, s->opts.arg);
-		else if (call->response == NULL)
+		else if (!call->answered)
 			s->opts.events->on_request(call, s->opts.arg);
-		assert(call->response != NULL || call->waiting);
+		assert(call->answered || call->waiting);
 	}
-	if (call->response != NULL)
+	if (call->answered)
 		return queue(call);
 	if (!call->waiting)
-		return MHD_NO; /* without memory, or at the end */
+		return MHD_NO; /* at the end */
 	call->suspended = true;
 	MHD_suspend_connection(call->connection->mhd);
 	return MHD_YES;
