@@ -69,6 +69,14 @@ void errors_detail(char out[static ERRORS_DETAIL_SIZE],
 	    "User is not permitted to talk to XMPP partners")                  \
 	X(ERRORS_USER_FOREIGN, 403, 61022, BARE,                               \
 	    "Sender is not in a domain that this gateway serves")              \
+	X(ERRORS_FEDERATION_OFF, 403, 61023, BARE,                             \
+	    "AllowFederatedUsers is off: there is no federation")              \
+	X(ERRORS_NO_FEDERATION_ACCESS, 403, 61024, BARE,                       \
+	    "EnableFederationAccess is off in the user's policy")              \
+	X(ERRORS_NO_XMPP_ACCESS, 403, 61025, BARE,                             \
+	    "EnableXmppAccess is off in the user's policy")                    \
+	X(ERRORS_NO_PUBLIC_CLOUD_ACCESS, 403, 61026, BARE,                     \
+	    "EnablePublicCloudAccess is off in the user's policy")             \
 	X(ERRORS_BODY_MALFORMED, 400, 61030, BARE,                             \
 	    "Message body is malformed")                                       \
 	X(ERRORS_BODY_TOO_LARGE, 413, 61031, BARE,                             \
@@ -104,6 +112,22 @@ void errors_detail(char out[static ERRORS_DETAIL_SIZE],
 	    "Gateway cannot store contacts now")                               \
 	X(ERRORS_DOCUMENT_TYPE, 406, 61055, BARE,                              \
 	    "No form of presence that the client takes")                       \
+	X(ERRORS_PROVIDER_DISABLED, 403, 61070, BARE,                          \
+	    "Public provider is disabled")                                     \
+	X(ERRORS_PROVIDER_NOT_BEGUN, 403, 61071, BARE,                         \
+	    "Public provider is not in service yet")                           \
+	X(ERRORS_PROVIDER_ENDED, 403, 61072, BARE,                             \
+	    "Public provider has ended its service")                           \
+	X(ERRORS_PROVIDER_NO_MESSAGES, 403, 61073, BARE,                       \
+	    "Public provider has no instant messages")                         \
+	X(ERRORS_PROVIDER_NO_PRESENCE, 403, 61074, BARE,                       \
+	    "Public provider has no presence")                                 \
+	X(ERRORS_LICENCE_MISSING, 403, 61075, BARE,                            \
+	    "User has no licence for the public provider")                     \
+	X(ERRORS_LICENCE_NOT_BEGUN, 403, 61076, BARE,                          \
+	    "User's licence for the public provider is not valid yet")         \
+	X(ERRORS_LICENCE_EXPIRED, 403, 61077, BARE,                            \
+	    "User's licence for the public provider has expired")              \
 	X(ERRORS_INTERNAL, 500, 61090, RETRY_AFTER, "Gateway failed")
 
 enum errors_cause {
