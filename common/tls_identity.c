@@ -292,18 +292,22 @@ on_verify_recorded(int ok, X509_STORE_CTX *store_ctx)
 }
 
 long
+tls_first_error(const SSL *ssl)
+{
+	if (verdict_index < 0)
+		return X509_V_OK;
+	return (long)(intptr_t)SSL_get_ex_data(ssl, verdict_index);
+}
+
+long
 tls_peer_verdict(SSL *ssl)
 {
-	intptr_t first;
+	long first;
 
 	if (SSL_get0_peer_certificate(ssl) == NULL)
 		return X509_V_ERR_APPLICATION_VERIFICATION;
-	if (verdict_index >= 0) {
-		first = (intptr_t)SSL_get_ex_data(ssl, verdict_index);
-		if (first != X509_V_OK)
-			return (long)first;
-	}
-	return SSL_get_verify_result(ssl);
+	first = tls_first_error(ssl);
+	return first != X509_V_OK ? first : SSL_get_verify_result(ssl);
 }
 
 /* ---- contexts ------------------------------------------------------- */

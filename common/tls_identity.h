@@ -71,5 +71,8 @@ int tls_identity_load(struct tls_identity *out,
 /* After the handshake: X509_V_OK when the peer's chain is trusted, else the
  * first error met; X509_V_ERR_APPLICATION_VERIFICATION without certificate. */
 long tls_peer_verdict(SSL *ssl);
+/* The first error that a verification for this SSL object has met, be it in a
+ * handshake or not, and X509_V_OK without any. */
+long tls_first_error(const SSL *ssl);
 
 #endif

@@ -80,6 +80,14 @@ candidates_give_back(struct candidate *c)
 	c->taken = false;
 }
 
+void
+candidates_drop(struct candidates *c, size_t target)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->v[i].target == target)
+			c->v[i].taken = true;
+}
+
 bool
 candidates_same_address(
     const struct sockaddr_storage *a, const struct sockaddr_storage *b)

@@ -40,6 +40,8 @@ void candidates_add(struct candidates *c, const struct sockaddr_storage *addr,
 struct candidate *candidates_take(struct candidates *c);
 /* It was taken and let go without having been tried to the end. */
 void candidates_give_back(struct candidate *c);
+/* The target must not be used: what was not taken of it never will be. */
+void candidates_drop(struct candidates *c, size_t target);
 /* The same address and port. */
 bool candidates_same_address(
     const struct sockaddr_storage *a, const struct sockaddr_storage *b);

@@ -29,6 +29,7 @@
 #include "common/log.h"
 #include "edge-proxy/candidates.h"
 #include "edge-proxy/connector.h"
+#include "edge-proxy/dane.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/route_shared.h"
 #include "edge-proxy/routes.h"
@@ -579,6 +580,7 @@ start(struct rider *r)
 		.outgoing4 = &o->outgoing4,
 		.outgoing6 = &o->outgoing6,
 		.reach = o->reach,
+		.dane = o->dane != NULL && o->dane->outbound,
 		.make_id = o->make_id,
 		.id_arg = o->arg,
 		.events = &connector_events,

@@ -9,6 +9,9 @@
  *                                          │
  *                                       (stream: done)
  *
+ * Between the addresses of a target that is signed and the attempts come its
+ * TLSA records (target_tlsa.h).
+ *
  * What races is TCP.  The attempt whose connection is up first leads: the others
  * are let go, so that the partner sees one negotiation, and their addresses come
  * last should it fail.  Without SRV records the domain itself is the one target.
@@ -37,6 +40,7 @@
 #include "edge-proxy/s2s_out.h"
 #include "edge-proxy/srv_order.h"
 #include "edge-proxy/srv_set.h"
+#include "edge-proxy/target_tlsa.h"
 
 enum {
 	DNS_MS = 10000,
@@ -65,6 +69,7 @@ struct connector {
 	struct srv_set targets;
 	size_t target; /* the next one */
 	enum dns_status addr_status;
+	struct target_tlsa tlsa;
 	struct candidates candidates;
 	bool configured; /* the target is of our own side's naming */
 	bool refused;    /* an address, and that is what failed */
@@ -100,6 +105,7 @@ destroy(struct connector *c)
 	clock_timer_stop(&c->service);
 	clock_timer_stop(&c->delay);
 	clock_timer_stop(&c->resolution);
+	target_tlsa_finish(&c->tlsa);
 	free(c);
 }
 
@@ -107,6 +113,7 @@ static void
 drop_queries(struct connector *c)
 {
 	clock_timer_stop(&c->service);
+	target_tlsa_cancel(&c->tlsa);
 	if (c->srv != NULL)
 		resolver_cancel(c->srv);
 	if (c->direct_srv != NULL)
@@ -234,9 +241,16 @@ is_direct(const struct connector *c, const struct candidate *to)
 	return c->targets.v[to->target].direct;
 }
 
+/* What signed DNS says of the server at that address. */
+static struct dane_server
+server_of(const struct connector *c, const struct candidate *to)
+{
+	return target_tlsa_of(&c->tlsa, &c->targets.v[to->target], to->target);
+}
+
 /* TLS is not to be had there, and the partner's row permits to do without.  A
- * question about a key is never put again in the clear, and a port that is for
- * TLS has no ear for anything else. */
+ * question about a key is never put again in the clear, a port that is for TLS
+ * has no ear for anything else, and TLSA records forbid it. */
 static bool
 worth_plain(const struct connector *c, const struct attempt *was,
     const struct s2s_out_end *end)
@@ -244,8 +258,10 @@ worth_plain(const struct connector *c, const struct attempt *was,
 	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
 
 	return end->why == S2S_OUT_TLS && !was->plain && !c->opts.asks &&
-	       !is_direct(c, was->candidate) && (m & AUTH_DIALBACK_TCP) != 0 &&
-	       c->started < ATTEMPTS_MAX && clock_timer_running(&c->limit);
+	       !is_direct(c, was->candidate) &&
+	       server_of(c, was->candidate).tlsa == NULL &&
+	       (m & AUTH_DIALBACK_TCP) != 0 && c->started < ATTEMPTS_MAX &&
+	       clock_timer_running(&c->limit);
 }
 
 static void
@@ -324,6 +340,7 @@ static bool
 start(struct connector *c, struct candidate *to, bool plain)
 {
 	struct attempt *a = free_attempt(c);
+	struct dane_server server = server_of(c, to);
 	struct s2s_out_opts opts = {
 		.loop = c->opts.loop,
 		.clock = c->opts.clock,
@@ -336,6 +353,7 @@ start(struct connector *c, struct candidate *to, bool plain)
 		.asks = c->opts.asks,
 		.plain = plain,
 		.direct = is_direct(c, to),
+		.server = &server,
 		.events = &attempt_events,
 		.arg = a,
 	};
@@ -375,6 +393,14 @@ next_candidate(struct connector *c)
 	return next;
 }
 
+/* Whether a connection that is there already may do for this one. */
+static bool
+may_be_spared(const struct connector *c, const struct candidate *to)
+{
+	return c->opts.events->on_candidate != NULL &&
+	       server_of(c, to).tlsa == NULL;
+}
+
 /* Starts the next attempt if one is due; when nothing is left that could
  * succeed, this is the end.  c may be gone afterwards. */
 static void
@@ -383,7 +409,8 @@ launch(struct connector *c)
 	struct candidate *next = NULL;
 
 	if (c->leader != NULL || clock_timer_running(&c->delay) ||
-	    clock_timer_running(&c->resolution))
+	    clock_timer_running(&c->resolution) ||
+	    c->tlsa.state == TARGET_ASKED)
 		return;
 	if (c->started < ATTEMPTS_MAX && clock_timer_running(&c->limit)) {
 		if (c->live == LIVE_MAX)
@@ -392,7 +419,7 @@ launch(struct connector *c)
 		if (next == NULL && (c->a != NULL || c->aaaa != NULL))
 			return;
 	}
-	if (next != NULL && c->opts.events->on_candidate != NULL &&
+	if (next != NULL && may_be_spared(c, next) &&
 	    c->opts.events->on_candidate(&next->addr, c->opts.arg))
 		return;
 	if ((next == NULL || !start(c, next, false)) && c->live == 0)
@@ -438,14 +465,59 @@ add_candidate(struct connector *c, const struct sockaddr_storage *addr,
 	    &c->failure, COND_REMOTE_SERVER_NOT_FOUND, NULL, reason);
 }
 
+/* The target's TLSA records cannot be had: without them it is not used. */
+static void
+refuse_target(struct connector *c, enum dns_status why)
+{
+	const struct dns_srv *t = &c->targets.v[c->target - 1];
+	char what[300];
+
+	candidates_drop(&c->candidates, c->target - 1);
+	snprintf(what, sizeof(what), "TLSA of %s", t->target);
+	log_limited_warn(&c->log, c->remote, "target-refused",
+	    "target=%s port=%u reason=%s", t->target, (unsigned)t->port,
+	    why == DNS_BOGUS ? "TLSA records are bogus"
+			     : "TLSA records cannot be had");
+	c->refused = true;
+	if (c->started == 0)
+		route_failure_of_dns(&c->failure, why, what);
+}
+
+static void
+on_tlsa_known(enum tlsa_verdict verdict, void *arg)
+{
+	struct connector *c = arg;
+
+	if (verdict == TLSA_BOGUS)
+		refuse_target(c, DNS_BOGUS);
+	else if (verdict == TLSA_UNKNOWN)
+		refuse_target(c, DNS_FAILED);
+	launch(c);
+}
+
+static void
+add_addresses(
+    struct connector *c, const struct dns_answer *a, const struct dns_srv *t)
+{
+	bool refused = c->tlsa.state == TARGET_REFUSED;
+
+	if (a->count > 0)
+		target_tlsa_address(&c->tlsa, a->secure);
+	if (!refused && c->tlsa.state == TARGET_REFUSED)
+		refuse_target(c, DNS_FAILED);
+	if (c->tlsa.state == TARGET_REFUSED)
+		return;
+	for (size_t i = 0; i < a->count; i++)
+		add_candidate(c, &a->addr[i], t);
+}
+
 static void
 take_addresses(struct connector *c, const struct dns_answer *a)
 {
 	const struct dns_srv *t = &c->targets.v[c->target - 1];
 
 	if (a->status == DNS_OK) {
-		for (size_t i = 0; i < a->count; i++)
-			add_candidate(c, &a->addr[i], t);
+		add_addresses(c, a, t);
 	} else if (a->status > c->addr_status) {
 		c->addr_status = a->status;
 	}
@@ -534,7 +606,8 @@ resolve_next(struct connector *c)
 	if (c->target == c->targets.count)
 		return false;
 	c->addr_status = DNS_OK;
-	t = &c->targets.v[c->target++];
+	t = &c->targets.v[c->target];
+	target_tlsa_begin(&c->tlsa, t, c->target++);
 	if (parse_literal(&literal, t->target)) {
 		add_candidate(c, &literal, t);
 		return true;
@@ -733,6 +806,13 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	c->pair = (struct stream_pair){ c->local, c->remote, 0 };
 	log_init(&c->log, "connector");
 	log_object(&c->log, "local=%s remote=%s", c->local, c->remote);
+	target_tlsa_init(&c->tlsa, &(struct target_tlsa_opts){
+				       .resolver = opts->resolver,
+				       .log = &c->log,
+				       .enabled = opts->dane,
+				       .on_known = on_tlsa_known,
+				       .arg = c,
+				   });
 	clock_timer_init(&c->step, opts->clock, on_step, c);
 	clock_timer_init(&c->limit, opts->clock, on_limit, c);
 	clock_timer_init(&c->service, opts->clock, on_service_late, c);

@@ -12,6 +12,10 @@
  * 250 ms another address is tried as well, and the first one that is connected
  * goes on alone.
  *
+ * Where the service and a target's addresses are signed, the target's TLSA
+ * records decide whom it must prove to be (RFC 7673); if they cannot be found
+ * out, or their signatures are wrong, the target is passed over.
+ *
  * Owns     the look-ups and the attempts in progress.
  * Borrows  loop, clock, resolver, hosting, identities, the event table.
  * Ends     exactly one event fires, never from within connector_open(); the
@@ -36,8 +40,10 @@ struct resolver_client;
 struct s2s_out;
 
 struct connector_events {
-	/* An address is about to be tried.  True: it shall not, and the receiver
-	 * has cancelled the connector.  May be NULL. */
+	/* An address is about to be tried, of a server without TLSA records:
+	 * with them a stream that leads there already is not good enough by
+	 * that alone.  True: it shall not, and the receiver has cancelled the
+	 * connector.  May be NULL. */
 	bool (*on_candidate)(const struct sockaddr_storage *addr, void *arg);
 	/* The stream is open and the receiver's from now on (it sets its own
 	 * events with s2s_out_set_owner). */
@@ -57,6 +63,7 @@ struct connector_opts {
 	const struct identities *identities;
 	const char *local; /* comparable forms; copied */
 	const char *remote;
+	bool dane; /* DNS that is signed has a part in who is believed */
 	bool asks; /* a stream to put questions on (s2s_out.h) */
 	const struct sockaddr_storage *outgoing4; /* borrowed, as routes.h */
 	const struct sockaddr_storage *outgoing6;

@@ -19,6 +19,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "edge-proxy/connector.h"
+#include "edge-proxy/dane.h"
 #include "edge-proxy/route_shared.h"
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_out.h"
@@ -218,6 +219,7 @@ connect_to_authority(struct verification *v)
 		.outgoing4 = &o->outgoing4,
 		.outgoing6 = &o->outgoing6,
 		.reach = o->reach,
+		.dane = o->dane != NULL && o->dane->outbound,
 		.make_id = o->make_id,
 		.id_arg = o->arg,
 		.events = &connector_events,

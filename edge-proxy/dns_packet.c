@@ -132,21 +132,31 @@ take_srv(struct dns_srv *srv, const struct packet *p, const struct record *r)
 	return 0;
 }
 
-/* A record whose data fits no digest and is no certificate we could hold is
- * passed over: it is unusable, not wrong (RFC 7671 10.1). */
+/* used: bytes that records before it have.  ERR_TOO_LONG passes it over. */
 static int
-take_tlsa(struct dns_tlsa *tlsa, const struct packet *p, const struct record *r)
+take_tlsa(struct dns_tlsa *tlsa, const struct packet *p, const struct record *r,
+    size_t used)
 {
 	if (r->len < 4)
 		return ERR_MALFORMED;
-	if (r->len - 3 > sizeof(tlsa->data))
+	if (r->len - 3 > DNS_TLSA_BYTES_MAX - used)
 		return ERR_TOO_LONG;
 	tlsa->usage = p->data[r->data];
 	tlsa->selector = p->data[r->data + 1];
 	tlsa->matching = p->data[r->data + 2];
-	tlsa->len = (uint8_t)(r->len - 3);
-	memcpy(tlsa->data, p->data + r->data + 3, tlsa->len);
+	tlsa->len = (uint16_t)(r->len - 3);
+	tlsa->data = p->data + r->data + 3;
 	return 0;
+}
+
+static size_t
+tlsa_bytes(const struct dns_answer *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->count; i++)
+		n += a->tlsa[i].len;
+	return n;
 }
 
 static int
@@ -185,7 +195,7 @@ take_record(struct dns_answer *a, struct resolver_records *records,
 		rc = take_srv(&records->u.srv[a->count], p, r);
 		break;
 	case DNS_TLSA:
-		rc = take_tlsa(&records->u.tlsa[a->count], p, r);
+		rc = take_tlsa(&records->u.tlsa[a->count], p, r, tlsa_bytes(a));
 		break;
 	case DNS_A:
 	case DNS_AAAA:

@@ -141,6 +141,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.outgoing4 = conf->outgoing4,
 		.outgoing6 = conf->outgoing6,
 		.reach = &e->reach,
+		.dane = &e->dane,
 		.make_id = edge_visitors_make_id,
 		.on_settled = on_settled,
 		.on_event = on_route_event,
@@ -152,6 +153,7 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 	int rc;
 
 	reach_init(&e->reach, conf);
+	e->dane = conf->dane;
 	rc = iq_asked_new(&e->asked, e->opts.clock, on_request_late, e);
 	inward.asked = e->asked;
 	if (rc == 0)
@@ -290,6 +292,7 @@ edge_reload(struct edge *e, const struct edge_conf *conf, SSL_CTX *inner)
 		return ERR_BAD_STATE;
 	e->grace_ms = conf->grace_ms;
 	reach_init(&e->reach, conf);
+	e->dane = conf->dane;
 	rc = inner_listener_reload(
 	    e->inner, inner, conf->gateways, conf->gateway_count);
 	if (rc == 0)

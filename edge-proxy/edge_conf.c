@@ -265,6 +265,21 @@ server_ok(const char *s, char *why, size_t size)
 	return conf_parse_address(&ss, text, 0, why, size) == 0;
 }
 
+/* Without an anchor no answer is known to be signed: who demands what rests on
+ * signatures is told, rather than left alone with what he takes for it. */
+static void
+read_dane(struct edge_conf *c, struct conf_obj *resolver)
+{
+	bool wanted = conf_bool(resolver, "dane", false);
+
+	c->dane.outbound = conf_bool(resolver, "dane", c->anchor_count > 0);
+	c->dane.inbound = conf_bool(resolver, "dane_inbound", false);
+	if (wanted && c->anchor_count == 0)
+		conf_fail(resolver, "dane", "needs trust_anchors");
+	else if (c->dane.inbound && !c->dane.outbound)
+		conf_fail(resolver, "dane_inbound", "needs dane");
+}
+
 static void
 read_resolver(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
@@ -297,6 +312,7 @@ read_resolver(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 		    copy(nomem, conf_array_string(o, "trust_anchors", i));
 		c->anchor_count = i + 1;
 	}
+	read_dane(c, o);
 	conf_end_object(o);
 }
 

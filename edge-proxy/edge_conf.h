@@ -20,6 +20,7 @@
 
 #include "common/log.h"
 #include "common/prefix.h"
+#include "edge-proxy/dane.h"
 
 enum {
 	EDGE_CONF_LISTEN_MAX = 16,
@@ -82,6 +83,7 @@ struct edge_conf {
 	/* A path, or the text of a DS or DNSKEY record. */
 	char *anchors[EDGE_CONF_ANCHORS_MAX];
 	size_t anchor_count;
+	struct dane_conf dane;
 
 	uint32_t grace_ms;
 	char control[108]; /* path of the control socket; "" = none */

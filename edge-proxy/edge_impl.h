@@ -67,6 +67,7 @@ struct edge {
 	struct proxy_gate *gate;
 	struct inner_listener *inner;
 	struct reach reach;
+	struct dane_conf dane;
 	struct routes *routes;
 	struct iq_asked *asked;
 	struct inward *inward;

@@ -30,16 +30,23 @@ enum dns_status {
 struct dns_srv {
 	uint16_t priority, weight, port;
 	char target[256]; /* lower case, no trailing dot; "." = no service */
-	bool direct; /* speaks TLS at once: for who asked to note (srv_set.h) */
+	/* For who asked to note (srv_set.h): */
+	bool direct; /* speaks TLS at once */
+	bool secure; /* the answer was */
 };
 
+/* data: a digest, or a whole certificate or key. */
 struct dns_tlsa {
 	uint8_t usage, selector, matching;
-	uint8_t len;
-	uint8_t data[64];
+	uint16_t len;
+	const uint8_t *data;
 };
 
-enum { DNS_RECORDS_MAX = 64 };
+enum {
+	DNS_RECORDS_MAX = 64,
+	/* Of the data of all TLSA records together. */
+	DNS_TLSA_BYTES_MAX = 16384
+};
 
 struct dns_answer {
 	enum dns_status status;

@@ -120,7 +120,7 @@ put_tlsa(struct buf *out, const struct dns_tlsa *tlsa)
 	put_number(out, tlsa->usage, 1);
 	put_number(out, tlsa->selector, 1);
 	put_number(out, tlsa->matching, 1);
-	put_number(out, tlsa->len, 1);
+	put_number(out, tlsa->len, 2);
 	buf_add(out, tlsa->data, tlsa->len);
 }
 
@@ -183,17 +183,11 @@ get_srv(struct cursor *c, struct dns_srv *srv)
 static void
 get_tlsa(struct cursor *c, struct dns_tlsa *tlsa)
 {
-	const uint8_t *p;
-
 	tlsa->usage = (uint8_t)take_number(c, 1);
 	tlsa->selector = (uint8_t)take_number(c, 1);
 	tlsa->matching = (uint8_t)take_number(c, 1);
-	tlsa->len = (uint8_t)take_number(c, 1);
-	if (tlsa->len > sizeof(tlsa->data))
-		c->bad = true;
-	p = take(c, tlsa->len);
-	if (p != NULL)
-		memcpy(tlsa->data, p, tlsa->len);
+	tlsa->len = (uint16_t)take_number(c, 2);
+	tlsa->data = take(c, tlsa->len);
 }
 
 static void

@@ -36,6 +36,7 @@
 
 struct channel_result;
 struct clock;
+struct dane_conf;
 struct dialback_ask;
 struct hosting;
 struct identities;
@@ -61,6 +62,8 @@ struct routes_opts {
 	/* Source addresses; AF_UNSPEC (0) means any. */
 	struct sockaddr_storage outgoing4, outgoing6;
 	const struct reach *reach; /* borrowed; may change */
+	/* Whether signed DNS has a part; the same.  NULL: none. */
+	const struct dane_conf *dane;
 	/* Writes a new stream name (STREAM_ID_SIZE bytes). */
 	void (*make_id)(char *out, void *arg);
 	/* May fire from within routes_send(), routes_proof() and the like;

@@ -31,6 +31,7 @@
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/stream_wire.h"
 #include "edge-proxy/stream_xml.h"
+#include "edge-proxy/tlsa.h"
 
 enum {
 	CONNECT_MS = 8000,
@@ -314,6 +315,7 @@ destroy(struct s2s_out *s)
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);
+	tlsa_set_free(s->tlsa);
 	pair_set_finish(&s->pairs);
 	free(s);
 }
@@ -364,6 +366,24 @@ static const struct conn_events conn_events = {
 	.on_end = on_end,
 };
 
+/* ERR_NOMEM. */
+static int
+copy_server(struct s2s_out *s, const struct dane_server *server)
+{
+	if (server == NULL)
+		return 0;
+	if (server->host != NULL) {
+		snprintf(
+		    s->host_name, sizeof(s->host_name), "%s", server->host);
+		s->server.host = s->host_name;
+	}
+	if (server->tlsa == NULL)
+		return 0;
+	s->tlsa = tlsa_set_copy(server->tlsa);
+	s->server.tlsa = s->tlsa;
+	return s->tlsa != NULL ? 0 : ERR_NOMEM;
+}
+
 int
 s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 {
@@ -397,6 +417,9 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	memcpy(&s->addr, opts->addr,
 	    opts->addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					      : sizeof(struct sockaddr_in));
+	rc = copy_server(s, opts->server);
+	if (rc < 0)
+		goto fail;
 	rc = pair_set_add(&s->pairs, s->local, s->remote, 0);
 	if (rc < 0)
 		goto fail;

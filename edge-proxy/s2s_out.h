@@ -43,6 +43,7 @@
 #include "edge-proxy/stream_info.h"
 
 struct s2s_out;
+struct dane_server;
 struct hosting;
 struct identities;
 
@@ -101,6 +102,10 @@ struct s2s_out_opts {
 	bool asks;   /* only to put questions; no pair of ours is let in */
 	bool plain;  /* try no TLS, where the row permits to do without */
 	bool direct; /* TLS at once, without STARTTLS (XEP-0368) */
+	/* What signed DNS says of the server, or NULL; copied.  With TLSA
+	 * records nothing is done without TLS, nor under a certificate that
+	 * they do not prove, whatever the row permits (RFC 7673 3.4). */
+	const struct dane_server *server;
 	const struct s2s_out_events *events; /* borrowed, static */
 	void *arg;
 };

@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "edge-proxy/dane.h"
 #include "edge-proxy/dialback_out.h"
 #include "edge-proxy/pair_set.h"
 #include "edge-proxy/peer_identity.h"
@@ -65,6 +66,10 @@ struct s2s_out {
 	bool tls_wanted; /* start it when the parser has returned */
 	bool asks, plain, direct;
 	bool secured;
+	/* of signed DNS: host leads to host_name or is NULL, tlsa is ours */
+	struct dane_server server;
+	char host_name[256];
+	struct tlsa_set *tlsa;
 	struct peer_identity identity;
 	const char *unproven; /* why the certificate is not the partner's */
 	bool challenged;

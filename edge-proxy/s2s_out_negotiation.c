@@ -10,6 +10,10 @@
  * With the features after TLS, or, where the row permits it and the partner has
  * no TLS, with those before, the way is chosen: EXTERNAL, dialback, or (asking)
  * nothing at all.  EXTERNAL that fails gives way to dialback.
+ *
+ * Where TLSA records are known of the server (RFC 7673), TLS and a certificate
+ * that they prove are demanded in any case: to fall back on less is what they
+ * were signed against.
  */
 #include "edge-proxy/s2s_out_impl.h"
 
@@ -33,6 +37,8 @@ methods(const struct s2s_out *s)
 {
 	unsigned m = hosting_methods(s->hosting, s->local, s->remote);
 
+	if (s->tlsa != NULL)
+		return m & S2S_OUT_OVER_TLS;
 	return s->plain && (m & AUTH_DIALBACK_TCP) ? AUTH_DIALBACK_TCP : m;
 }
 
@@ -145,6 +151,15 @@ open_stream(struct s2s_out *s, const char *auth)
 	s->events->on_up(s, s->arg);
 }
 
+/* How a stream is called whose server TLSA records have proven. */
+static const char *
+auth_name(const struct s2s_out *s, bool external)
+{
+	if (peer_identity_proven_by_dane(&s->identity, s->remote))
+		return external ? "dane" : "dialback+dane";
+	return external ? "external" : "dialback";
+}
+
 /* Nothing is to be proven. */
 static void
 open_asking(struct s2s_out *s)
@@ -165,7 +180,7 @@ on_verdict(struct dialback_pair *p, enum dialback_type verdict,
 	if (verdict == DIALBACK_VALID) {
 		s->pairs.v[0].method =
 		    s->secured ? AUTH_DIALBACK_TLS : AUTH_DIALBACK_TCP;
-		open_stream(s, "dialback");
+		open_stream(s, auth_name(s, false));
 		return;
 	}
 	s->end.condition = condition;
@@ -259,7 +274,7 @@ s2s_out_take_features(struct s2s_out *s, const struct xml_elem *e)
 	else if (s->state == OUT_TLS_FEATURES)
 		choose_after_tls(s, e);
 	else if (s->state == OUT_AUTH_FEATURES)
-		open_stream(s, "external");
+		open_stream(s, auth_name(s, true));
 }
 
 void
@@ -360,38 +375,69 @@ s2s_out_begin_tls(struct s2s_out *s, size_t leftover)
 		    s, S2S_OUT_TLS, STREAM_ERR_NONE, "TLS not started");
 }
 
+/* Whether a certificate that does not prove the partner is the end of it. */
+static bool
+must_be_proven(const struct s2s_out *s)
+{
+	return s->tlsa != NULL || (methods(s) & AUTH_DIALBACK_TLS) == 0;
+}
+
+/* What is known about whom the certificate proves, with all there is to know.
+ * ERR_NOMEM, ERR_CERT. */
+static int
+identify(struct s2s_out *s, SSL *ssl)
+{
+	const struct peer_identity_dns *d = &s->identity.dns;
+	int rc = peer_identity_read(&s->identity, ssl);
+
+	if (rc == 0)
+		rc = peer_identity_hear_dns(
+		    &s->identity, ssl, s->remote, &s->server);
+	if (rc == 0 && peer_identity_proven_by_dane(&s->identity, s->remote))
+		log_info(&s->log, "proven-by-dane",
+		    "remote=%s server=%s usage=%u selector=%u matching=%u",
+		    s->remote, d->host, (unsigned)d->usage,
+		    (unsigned)d->selector, (unsigned)d->matching);
+	return rc;
+}
+
+static void
+watch_expiry(struct s2s_out *s)
+{
+	int64_t now = clock_wall_ms(s->clock);
+
+	if (s->identity.until_ms > now && s->identity.until_ms != INT64_MAX)
+		clock_timer_start(
+		    &s->expiry, (uint64_t)(s->identity.until_ms - now));
+}
+
 void
 s2s_out_judge(struct s2s_out *s)
 {
 	struct xml_stream_limits limits = xml_stream_limits_strict();
 	SSL *ssl = conn_ssl(s->conn);
-	const char *why;
 	char text[256];
-	int64_t now = clock_wall_ms(s->clock);
 
 	s->tls = SSL_get_version(ssl);
 	s->cipher = SSL_get_cipher_name(ssl);
-	if (peer_identity_read(&s->identity, ssl) < 0) {
+	if (identify(s, ssl) < 0) {
 		reject_certificate(s, "certificate could not be read");
 		return;
 	}
 	s->secured = true;
-	why = peer_identity_why_not(&s->identity, s->remote);
-	if (why != NULL && !(methods(s) & AUTH_DIALBACK_TLS)) {
+	s->unproven = peer_identity_why_not(&s->identity, s->remote);
+	if (s->unproven != NULL && must_be_proven(s)) {
 		(void)peer_identity_explain(
 		    &s->identity, s->remote, text, sizeof(text));
 		reject_certificate(s, text);
-	} else {
-		s->unproven = why;
-		if (why != NULL)
-			log_info(
-			    &s->log, "certificate-unproven", "reason=%s", why);
-		else if (s->identity.until_ms > now &&
-			 s->identity.until_ms != INT64_MAX)
-			clock_timer_start(
-			    &s->expiry, (uint64_t)(s->identity.until_ms - now));
-		s2s_out_set_state(s, OUT_TLS_HEADER);
-		xml_stream_restart(s->xml, &limits);
-		s2s_out_send_header(s);
+		return;
 	}
+	if (s->unproven != NULL)
+		log_info(
+		    &s->log, "certificate-unproven", "reason=%s", s->unproven);
+	else
+		watch_expiry(s);
+	s2s_out_set_state(s, OUT_TLS_HEADER);
+	xml_stream_restart(s->xml, &limits);
+	s2s_out_send_header(s);
 }

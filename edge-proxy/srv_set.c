@@ -24,6 +24,7 @@ srv_set_add(struct srv_set *set, const struct dns_answer *answer, bool direct)
 		return;
 	for (size_t i = 0; i < n && set->count < SRV_SET_MAX; i++) {
 		set->v[set->count] = answer->srv[i];
+		set->v[set->count].secure = answer->secure;
 		set->v[set->count++].direct = direct;
 	}
 }

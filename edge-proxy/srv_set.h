@@ -5,7 +5,8 @@
  *
  * Priorities and weights of both are of one set.  A service whose one target
  * is "." is not offered; the other one may be.  A service that could not be
- * looked up does not hold up the other, unless its answer was bogus.
+ * looked up does not hold up the other, unless its answer was bogus.  Of each
+ * target it stays known whether its service's answer was signed.
  */
 #ifndef EDGE_SRV_SET_H
 #define EDGE_SRV_SET_H

@@ -39,7 +39,9 @@ struct stream_info {
 	const struct stream_pair *pairs; /* failed: those that were wanted */
 	size_t pair_count;
 	const char *peer; /* "192.0.2.1:5269"; "" before an address is known */
-	const char *auth; /* "external", "dialback"; "" before */
+	/* "external", "dialback", both also with the partner proven by TLSA
+	 * records: "dane", "dialback+dane"; "" before */
+	const char *auth;
 	const char *tls;  /* "TLSv1.3", "-" for none; "" before */
 	const char *cipher; /* "" before */
 	unsigned proofs;    /* bit 1u << enum proof for each that was seen */

@@ -177,8 +177,8 @@ static void
 test_answers(void **state)
 {
 	static struct resolver_records back;
-	struct dns_srv srv[2] = { { 1, 2, 3, "one.example", false },
-		{ 4, 5, 6, ".", false } };
+	struct dns_srv srv[2] = { { 1, 2, 3, "one.example", false, false },
+		{ 4, 5, 6, ".", false, false } };
 	struct dns_answer a = { .status = DNS_OK,
 		.secure = true,
 		.ttl = 77,
