@@ -331,6 +331,7 @@ install: all
 		$(DESTDIR)$(UNITDIR) \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
 		$(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) \
+		$(DESTDIR)$(PREFIX)/share/man/man7 \
 		$(DESTDIR)$(PREFIX)/share/man/man8 \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples
 	@install -m 755 $(DAEMON_BINS) $(DESTDIR)$(PREFIX)/sbin
@@ -345,6 +346,8 @@ install: all
 	@install -m 644 edge-proxy/sallyport-edge.8 \
 		frontend-gateway/sallyport-gateway.8 deploy/sallyport.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8
+	@$(COMMAND_BIN) events --manual \
+		>$(DESTDIR)$(PREFIX)/share/man/man7/sallyport-events.7
 	@install -m 644 deploy/sysusers.d/sallyport.conf \
 		$(DESTDIR)$(SYSUSERSDIR)
 	@install -m 644 deploy/tmpfiles.d/sallyport-gateway.conf \

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/events.h"
 #include "common/utf8.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 	VALUE_MAX = 2048,
 	LEVELS_MAX = 64, /* components with a level of their own */
 	COMPONENT_MAX = 32,
+	NUMBER_MAX = 24, /* " event_id=..." */
 };
 
 static struct {
@@ -365,6 +367,19 @@ start_line(
 }
 
 static void
+put_number(struct out *o, const char *component, const char *event)
+{
+	const struct event_row *row = events_find(component, event);
+	char text[NUMBER_MAX];
+	int n;
+
+	if (row == NULL)
+		return;
+	n = snprintf(text, sizeof(text), " event_id=%u", row->number);
+	put(o, text, (size_t)n);
+}
+
+static void
 write_line(char *line, size_t len)
 {
 	ssize_t n;
@@ -402,7 +417,7 @@ log_vevent(const struct log *l, enum log_level level, const char *event,
     const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_BYTES];
-	struct out o = { line, 0, sizeof(line) - 1, false };
+	struct out o = { line, 0, sizeof(line) - 1 - NUMBER_MAX, false };
 	struct args args;
 
 	if (!log_enabled(l, level))
@@ -411,6 +426,9 @@ log_vevent(const struct log *l, enum log_level level, const char *event,
 	va_copy(args.ap, ap);
 	put_items(&o, false, fmt, &args);
 	va_end(args.ap);
+	o.size += NUMBER_MAX;
+	if (level != LOG_DEBUG)
+		put_number(&o, l->component, event);
 	write_line(line, o.len);
 }
 

@@ -13,6 +13,9 @@
  * conversions: %s %.*s %c %d %u %x with the usual length modifiers.  NULL for
  * %s prints '-'.
  *
+ * At the end stands the event's number, event_id=2302, when common/events.h
+ * has one.
+ *
  * What is too long is cut inside a value, marked with "...".  A line that
  * cannot be written is dropped and counted on the next one (lost_lines).
  *

@@ -49,5 +49,6 @@ command_fn cmd_certs_run;
 command_fn cmd_dns_run;
 command_fn cmd_doctor_run;
 command_fn cmd_pool_run;
+command_fn cmd_events_run;
 
 #endif

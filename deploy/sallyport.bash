@@ -56,7 +56,7 @@ _sallyport() {
 	"")
 		mapfile -t COMPREPLY < <(compgen -W "--socket --json --help
 		    --version status streams contacts log-level reload drain
-		    ports firewall dns certs doctor pool" -- "$cur")
+		    ports firewall dns certs doctor pool events" -- "$cur")
 		return
 		;;
 	log-level)
@@ -68,7 +68,7 @@ _sallyport() {
 	certs) verbs="plan request check" ;;
 	pool) verbs="script" ;;
 	firewall) verbs="plan verify" ;;
-	ports | doctor | contacts) ;;
+	ports | doctor | contacts | events) ;;
 	*) return ;;
 	esac
 	if [[ -n $verbs && -z $verb ]]; then

@@ -42,6 +42,8 @@ static const struct {
 	    cmd_doctor_run, true },
 	{ "pool", "script", "attach the gateway to a pool, or take it back",
 	    cmd_pool_run, true },
+	{ "events", "[NUMBER|EVENT]...",
+	    "what the event_id of a log line means", cmd_events_run, true },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };

@@ -23,6 +23,10 @@ REPORT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|"
                     r"Assertion .* failed")
 
 
+# Lines of these levels bear the number of their event (common/events.h).
+BARE = re.compile(r"^\S+Z (?:error|warn|info) (?!.* event_id=\d+$)")
+
+
 def binary(name):
     path = os.path.join(os.path.abspath(BIN), name)
     if not os.access(path, os.X_OK):
@@ -63,7 +67,10 @@ class Daemon:
         return self
 
     def stop(self, patience=10):
-        return self.process.stop(patience)
+        status = self.process.stop(patience)
+        bare = [l for l in self.log.text().splitlines() if BARE.match(l)]
+        assert not bare, f"events without a number: {bare[:5]}"
+        return status
 
     def kill(self):
         self.process.kill()
