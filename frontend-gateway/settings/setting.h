@@ -46,7 +46,7 @@ int64_t setting_integer(const struct setting *s, const char *member);
 const char *setting_text(const struct setting *s, const char *member);
 /* The index of a choice in its field's names. */
 int setting_choice(const struct setting *s, const char *member);
-/* A list; never NULL. */
+/* A list; NULL when it is empty by default, which jansson reads as such. */
 const json_t *setting_list(const struct setting *s, const char *member);
 /* NULL when it is not set.  For whoever uses the secret, never to be shown. */
 const char *setting_secret(const struct setting *s, const char *member);

@@ -13,7 +13,7 @@
  * each object that a commit changes gets the commit's number.
  *
  * Owns     views, commits that wait.
- * Borrows  the store of settings, world, gate, listeners.
+ * Borrows  the store of settings, clock, world, gate, listeners.
  * Ends     settings_close(): commits that wait get ERR_CLOSED; one that is
  *          being written is finished first.  on_closed comes then.
  */
@@ -31,6 +31,7 @@
 #include "frontend-gateway/settings/settings_report.h"
 #include "frontend-gateway/settings/settings_view.h"
 
+struct clock;
 struct setting_store;
 struct settings;
 
@@ -122,7 +123,8 @@ struct settings_listener {
 /* Reads everything from the store; blocks.  A row that its kind refuses ends it
  * with ERR_STORE.  why is for an admin. */
 int settings_open(struct settings **out, struct setting_store *store,
-    const struct settings_world *world, char *why, size_t size);
+    struct clock *clock, const struct settings_world *world, char *why,
+    size_t size);
 void
 settings_close(struct settings *s, void (*on_closed)(void *arg), void *arg);
 

@@ -1,6 +1,6 @@
 /*
  * The file holds one row of the node (store id, epoch, secret, configuration
- * generation, dialback secrets), pairs and dialogs.
+ * generation, dialback secrets), pairs, dialogs, settings and the audit trail.
  *
  * Opening: make the file unreadable to others if it is new, take the exclusive
  * lock, see that it is ours (application id), of our version or empty, and
@@ -23,55 +23,7 @@
 #include <sqlite3.h>
 
 #include "common/err.h"
-#include "common/random.h"
-
-enum {
-	APPLICATION_ID = 0x53504757, /* "SPGW" in the file's header */
-	SCHEMA_VERSION = 3
-};
-
-static const char schema[] =
-    "CREATE TABLE node ("
-    " one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " store_id TEXT NOT NULL CHECK (length(store_id) = 32),"
-    " epoch INTEGER NOT NULL CHECK (epoch >= 0),"
-    " secret BLOB NOT NULL CHECK (length(secret) = 32),"
-    " generation INTEGER NOT NULL CHECK (generation >= 0),"
-    " config_hash TEXT NOT NULL) STRICT;";
-
-/* What version 2 has beyond version 1. */
-static const char schema_2[] =
-    "ALTER TABLE node ADD COLUMN dialback TEXT NOT NULL DEFAULT ''"
-    " CHECK (length(dialback) <= 128);"
-    "ALTER TABLE node ADD COLUMN dialback_before TEXT NOT NULL DEFAULT ''"
-    " CHECK (length(dialback_before) <= 128);"
-    "PRAGMA user_version = 2";
-
-/* What version 3 has beyond version 2.  The bounds are those that readers
- * rely on. */
-static const char schema_3[] =
-    "CREATE TABLE pair ("
-    " user TEXT NOT NULL CHECK (length(user) BETWEEN 1 AND 3071),"
-    " contact TEXT NOT NULL CHECK (length(contact) BETWEEN 1 AND 3071),"
-    " roster INTEGER NOT NULL CHECK (roster BETWEEN 0 AND 255),"
-    " flags INTEGER NOT NULL CHECK (flags BETWEEN 0 AND 4294967295),"
-    " asked_ms INTEGER NOT NULL,"
-    " refused_ms INTEGER NOT NULL,"
-    " remove_ms INTEGER NOT NULL,"
-    " used_ms INTEGER NOT NULL,"
-    " name TEXT CHECK (length(name) <= 65536),"
-    " told BLOB CHECK (length(told) <= 65536),"
-    " seen BLOB CHECK (length(seen) <= 65536),"
-    " PRIMARY KEY (user, contact)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE dialog ("
-    " id INTEGER PRIMARY KEY,"
-    " user TEXT NOT NULL CHECK (length(user) BETWEEN 1 AND 3071),"
-    " contact TEXT NOT NULL CHECK (length(contact) BETWEEN 1 AND 3071),"
-    " role INTEGER NOT NULL CHECK (role IN (1, 2)),"
-    " expires_ms INTEGER NOT NULL,"
-    " image BLOB NOT NULL CHECK (length(image) <= 65536)) STRICT;"
-    "CREATE INDEX dialog_of_pair ON dialog (user, contact);"
-    "PRAGMA user_version = 3";
+#include "frontend-gateway/store/store_schema.h"
 
 int
 store_explain(sqlite3 *db, int rc, const char *path, char *why, size_t size)
@@ -159,15 +111,15 @@ inspect(int64_t *version, sqlite3 *db, const char *path, char *why, size_t size)
 		return store_explain(db, rc, path, why, size);
 	if (app == 0 && *version == 0 && tables == 0)
 		return 0;
-	if (app != APPLICATION_ID) {
+	if (app != STORE_SCHEMA_APPLICATION) {
 		snprintf(why, size, "%s is not a store of Sallyport", path);
 		return ERR_STORE;
 	}
-	if (*version > SCHEMA_VERSION) {
+	if (*version > STORE_SCHEMA_VERSION) {
 		snprintf(why, size,
 		    "%s has schema version %" PRId64
 		    ", newer than this program's %d",
-		    path, *version, SCHEMA_VERSION);
+		    path, *version, STORE_SCHEMA_VERSION);
 		return ERR_STORE;
 	}
 	if (*version < 1) {
@@ -179,40 +131,6 @@ inspect(int64_t *version, sqlite3 *db, const char *path, char *why, size_t size)
 	}
 	rc = quick_check(db);
 	return rc == SQLITE_OK ? 0 : store_explain(db, rc, path, why, size);
-}
-
-/* Inside a transaction: schema and the one row. */
-static int
-create(sqlite3 *db)
-{
-	sqlite3_stmt *st = NULL;
-	uint8_t secret[STORE_SECRET_LEN];
-	char id[STORE_ID_LEN + 1], pragma[96];
-	int rc;
-
-	rc = sqlite3_exec(db, schema, NULL, NULL, NULL);
-	if (rc != SQLITE_OK)
-		return rc;
-	snprintf(pragma, sizeof(pragma),
-	    "PRAGMA application_id = %d; PRAGMA user_version = 1",
-	    APPLICATION_ID);
-	rc = sqlite3_exec(db, pragma, NULL, NULL, NULL);
-	if (rc != SQLITE_OK)
-		return rc;
-	random_hex(id, STORE_ID_LEN / 2);
-	random_bytes(secret, sizeof(secret));
-	rc = sqlite3_prepare_v2(
-	    db, "INSERT INTO node VALUES (1, ?1, 0, ?2, 0, '')", -1, &st, NULL);
-	if (rc != SQLITE_OK)
-		return rc;
-	rc = sqlite3_bind_text(st, 1, id, -1, SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_blob(
-		    st, 2, secret, sizeof(secret), SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 /* A text column of bounded length. */
@@ -318,12 +236,8 @@ store_open(struct store **out, const char *path, char *why, size_t size)
 	if (rc != 0)
 		goto fail;
 	sql = sqlite3_exec(s->db, begin, NULL, NULL, NULL);
-	if (sql == SQLITE_OK && version == 0)
-		sql = create(s->db);
-	if (sql == SQLITE_OK && version < 2)
-		sql = sqlite3_exec(s->db, schema_2, NULL, NULL, NULL);
-	if (sql == SQLITE_OK && version < 3)
-		sql = sqlite3_exec(s->db, schema_3, NULL, NULL, NULL);
+	if (sql == SQLITE_OK)
+		sql = store_schema_upgrade(s->db, version);
 	if (sql == SQLITE_OK)
 		sql = load(&s->facts, s->db);
 	if (sql == SQLITE_OK)
@@ -360,8 +274,8 @@ store_facts(const struct store *s)
 
 /* An SQLite code.  One statement, so one commit: both columns move
  * together. */
-static int
-move_generation(uint64_t *out, sqlite3 *db, const char *hash)
+int
+store_move_generation(uint64_t *out, sqlite3 *db, const char *hash)
 {
 	static const char sql[] =
 	    "UPDATE node SET"
@@ -396,7 +310,7 @@ store_generation(
 	int rc;
 
 	uv_mutex_lock(&s->lock);
-	rc = move_generation(out, s->db, hash);
+	rc = store_move_generation(out, s->db, hash);
 	if (rc != SQLITE_OK)
 		rc = store_explain(
 		    s->db, rc, sqlite3_db_filename(s->db, "main"), why, size);
