@@ -68,6 +68,7 @@ struct gateway_partner {
 	bool formatting;           /* else plain text alone passes, both ways */
 	char proxy_fqdn[256];      /* "" = by SRV */
 	uint32_t connection_limit; /* 0 = the gateway's */
+	char provider[64];         /* a public one's people; "" = none's */
 };
 
 struct gateway_sip_conf {

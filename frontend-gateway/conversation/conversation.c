@@ -194,12 +194,24 @@ on_idle(struct clock_timer *t, void *arg)
 	conversation_settle(c);
 }
 
+/* The user's client is told why; the contact that she has left, which is no
+ * more than he would hear of anybody. */
 void
-conversation_forbid(struct conversation *c)
+conversation_forbid(struct conversation *c, const struct errors_sip *why)
 {
+	bool open = c->leg_count > 0;
+
 	conversation_drop_call(c);
 	conversation_fail_queue(c, COND_SERVICE_UNAVAILABLE);
-	conversation_hang_up(c);
+	while (c->leg_count > 0) {
+		struct sip_dialog *d = conversation_leg(c)->dialog;
+
+		if (remove_leg(c, d))
+			sip_ua_bye_because(c->env->ua, d, why->diagnostics,
+			    why->status, why->reason);
+	}
+	if (open)
+		conversation_states_bye(c);
 	conversation_settle(c);
 }
 

@@ -131,8 +131,8 @@ void conversation_dialog_ended(
 void conversation_settle(struct conversation *c);
 
 /* The two may not speak to each other any more: BYE, and what waits for the
- * Lync user fails.  What he wrote and is under way is left to its answer. */
-void conversation_forbid(struct conversation *c);
+ * Lync user fails.  What she wrote and is under way is left to its answer. */
+void conversation_forbid(struct conversation *c, const struct errors_sip *why);
 /* Says BYE to every dialog; for the end of the program. */
 void conversation_hang_up(struct conversation *c);
 

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/jid.h"
+#include "common/log_limit.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/duplicates.h"
 #include "frontend-gateway/conversation/outward.h"
@@ -172,43 +173,70 @@ conversations_on_renewed(struct conversations *cs, unsigned edge)
 /* --- from the pool -------------------------------------------------------- */
 
 static void
-refuse(struct conversations *cs, struct sip_server_txn *st,
-    const struct sip_msg *req, enum errors_cause cause)
+refuse_because(struct conversations *cs, struct sip_server_txn *st,
+    const struct sip_msg *req, const struct policy_refusal *why)
 {
+	char reason[ERRORS_DETAIL_SIZE];
+	struct errors_sip e;
 	struct refusal r;
 	int rc;
 
-	refusal_make_cause(&r, cause, cs->opts.conf->sip.fqdn);
-	log_info(&cs->log, "refused",
-	    "method=%s from=%s uri=%s status=%d reason=%s",
+	errors_refusal(&e, why->cause);
+	errors_detail(reason, &e, why->detail);
+	e.reason = reason;
+	refusal_make(&r, &e, cs->opts.conf->sip.fqdn);
+	log_limited_info(&cs->log, sip_msg_from_uri(req), "refused",
+	    "method=%s from=%s uri=%s status=%d diagnostics=%u reason=%s "
+	    "policy=%s",
 	    sip_msg_method_name(req), sip_msg_from_uri(req), sip_msg_uri(req),
-	    r.answer.status, r.answer.diagnostics_reason);
+	    e.status, e.diagnostics, reason, why->policy);
 	rc = sip_ua_respond(cs->opts.ua, st, &r.answer);
 	if (rc < 0)
 		log_warn(&cs->log, "not-answered", "error=%s", err_str(rc));
 }
 
+static void
+refuse(struct conversations *cs, struct sip_server_txn *st,
+    const struct sip_msg *req, enum errors_cause cause)
+{
+	const struct policy_refusal why = {
+		.cause = cause, .detail = "", .policy = ""
+	};
+
+	refuse_because(cs, st, req, &why);
+}
+
+static int
+judge_pair(const struct conversations *cs, struct policy_refusal *why,
+    const char *user, const char *user_domain, const char *contact_domain)
+{
+	const struct policy_outward o = { user, user_domain, contact_domain,
+		RIGHTS_MESSAGES };
+
+	return policy_judge_outward(cs->opts.policy, why, &o);
+}
+
 /* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
 static int
-judge(struct conversations *cs, enum errors_cause *cause, struct jid *user,
+judge(struct conversations *cs, struct policy_refusal *why, struct jid *user,
     struct jid *contact, const struct sip_msg *req)
 {
 	const char *from = sip_msg_from_uri(req), *to = sip_msg_uri(req);
 	int status;
 
+	*why = (struct policy_refusal){ .detail = "", .policy = "" };
 	status = address_from_sip(contact, to, strlen(to));
 	if (status == 0)
 		status = address_from_sip(user, from, strlen(from));
 	if (status != 0) {
-		*cause = errors_address_cause(status);
+		why->cause = errors_address_cause(status);
 		return ERR_DENIED;
 	}
 	if (contact->local == NULL || user->local == NULL) {
-		*cause = ERRORS_ADDRESS_UNKNOWN;
+		why->cause = ERRORS_ADDRESS_UNKNOWN;
 		return ERR_DENIED;
 	}
-	return policy_judge_outward(
-	    cs->opts.policy, cause, user->bare, user->ascii, contact->ascii);
+	return judge_pair(cs, why, user->bare, user->ascii, contact->ascii);
 }
 
 /* An INVITE, or a MESSAGE of a sender who keeps no dialog. */
@@ -218,17 +246,17 @@ on_first(struct conversations *cs, struct sip_server_txn *st,
 {
 	struct jid user = { 0 }, contact = { 0 };
 	bool invite = sip_msg_method(req) == SIP_INVITE;
-	enum errors_cause cause;
+	struct policy_refusal why;
 	struct conversation *c;
 	int rc;
 
-	rc = judge(cs, &cause, &user, &contact, req);
+	rc = judge(cs, &why, &user, &contact, req);
 	if (rc == 0 && invite) {
-		cause = refusal_of(NULL, req);
-		rc = cause != ERRORS_CAUSE_COUNT ? ERR_UNSUPPORTED : 0;
+		why.cause = refusal_of(NULL, req);
+		rc = why.cause != ERRORS_CAUSE_COUNT ? ERR_UNSUPPORTED : 0;
 	}
 	if (rc < 0) {
-		refuse(cs, st, req, cause);
+		refuse_because(cs, st, req, &why);
 		goto done;
 	}
 	rc = conversations_get(&c, cs, &user, &contact);
@@ -307,21 +335,45 @@ conversations_on_reachable(struct conversations *cs)
 	map_each(&cs->pairs, on_each_settle, NULL);
 }
 
+/* Whose rights are looked at; NULL: everybody's. */
+struct recheck {
+	struct conversations *cs;
+	const char *user;
+};
+
 static void
 on_each_recheck(struct map_node *n, void *arg)
 {
 	struct entry *e = map_entry(n, struct entry, node);
-	struct conversations *cs = arg;
+	const struct recheck *r = arg;
+	struct conversations *cs = r->cs;
 	const struct conversation *c = e->conversation;
-	enum errors_cause cause;
+	char reason[ERRORS_DETAIL_SIZE];
+	struct policy_refusal why;
+	struct errors_sip refusal;
 
-	if (policy_judge_outward(cs->opts.policy, &cause, conversation_user(c),
+	if (r->user != NULL && strcmp(r->user, conversation_user(c)) != 0)
+		return;
+	if (judge_pair(cs, &why, conversation_user(c),
 		conversation_user_domain(c),
 		conversation_contact_domain(c)) == 0)
 		return;
-	log_info(&cs->log, "forbidden-now", "user=%s contact=%s",
-	    conversation_user(c), conversation_contact(c));
-	conversation_forbid(e->conversation);
+	errors_refusal(&refusal, why.cause);
+	errors_detail(reason, &refusal, why.detail);
+	refusal.reason = reason;
+	log_info(&cs->log, "forbidden-now",
+	    "user=%s contact=%s diagnostics=%u reason=%s policy=%s",
+	    conversation_user(c), conversation_contact(c), refusal.diagnostics,
+	    reason, why.policy);
+	conversation_forbid(e->conversation, &refusal);
+}
+
+void
+conversations_rights_changed(struct conversations *cs, const char *user)
+{
+	struct recheck r = { cs, user };
+
+	map_each(&cs->pairs, on_each_recheck, &r);
 }
 
 void
@@ -332,7 +384,7 @@ conversations_recheck(struct conversations *cs)
 	cs->env.inward.deadline_ms = t->inward_ms;
 	outwards_set_deadline(cs->outwards, t->outward_ms);
 	outwards_set_notices(cs->outwards, cs->opts.conf->notices);
-	map_each(&cs->pairs, on_each_recheck, cs);
+	conversations_rights_changed(cs, NULL);
 }
 
 /* --- life ----------------------------------------------------------------- */

@@ -66,6 +66,9 @@ void conversations_on_reachable(struct conversations *cs);
 /* The configuration has changed: deadlines of messages to come, and chats that
  * are permitted no more end. */
 void conversations_recheck(struct conversations *cs);
+/* The rights of user (NULL: of anybody) may have changed: the same for her
+ * chats. */
+void conversations_rights_changed(struct conversations *cs, const char *user);
 
 /* The end of the program: nothing new is begun; messages of Lync users under
  * way may still be answered (their number). */

@@ -1,18 +1,19 @@
 /*
- * The permitted users and the partner rows are the configuration's; what is
+ * The partner rows are the configuration's, rights are in rights.h; what is
  * kept here is the set of pairs in which the Lync user wrote: a map for the
  * look-up and a list in the order of last use.  Whom she has added is asked of
  * those who store it.
  */
-#include "frontend-gateway/policy/policy.h"
+#include "frontend-gateway/policy/policy_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
-#include "common/list.h"
-#include "common/map.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/policy/access.h"
+#include "frontend-gateway/policy/day.h"
+#include "frontend-gateway/policy/names.h"
 #include "frontend-gateway/policy/newcomers.h"
 
 struct pair {
@@ -20,17 +21,6 @@ struct pair {
 	struct list by_use;
 	size_t key_len;
 	char key[]; /* user NUL contact NUL */
-};
-
-struct policy {
-	const struct gateway_conf *conf;
-	struct map pairs;
-	struct list by_use; /* longest unused first */
-	size_t max;
-	struct newcomers *newcomers; /* who ask to watch */
-	struct newcomers *misses;    /* who write in vain */
-	policy_tie_fn *tie;          /* NULL = nobody knows */
-	void *tie_arg;
 };
 
 static void
@@ -52,6 +42,25 @@ rate_of(const struct gateway_rate *r)
 	};
 }
 
+/* As long as no settings are followed the file says who may talk. */
+static int
+take_users(struct policy *p)
+{
+	static const char name[] = "tag:file";
+	int rc;
+
+	rights_finish(&p->rights);
+	rc = rights_init(&p->rights);
+	if (rc < 0)
+		return rc;
+	access_set_master(p->rights.access, true);
+	rc = access_set_policy(
+	    p->rights.access, name, ACCESS_FEDERATION | ACCESS_XMPP);
+	for (size_t i = 0; rc == 0 && i < p->conf->user_count; i++)
+		rc = access_grant(p->rights.access, p->conf->users[i], name);
+	return rc;
+}
+
 int
 policy_new(
     struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
@@ -64,14 +73,15 @@ policy_new(
 	if (p == NULL)
 		return ERR_NOMEM;
 	list_init(&p->by_use);
+	list_init(&p->listener.link);
+	log_init(&p->log, "policy");
 	p->conf = conf;
 	p->max = pairs_max != 0 ? pairs_max : POLICY_PAIRS_MAX;
 	rc = map_init(&p->pairs);
-	if (rc < 0) {
-		free(p);
-		return rc;
-	}
-	rc = newcomers_new(&p->newcomers, &fresh);
+	if (rc == 0)
+		rc = take_users(p);
+	if (rc == 0)
+		rc = newcomers_new(&p->newcomers, &fresh);
 	if (rc == 0)
 		rc = newcomers_new(&p->misses, &missed);
 	if (rc < 0) {
@@ -90,6 +100,8 @@ policy_recheck(struct policy *p)
 
 	newcomers_set(p->newcomers, &fresh);
 	newcomers_set(p->misses, &missed);
+	if (p->settings == NULL)
+		p->broken = take_users(p) < 0;
 }
 
 void
@@ -97,11 +109,13 @@ policy_free(struct policy *p)
 {
 	if (p == NULL)
 		return;
+	policy_unfollow(p);
 	LIST_FOREACH_SAFE (it, &p->by_use)
 		drop(p, list_entry(it, struct pair, by_use));
 	map_finish(&p->pairs);
 	newcomers_free(p->newcomers);
 	newcomers_free(p->misses);
+	rights_finish(&p->rights);
 	free(p);
 }
 
@@ -182,6 +196,48 @@ tie_of(struct policy *p, const char *user, const char *contact)
 			      : POLICY_TIE_NONE;
 }
 
+/* --- judgement ---------------------------------------------------------- */
+
+struct rights *
+policy_rights(struct policy *p)
+{
+	return &p->rights;
+}
+
+int32_t
+policy_today(const struct policy *p)
+{
+	return p->clock != NULL ? day_of_ms(clock_wall_ms(p->clock)) : 0;
+}
+
+/* Whether the user may have to do with the partner's people.  All that follows
+ * asks here. */
+static struct rights_answer
+rights_of(const struct policy *p, const char *user, const char *user_domain,
+    const struct gateway_partner *partner, enum rights_use use)
+{
+	const struct rights_question q = {
+		.user = user,
+		.domain = user_domain,
+		.provider = providers_find(partner->provider),
+		.use = use,
+		.today = policy_today(p),
+	};
+
+	if (p->broken)
+		return (struct rights_answer){ RIGHTS_MASTER, "", "", "" };
+	return rights_judge(&p->rights, &q);
+}
+
+static enum rights_lack
+lack_of(const struct policy *p, const char *user,
+    const struct gateway_partner *partner, enum rights_use use)
+{
+	char room[NAMES_DOMAIN_SIZE];
+
+	return rights_of(p, user, names_domain(room, user), partner, use).lack;
+}
+
 /* The partner's users may turn to Lync users of their own accord. */
 static bool
 may_start(enum gateway_partner_type type)
@@ -196,28 +252,43 @@ may_start(enum gateway_partner_type type)
 	return false;
 }
 
+static const char not_listed[] = "domain-not-a-partner";
+
+static struct policy_inward
+denied(const char *reason)
+{
+	return (struct policy_inward){ POLICY_DENIED, reason };
+}
+
+/* What comes of the right she has. */
+static struct policy_inward
+judge_permitted(struct policy *p, const char *user, const char *contact,
+    const struct gateway_partner *partner)
+{
+	enum policy_tie tie = tie_of(p, user, contact);
+
+	if (tie != POLICY_TIE_INVITED && tie != POLICY_TIE_BOTH &&
+	    !may_start(partner->type))
+		return denied("partner-type-may-not-start");
+	if (tie != POLICY_TIE_NONE)
+		return (struct policy_inward){ POLICY_KNOWN, "known" };
+	return (struct policy_inward){ POLICY_STRANGER, "partner-type" };
+}
+
 struct policy_inward
 policy_judge_inward(struct policy *p, const char *user, const char *contact,
     const char *contact_domain)
 {
-	const struct gateway_partner *partner;
-	enum policy_tie tie;
+	const struct gateway_partner *partner =
+	    gateway_conf_partner(p->conf, contact_domain);
+	enum rights_lack lack;
 
-	partner = gateway_conf_partner(p->conf, contact_domain);
 	if (partner == NULL)
-		return (struct policy_inward){ POLICY_DENIED,
-			"domain-not-a-partner" };
-	if (!gateway_conf_permits(p->conf, user))
-		return (struct policy_inward){ POLICY_DENIED,
-			"user-not-permitted" };
-	tie = tie_of(p, user, contact);
-	if (tie != POLICY_TIE_INVITED && tie != POLICY_TIE_BOTH &&
-	    !may_start(partner->type))
-		return (struct policy_inward){ POLICY_DENIED,
-			"partner-type-may-not-start" };
-	if (tie != POLICY_TIE_NONE)
-		return (struct policy_inward){ POLICY_KNOWN, "known" };
-	return (struct policy_inward){ POLICY_STRANGER, "partner-type" };
+		return denied(not_listed);
+	lack = lack_of(p, user, partner, RIGHTS_MESSAGES);
+	if (lack != RIGHTS_NOTHING)
+		return denied(rights_lack_str(lack));
+	return judge_permitted(p, user, contact, partner);
 }
 
 struct policy_inward
@@ -230,8 +301,7 @@ policy_judge_first(struct policy *p, const char *user, const char *contact,
 	if (in.standing == POLICY_KNOWN)
 		return in;
 	if (!newcomers_may(p->misses, contact, contact_domain, now_ms))
-		return (
-		    struct policy_inward){ POLICY_DENIED, "too-many-in-vain" };
+		return denied("too-many-in-vain");
 	if (in.standing == POLICY_DENIED)
 		newcomers_miss(p->misses, contact, contact_domain, now_ms);
 	return in;
@@ -248,14 +318,21 @@ struct policy_presence
 policy_judge_presence(struct policy *p, const char *user, const char *contact,
     const char *contact_domain)
 {
-	struct policy_inward in =
-	    policy_judge_inward(p, user, contact, contact_domain);
 	const struct gateway_partner *partner =
 	    gateway_conf_partner(p->conf, contact_domain);
-	struct policy_presence out = { .reason = in.reason };
+	struct policy_presence out = { .reason = not_listed };
+	struct policy_inward in;
+	enum rights_lack lack;
 
-	if (partner == NULL || !gateway_conf_permits(p->conf, user))
+	if (partner == NULL)
 		return out;
+	out.may_ask = may_start(partner->type);
+	lack = lack_of(p, user, partner, RIGHTS_PRESENCE);
+	out.reason = rights_lack_str(lack);
+	if (lack != RIGHTS_NOTHING)
+		return out;
+	in = judge_permitted(p, user, contact, partner);
+	out.reason = in.reason;
 	out.may_talk = true;
 	out.may_watch = in.standing != POLICY_DENIED;
 	out.may_note = out.may_watch && partner->type == GATEWAY_FEDERATED;
@@ -284,17 +361,35 @@ policy_conceals(enum policy_standing standing)
 	return standing != POLICY_KNOWN;
 }
 
-int
-policy_judge_outward(const struct policy *p, enum errors_cause *cause,
-    const char *user, const char *user_domain, const char *contact_domain)
+/* The name that tells most about what is missing. */
+static const char *
+detail_of(const struct rights_answer *a)
 {
-	if (!gateway_conf_hosts(p->conf, user_domain))
-		*cause = ERRORS_USER_FOREIGN;
-	else if (gateway_conf_partner(p->conf, contact_domain) == NULL)
-		*cause = ERRORS_PARTNER_UNKNOWN;
-	else if (!gateway_conf_permits(p->conf, user))
-		*cause = ERRORS_USER_NOT_PERMITTED;
-	else
+	return a->licence[0] != '\0' ? a->licence : a->provider;
+}
+
+int
+policy_judge_outward(const struct policy *p, struct policy_refusal *why,
+    const struct policy_outward *o)
+{
+	const struct gateway_partner *partner =
+	    gateway_conf_partner(p->conf, o->contact_domain);
+	struct rights_answer a;
+
+	*why = (struct policy_refusal){ .detail = "", .policy = "" };
+	if (!gateway_conf_hosts(p->conf, o->user_domain)) {
+		why->cause = ERRORS_USER_FOREIGN;
+		return ERR_DENIED;
+	}
+	if (partner == NULL) {
+		why->cause = ERRORS_PARTNER_UNKNOWN;
+		return ERR_DENIED;
+	}
+	a = rights_of(p, o->user, o->user_domain, partner, o->use);
+	if (a.lack == RIGHTS_NOTHING)
 		return 0;
+	why->cause = rights_cause(a.lack);
+	why->detail = detail_of(&a);
+	why->policy = a.policy;
 	return ERR_DENIED;
 }

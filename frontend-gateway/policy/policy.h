@@ -2,8 +2,8 @@
  * policy - who may write to whom, who may see whose presence, and who may
  * learn why not.
  *
- * Default deny.  A Lync user must be on the list of permitted users, the
- * contact's domain a listed partner; what a partner's users may do of their
+ * Default deny.  A Lync user must have the rights that it takes (rights.h), the
+ * contact's domain be a listed partner; what a partner's users may do of their
  * own accord depends on its type ("Configure XMPP gateway policies"):
  *
  *                          Federated   PublicVerified   PublicUnverified
@@ -16,6 +16,9 @@
  * written to him.  The latter is remembered while the process lives,
  * POLICY_PAIRS_MAX pairs of it; the one not used for longest goes first.
  *
+ * Rights are what administrators set (policy_follow()), and change in the turn
+ * in which a setting comes into force.  Dates begin and end at midnight, UTC.
+ *
  * Users are prepared bare JIDs, domains in comparable form.
  */
 #ifndef GATEWAY_POLICY_POLICY_H
@@ -24,11 +27,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
+#include "frontend-gateway/policy/rights.h"
 #include "frontend-gateway/translate/errors.h"
 
-struct policy;
+struct clock;
 struct gateway_conf;
+struct policy;
+struct settings;
 
 enum { POLICY_PAIRS_MAX = 100000 };
 
@@ -38,6 +45,17 @@ int policy_new(
 void policy_free(struct policy *p);
 /* The configuration has changed. */
 void policy_recheck(struct policy *p);
+
+/* The rights of user may have changed, or with NULL those of anybody. */
+typedef void policy_change_fn(const char *user, void *arg);
+/* Takes the rights over from settings, and every change of them from now on;
+ * until policy_unfollow().  What a commit changes is told once, user by user
+ * when there are few.  0 or ERR_NOMEM. */
+int policy_follow(struct policy *p, struct settings *settings,
+    struct clock *clock, policy_change_fn *fn, void *arg);
+void policy_unfollow(struct policy *p);
+/* For tests: the rights themselves, without settings behind them. */
+struct rights *policy_rights(struct policy *p);
 
 /* What the stored contacts know of a pair. */
 enum policy_tie {
@@ -91,6 +109,7 @@ struct policy_presence {
 	bool may_talk;      /* either may have anything to do with the other */
 	bool may_watch;     /* and the contact may see her presence */
 	bool may_note;      /* and her status note */
+	bool may_ask;       /* the partner's people may ask for anybody's */
 	const char *reason; /* of the first "no", or "known", "partner-type" */
 };
 struct policy_presence policy_judge_presence(struct policy *p, const char *user,
@@ -101,10 +120,34 @@ struct policy_presence policy_judge_presence(struct policy *p, const char *user,
 bool policy_admit(struct policy *p, const char *contact,
     const char *contact_domain, uint64_t now_ms);
 
-/* May user (of domain) write to a contact at contact_domain?  0, or
- * ERR_DENIED with the cause to refuse it with. */
-int policy_judge_outward(const struct policy *p, enum errors_cause *cause,
-    const char *user, const char *user_domain, const char *contact_domain);
+/* Why a user is refused. */
+struct policy_refusal {
+	enum errors_cause cause;
+	const char *detail; /* behind its reason: a name, or "" */
+	const char *policy; /* that holds for her, or "" */
+};
+struct policy_outward {
+	const char *user, *user_domain, *contact_domain;
+	enum rights_use use;
+};
+/* May the user write to a contact at that domain, or watch him?  0, or
+ * ERR_DENIED with *why; its texts are valid until settings change. */
+int policy_judge_outward(const struct policy *p, struct policy_refusal *why,
+    const struct policy_outward *o);
+
+/* For an administrator: what holds for a user (prepared bare JID) of the domain,
+ * or NULL without memory.
+ *
+ *   {"user", "scope": "user" | "site" | "global", "policy": "tag:fedpic",
+ *    "rights": {"EnableFederationAccess": true, ...},
+ *    "AllowFederatedUsers": true, "xmpp": true, "missing": ""}
+ *
+ * xmpp: she may talk to XMPP partners; missing: else, what is. */
+json_t *policy_explain(const struct policy *p, const char *user);
+
+/* What contacts are to be told when a conversation begins; NULL = nothing.
+ * Valid until settings change. */
+const char *policy_disclaimer(const struct policy *p);
 
 /* The user has written to the contact.  Forgetting it for want of memory only
  * costs the contact his standing. */

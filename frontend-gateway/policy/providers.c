@@ -121,7 +121,7 @@ providers_init(struct providers *p)
 enum providers_name
 providers_find(const char *identity)
 {
-	for (int i = 0; i < PROVIDERS_COUNT; i++)
+	for (int i = 0; identity[0] != '\0' && i < PROVIDERS_COUNT; i++)
 		if (strcasecmp(identity, catalogue[i].identity) == 0)
 			return (enum providers_name)i;
 	return PROVIDERS_COUNT;

@@ -141,16 +141,19 @@ on_question(struct presence *pr, struct edges_ticket ticket,
 	struct channel_result taken = { .delivered = true,
 		.proof = PROOF_GATEWAY };
 	struct pair *p = pairs_find(pr, who->to.bare, who->from.bare);
+	bool sees = p != NULL &&
+		    roster_state_from((enum roster_state)p->state.roster) &&
+		    policy_judge_presence(pr->opts.policy, who->to.bare,
+			who->from.bare, who->from.ascii)
+			.may_watch;
 	char request[17] = "";
 	struct buf answer, frame;
 	uint64_t seq;
 	int rc;
 
 	(void)frame_copy(f, FIELD_REQUEST, request, sizeof(request));
-	if (p == NULL ||
-	    !roster_state_from((enum roster_state)p->state.roster) ||
-	    !frame_is(f, FIELD_KIND, "get") || !frame_has(f, FIELD_ID) ||
-	    !is_addressed(who, request)) {
+	if (!sees || !frame_is(f, FIELD_KIND, "get") ||
+	    !frame_has(f, FIELD_ID) || !is_addressed(who, request)) {
 		refuse(pr, ticket, COND_SERVICE_UNAVAILABLE);
 		return;
 	}

@@ -154,6 +154,7 @@ struct pair_event {
 	/* In every event: what policy says now (policy_judge_presence()). */
 	bool may_talk;  /* partner listed, user permitted */
 	bool may_watch; /* and the contact may watch this user */
+	bool may_ask;   /* the contact may ask to watch whomever he likes */
 	/* In every event: live dialogs of the to half, with the one that
 	 * PAIR_ON_WATCH is about. */
 	size_t dialogs;

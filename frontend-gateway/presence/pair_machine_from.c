@@ -153,13 +153,31 @@ reject(struct pair_machine *m)
 
 /* --- stanzas ------------------------------------------------------------ */
 
+/* The user has not the right that this contact has.  He who may ask for
+ * anybody hears what he would hear of a user whom the pool does not know; he
+ * who asked before, nothing new. */
+static void
+turn_away(struct pair_machine *m)
+{
+	bool was_there = authorized(m);
+
+	pair_machine_do(m, PAIR_TAKE);
+	if (was_there)
+		pair_machine_answer(m, PAIR_SUBSCRIBED);
+	if (was_there)
+		pair_machine_answer(m, PAIR_UNAVAILABLE);
+	else if (!wanted(m))
+		pair_machine_answer(m, PAIR_UNSUBSCRIBED);
+}
+
 void
 pair_machine_subscribe(struct pair_machine *m)
 {
 	struct roster_step st =
 	    roster_state_in(pair_machine_roster(m), ROSTER_SUBSCRIBE);
+	bool barred = m->e->may_ask && !m->e->may_talk;
 
-	if (!pair_machine_may_watch(m)) {
+	if (!barred && !pair_machine_may_watch(m)) {
 		pair_machine_do(m, PAIR_REFUSE)->condition =
 		    COND_SERVICE_UNAVAILABLE;
 		return;
@@ -167,6 +185,10 @@ pair_machine_subscribe(struct pair_machine *m)
 	if (m->e->limited && !wanted(m)) {
 		pair_machine_do(m, PAIR_REFUSE)->condition =
 		    COND_RESOURCE_CONSTRAINT;
+		return;
+	}
+	if (barred) {
+		turn_away(m);
 		return;
 	}
 	if (st.pass)

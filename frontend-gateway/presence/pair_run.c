@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_notifier.h"
@@ -99,6 +100,21 @@ answer(struct pair *p, struct happening *h, bool taken, enum condition c)
 	edges_answer(p->presence->opts.edges, h->ticket, &r);
 }
 
+/* Who asks is told nothing; an administrator is. */
+static void
+log_denied(const struct pair *p, const struct happening *h)
+{
+	struct policy_presence may;
+
+	if (!h->ticketed || h->e.kind != PAIR_ON_SUBSCRIBE)
+		return;
+	may = policy_judge_presence(p->presence->opts.policy, pair_user(p),
+	    pair_contact(p), p->partner->remote);
+	log_limited_info(&p->presence->log, p->partner->remote, "denied",
+	    "from=%s to=%s reason=%s", pair_contact(p), pair_user(p),
+	    may.may_watch ? "too-many-new" : may.reason);
+}
+
 static void
 forget_told(struct pair *p)
 {
@@ -118,6 +134,7 @@ act(struct pair *p, struct happening *h, const struct pair_action *a)
 		answer(p, h, true, COND_UNDEFINED_CONDITION);
 		break;
 	case PAIR_REFUSE:
+		log_denied(p, h);
 		answer(p, h, false, a->condition);
 		break;
 	case PAIR_SEND:
@@ -259,6 +276,7 @@ complete(const struct pair *p, struct pair_event *e)
 	    pr->opts.policy, pair_user(p), pair_contact(p), p->partner->remote);
 	e->may_talk = may.may_talk;
 	e->may_watch = may.may_watch;
+	e->may_ask = may.may_ask;
 }
 
 static void
@@ -283,6 +301,8 @@ run(struct pair *p, struct happening *h)
 
 	p->running = true;
 	complete(p, &h->e);
+	if (h->e.may_ask && !h->e.may_talk)
+		log_denied(p, h);
 	pair_machine_step(&step, &p->state, &h->e, &p->presence->rules);
 	log_step(p, h, &step);
 	if (!waits(&step))

@@ -287,6 +287,37 @@ presence_recheck(struct presence *pr)
 	outage_recheck(pr);
 }
 
+/* The last of her pairs may go, and she with it. */
+static void
+tell_pairs_of(struct presence_user *u)
+{
+	size_t left = u->count;
+	struct list *it = u->pairs.next;
+
+	while (left-- > 0) {
+		struct pair *p = list_entry(it, struct pair, by_user);
+
+		it = it->next;
+		pair_run_kind(p, PAIR_ON_POLICY);
+	}
+}
+
+void
+presence_rights_changed(struct presence *pr, const char *user)
+{
+	struct presence_user *u;
+
+	if (pr->stopping)
+		return;
+	if (user == NULL) {
+		outage_recheck(pr);
+		return;
+	}
+	u = pairs_user(pr, user);
+	if (u != NULL)
+		tell_pairs_of(u);
+}
+
 static void
 on_each_stop(struct map_node *n, void *arg)
 {

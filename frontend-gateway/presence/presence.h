@@ -89,6 +89,8 @@ void presence_on_health(struct presence *p, bool well);
 
 /* The configuration has changed. */
 void presence_recheck(struct presence *p);
+/* The rights of user (NULL: of anybody) may have changed. */
+void presence_rights_changed(struct presence *p, const char *user);
 /* The user has added the contact; prepared bare JIDs. */
 bool presence_invited(
     const struct presence *p, const char *user, const char *contact);

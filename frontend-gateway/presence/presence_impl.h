@@ -30,6 +30,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/map.h"
+#include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/pace.h"
 #include "frontend-gateway/presence/pair_machine.h"
 #include "frontend-gateway/presence/presence.h"
@@ -351,6 +352,8 @@ int to_half_open(
     struct pair *p, struct sip_server_txn *st, uint8_t format, bool context);
 void to_half_refuse(
     struct presence *pr, struct sip_server_txn *st, enum errors_cause cause);
+void to_half_refuse_because(struct presence *pr, struct sip_server_txn *st,
+    const struct policy_refusal *why);
 /* enum presence_format by Accept. */
 uint8_t to_half_format(const struct presence *pr, const struct sip_msg *req);
 void to_half_confirm(struct pair *p, struct happening *h);

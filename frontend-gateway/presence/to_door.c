@@ -31,24 +31,26 @@ has_context(const struct sip_msg *req)
 
 /* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
 static int
-judge(struct presence *pr, enum errors_cause *cause, struct jid *user,
+judge(struct presence *pr, struct policy_refusal *why, struct jid *user,
     struct jid *contact, const struct sip_msg *req)
 {
 	const char *from = sip_msg_from_uri(req), *to = sip_msg_uri(req);
 	int status = address_from_sip(contact, to, strlen(to));
 
+	*why = (struct policy_refusal){ .detail = "", .policy = "" };
 	if (status == 0)
 		status = address_from_sip(user, from, strlen(from));
 	if (status != 0) {
-		*cause = errors_address_cause(status);
+		why->cause = errors_address_cause(status);
 		return ERR_DENIED;
 	}
 	if (contact->local == NULL || user->local == NULL) {
-		*cause = ERRORS_ADDRESS_UNKNOWN;
+		why->cause = ERRORS_ADDRESS_UNKNOWN;
 		return ERR_DENIED;
 	}
-	return policy_judge_outward(
-	    pr->opts.policy, cause, user->bare, user->ascii, contact->ascii);
+	return policy_judge_outward(pr->opts.policy, why,
+	    &(struct policy_outward){
+		user->bare, user->ascii, contact->ascii, RIGHTS_PRESENCE });
 }
 
 static void
@@ -95,7 +97,7 @@ presence_on_request(
     struct presence *pr, struct sip_server_txn *st, const struct sip_msg *req)
 {
 	struct jid user = { 0 }, contact = { 0 };
-	enum errors_cause cause;
+	struct policy_refusal why;
 	int rc;
 
 	if (pr->stopping) {
@@ -108,8 +110,8 @@ presence_on_request(
 		to_half_refuse(pr, st, ERRORS_DOCUMENT_TYPE);
 		return;
 	}
-	if (judge(pr, &cause, &user, &contact, req) < 0) {
-		to_half_refuse(pr, st, cause);
+	if (judge(pr, &why, &user, &contact, req) < 0) {
+		to_half_refuse_because(pr, st, &why);
 	} else {
 		rc = serve(pr, st, req, &user, &contact);
 		if (rc < 0)

@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/log_limit.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/sip/sip_notifier.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -81,53 +82,84 @@ to_half_count(const struct pair *p)
 /* --- refusals ----------------------------------------------------------- */
 
 void
-to_half_refuse(
-    struct presence *pr, struct sip_server_txn *st, enum errors_cause cause)
+to_half_refuse_because(struct presence *pr, struct sip_server_txn *st,
+    const struct policy_refusal *why)
 {
 	const struct sip_msg *req = sip_ua_request_of(st);
+	char reason[ERRORS_DETAIL_SIZE];
 	struct errors_sip e;
 	struct sip_header retry;
 	struct sip_answer a;
 	char seconds[16];
 	int rc;
 
-	errors_refusal(&e, cause);
-	log_info(&pr->log, "refused",
-	    "method=SUBSCRIBE from=%s uri=%s status=%d reason=%s",
-	    sip_msg_from_uri(req), sip_msg_uri(req), e.status, e.reason);
+	errors_refusal(&e, why->cause);
+	errors_detail(reason, &e, why->detail);
+	log_limited_info(&pr->log, sip_msg_from_uri(req), "refused",
+	    "method=SUBSCRIBE from=%s uri=%s status=%d diagnostics=%u "
+	    "reason=%s policy=%s",
+	    sip_msg_from_uri(req), sip_msg_uri(req), e.status, e.diagnostics,
+	    reason, why->policy);
 	snprintf(seconds, sizeof(seconds), "%u", e.retry_after);
 	retry = (struct sip_header){ "Retry-After", seconds };
 	a = (struct sip_answer){ .status = e.status,
 		.headers = &retry,
 		.header_count = e.retry_after > 0 ? 1 : 0,
 		.diagnostics = e.diagnostics,
-		.diagnostics_reason = e.reason };
+		.diagnostics_reason = reason };
 	rc = sip_ua_respond(pr->opts.ua, st, &a);
 	if (rc < 0)
 		log_warn(&pr->log, "not-answered", "error=%s", err_str(rc));
 }
 
 void
+to_half_refuse(
+    struct presence *pr, struct sip_server_txn *st, enum errors_cause cause)
+{
+	const struct policy_refusal why = {
+		.cause = cause, .detail = "", .policy = ""
+	};
+
+	to_half_refuse_because(pr, st, &why);
+}
+
+/* What the machine declines, it declines for want of a disk or of the right to
+ * be here. */
+static void
+cause_of(struct policy_refusal *why, const struct pair *p, int status)
+{
+	const struct policy_outward o = { pair_user(p), p->partner->local,
+		p->partner->remote, RIGHTS_PRESENCE };
+
+	if (status != 403)
+		*why = (struct policy_refusal){ ERRORS_NO_DISK, "", "" };
+	else if (policy_judge_outward(p->presence->opts.policy, why, &o) == 0)
+		why->cause = ERRORS_USER_NOT_PERMITTED;
+}
+
+void
 to_half_decline(struct pair *p, struct happening *h, int status)
 {
 	struct presence_watch *w = h->watch;
-	enum errors_cause cause;
+	char reason[ERRORS_DETAIL_SIZE];
+	struct policy_refusal why;
 	struct errors_sip e;
 
-	/* What the machine declines, it declines for want of a disk or of
-	 * the right to be here. */
-	cause = status == 403 ? ERRORS_USER_NOT_PERMITTED : ERRORS_NO_DISK;
-	errors_refusal(&e, cause);
+	cause_of(&why, p, status);
 	if (h->st != NULL) {
-		to_half_refuse(p->presence, h->st, cause);
+		to_half_refuse_because(p->presence, h->st, &why);
 		h->st = NULL;
 		return;
 	}
 	if (w == NULL || w->notifier == NULL || w->confirmed)
 		return;
-	log_info(&p->presence->log, "declined", "user=%s contact=%s status=%d",
-	    pair_user(p), pair_contact(p), status);
-	sip_notifier_refuse(w->notifier, status, e.diagnostics, e.reason);
+	errors_refusal(&e, why.cause);
+	errors_detail(reason, &e, why.detail);
+	log_limited_info(&p->presence->log, pair_user(p), "declined",
+	    "user=%s contact=%s status=%d diagnostics=%u reason=%s policy=%s",
+	    pair_user(p), pair_contact(p), status, e.diagnostics, reason,
+	    why.policy);
+	sip_notifier_refuse(w->notifier, status, e.diagnostics, reason);
 	close_watch(w);
 }
 

@@ -6,6 +6,12 @@
 
 const struct setting_kind *const setting_kinds[] = {
 	&setting_kind_gateway_config,
+	&setting_kind_access_edge,
+	&setting_kind_site,
+	&setting_kind_policy,
+	&setting_kind_grant,
+	&setting_kind_provider,
+	&setting_kind_licence,
 	&setting_kind_partner,
 };
 

@@ -109,5 +109,11 @@ setting_kind_field(const struct setting_kind *k, const char *name);
 
 extern const struct setting_kind setting_kind_partner;
 extern const struct setting_kind setting_kind_gateway_config;
+extern const struct setting_kind setting_kind_access_edge;
+extern const struct setting_kind setting_kind_site;
+extern const struct setting_kind setting_kind_policy;
+extern const struct setting_kind setting_kind_grant;
+extern const struct setting_kind setting_kind_provider;
+extern const struct setting_kind setting_kind_licence;
 
 #endif

@@ -243,6 +243,10 @@ void sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *call);
 /* Ends a dialog; d is gone at once for the caller, on_dialog_end does not
  * come.  Calls within it that are under way still get their results. */
 void sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d);
+/* The same with the cause, as Reason (RFC 3326) and ms-diagnostics; a dialog
+ * that still waits for its ACK ends without. */
+void sip_ua_bye_because(struct sip_ua *ua, struct sip_dialog *d,
+    unsigned diagnostics, int status, const char *reason);
 /* Forgets a dialog the peer has lost (481, 408), without BYE. */
 void sip_ua_forget(struct sip_ua *ua, struct sip_dialog *d);
 

@@ -159,7 +159,7 @@ sip_ua_answer_repeat(struct ua_dialog *ud)
 	if (now >= ud->give_up_ms) {
 		log_info(&ua->log, "no-ack", "call_id=%s", ud->d.call_id);
 		stop_waiting(ud);
-		sip_ua_out_bye(ud);
+		sip_ua_out_bye(ud, NULL, 0);
 		sip_ua_dialog_over(ud, SIP_DIALOG_END_NO_ACK);
 		return;
 	}
@@ -188,7 +188,7 @@ sip_ua_answer_acknowledged(struct sip_ua *ua, const struct sip_msg *ack)
 	}
 	stop_waiting(ud);
 	if (ud->left) {
-		sip_ua_out_bye(ud);
+		sip_ua_out_bye(ud, NULL, 0);
 		sip_ua_dialog_free(ud);
 	} else if (ua->opts.events->on_acknowledged != NULL) {
 		ua->opts.events->on_acknowledged(ua, &ud->d, ack, ua->opts.arg);

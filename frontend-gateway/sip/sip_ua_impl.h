@@ -174,7 +174,8 @@ int sip_ua_out_fresh(struct sip_ua_fresh *f, const struct sip_ua *ua,
     const struct sip_question *q);
 void sip_ua_out_fresh_finish(struct sip_ua_fresh *f);
 /* Sends BYE and forgets the answer. */
-void sip_ua_out_bye(struct ua_dialog *ud);
+void sip_ua_out_bye(
+    struct ua_dialog *ud, const struct sip_header *headers, size_t count);
 void sip_ua_out_close(struct sip_ua *ua);
 
 #endif

@@ -167,10 +167,12 @@ send_ack(struct ua_dialog *ud, const struct buf *ack)
 }
 
 void
-sip_ua_out_bye(struct ua_dialog *ud)
+sip_ua_out_bye(
+    struct ua_dialog *ud, const struct sip_header *headers, size_t count)
 {
 	struct sip_ua *ua = ud->ua;
-	struct sip_build_request r = { 0 };
+	struct sip_build_request r = { .headers = headers,
+		.header_count = count };
 	char name[256];
 	int rc;
 
@@ -276,7 +278,7 @@ end_unwanted(struct sip_ua_call *c, const struct sip_msg *m)
 	if (rc == 0)
 		send_ack(ud, &ack);
 	buf_finish(&ack);
-	sip_ua_out_bye(ud);
+	sip_ua_out_bye(ud, NULL, 0);
 	sip_ua_dialog_over(ud, SIP_DIALOG_END_FAILED);
 }
 
@@ -559,8 +561,9 @@ sip_ua_drop(struct sip_ua *ua, struct sip_ua_call *c)
 	sip_ua_cancel(ua, c);
 }
 
-void
-sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d)
+static void
+leave(struct sip_ua *ua, struct sip_dialog *d, const struct sip_header *headers,
+    size_t count)
 {
 	struct ua_dialog *ud = map_entry(d, struct ua_dialog, d);
 
@@ -569,8 +572,38 @@ sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d)
 	/* Who accepted a call must not end it before the ACK (RFC 3261 15). */
 	if (ua->closing || (ud->waiting && !ud->d.uac))
 		return;
-	sip_ua_out_bye(ud);
+	sip_ua_out_bye(ud, headers, count);
 	sip_ua_dialog_free(ud);
+}
+
+void
+sip_ua_bye(struct sip_ua *ua, struct sip_dialog *d)
+{
+	leave(ua, d, NULL, 0);
+}
+
+void
+sip_ua_bye_because(struct sip_ua *ua, struct sip_dialog *d,
+    unsigned diagnostics, int status, const char *reason)
+{
+	struct sip_header headers[2];
+	struct buf cause, details;
+
+	buf_init(&cause, 0);
+	buf_init(&details, 0);
+	buf_addf(&cause, "SIP;cause=%d;text=", status);
+	sip_build_quoted(&cause, reason);
+	sip_build_diagnostics(&details, diagnostics, reason, ua->fqdn);
+	headers[0] = (struct sip_header){ "Reason", buf_cstr(&cause) };
+	headers[1] =
+	    (struct sip_header){ "ms-diagnostics", buf_cstr(&details) };
+	/* Without memory it ends all the same. */
+	if (headers[0].value == NULL || headers[1].value == NULL)
+		leave(ua, d, NULL, 0);
+	else
+		leave(ua, d, headers, 2);
+	buf_finish(&cause);
+	buf_finish(&details);
 }
 
 void

@@ -24,7 +24,7 @@ give_up(struct ua_dialog *ud, enum sip_dialog_end why, bool bye)
 	    ud->d.call_id, sip_dialog_end_str(why));
 	sip_ua_session_stop(ud);
 	if (bye)
-		sip_ua_out_bye(ud);
+		sip_ua_out_bye(ud, NULL, 0);
 	sip_ua_dialog_over(ud, why);
 }
 

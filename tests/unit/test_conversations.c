@@ -177,6 +177,15 @@ sip_ua_bye(struct sip_ua *u, struct sip_dialog *d)
 }
 
 void
+sip_ua_bye_because(struct sip_ua *u, struct sip_dialog *d, unsigned diagnostics,
+    int status, const char *reason)
+{
+	(void)u;
+	(void)reason;
+	note("BYE d%d %u %d", number_of(d), diagnostics, status);
+}
+
+void
 sip_ua_forget(struct sip_ua *u, struct sip_dialog *d)
 {
 	(void)u;

@@ -217,6 +217,16 @@ sip_ua_bye(struct sip_ua *u, struct sip_dialog *d)
 }
 
 void
+sip_ua_bye_because(struct sip_ua *u, struct sip_dialog *d, unsigned diagnostics,
+    int status, const char *reason)
+{
+	(void)diagnostics;
+	(void)status;
+	(void)reason;
+	sip_ua_bye(u, d);
+}
+
+void
 sip_ua_forget(struct sip_ua *u, struct sip_dialog *d)
 {
 	(void)u;

@@ -101,13 +101,15 @@ outward_needs_a_permitted_user_and_a_partner(void **state)
 	(void)state;
 	assert_int_equal(policy_new(&p, conf, 0), 0);
 	for (size_t i = 0; i < sizeof(outward) / sizeof(outward[0]); i++) {
-		enum errors_cause cause = ERRORS_CAUSE_COUNT;
-		int rc = policy_judge_outward(p, &cause, outward[i].user,
-		    outward[i].user_domain, outward[i].contact_domain);
+		struct policy_refusal why;
+		int rc = policy_judge_outward(p, &why,
+		    &(struct policy_outward){ outward[i].user,
+			outward[i].user_domain, outward[i].contact_domain,
+			RIGHTS_MESSAGES });
 
 		assert_int_equal(rc, outward[i].rc);
 		if (rc < 0)
-			assert_int_equal(cause, outward[i].cause);
+			assert_int_equal(why.cause, outward[i].cause);
 	}
 	policy_free(p);
 	gateway_conf_free(conf);
