@@ -1,5 +1,5 @@
-/* Memory doubles as the content grows and is never given back before
- * buf_finish(): most buffers live as long as a connection and reach the same
+/* Memory doubles as the content grows and is given back only by
+ * buf_finish() and buf_trim(): most buffers live as long as a connection and reach the same
  * size again and again. */
 #include "common/buf.h"
 
@@ -30,6 +30,24 @@ buf_clear(struct buf *b)
 {
 	b->len = 0;
 	b->failed = false;
+}
+
+void
+buf_trim(struct buf *b)
+{
+	uint8_t *data;
+
+	if (b->len == 0) {
+		free(b->data);
+		b->data = NULL;
+		b->cap = 0;
+		return;
+	}
+	data = realloc(b->data, b->len);
+	if (data == NULL)
+		return;
+	b->data = data;
+	b->cap = b->len;
 }
 
 bool

@@ -27,6 +27,8 @@ void buf_init(struct buf *b, size_t limit);
 void buf_finish(struct buf *b);
 /* Empties the buffer and forgets a failure; keeps the memory. */
 void buf_clear(struct buf *b);
+/* Gives back what the content does not need. */
+void buf_trim(struct buf *b);
 bool buf_failed(const struct buf *b);
 
 /* 0, ERR_FULL or ERR_NOMEM. */

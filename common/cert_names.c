@@ -163,6 +163,17 @@ read_entries(struct cert_names *names, const GENERAL_NAMES *entries)
 	return 0;
 }
 
+/* Nearly all certificates name one or two; room was made for the most. */
+static void
+shrink(struct cert_names *names)
+{
+	size_t count = names->count > 0 ? names->count : 1;
+	struct cert_name *v = realloc(names->v, count * sizeof *v);
+
+	if (v != NULL)
+		names->v = v;
+}
+
 int
 cert_names_read(struct cert_names *out, X509 *cert)
 {
@@ -181,11 +192,13 @@ cert_names_read(struct cert_names *out, X509 *cert)
 	if (names.v != NULL)
 		rc = read_entries(&names, entries);
 	GENERAL_NAMES_free(entries);
-	if (rc < 0)
+	if (rc < 0) {
 		cert_names_finish(&names);
-	else
-		*out = names;
-	return rc;
+		return rc;
+	}
+	shrink(&names);
+	*out = names;
+	return 0;
 }
 
 void

@@ -11,10 +11,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <openssl/buffer.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "common/err.h"
+
+/* Bytes that an empty BIO may keep. */
+enum { KEPT = 4096 };
 
 /* Puts the reason of a failed step into words. */
 static void
@@ -110,6 +114,21 @@ fail:
 	return ERR_TLS;
 }
 
+/* An empty BIO keeps the memory of the most it ever held, which for one that
+ * was busy is more than all else that an idle connection has. */
+static void
+let_go(BIO *bio)
+{
+	BUF_MEM *was, *fresh;
+
+	if (BIO_ctrl_pending(bio) > 0 || BIO_get_mem_ptr(bio, &was) <= 0 ||
+	    was->max <= KEPT)
+		return;
+	fresh = BUF_MEM_new();
+	if (fresh != NULL)
+		BIO_set_mem_buf(bio, fresh, BIO_CLOSE);
+}
+
 int
 tls_engine_feed(struct tls_engine *e, const void *data, size_t len)
 {
@@ -135,10 +154,15 @@ tls_engine_handshake(struct tls_engine *e)
 enum tls_step
 tls_engine_read(struct tls_engine *e, void *out, size_t size, size_t *n)
 {
+	enum tls_step step;
+
 	if (e->failed)
 		return TLS_STEP_FAILED;
 	ERR_clear_error();
-	return step_of(e, SSL_read_ex(e->ssl, out, size, n));
+	step = step_of(e, SSL_read_ex(e->ssl, out, size, n));
+	if (step == TLS_STEP_WANT)
+		let_go(e->in);
+	return step;
 }
 
 enum tls_step
@@ -176,6 +200,7 @@ void
 tls_engine_output_taken(struct tls_engine *e)
 {
 	(void)BIO_reset(e->out);
+	let_go(e->out);
 }
 
 const char *

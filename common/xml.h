@@ -49,7 +49,7 @@ int xml_arena_open(struct xml_arena **out, size_t limit);
 void xml_arena_close(struct xml_arena *a);
 /* Lets the trees to come, and the one in progress, take more. */
 void xml_arena_raise(struct xml_arena *a, size_t limit);
-/* Drops the content, keeps some memory for the next tree. */
+/* Drops the content and gives the memory back. */
 void xml_arena_reset(struct xml_arena *a);
 /* NUL-terminated copy, or NULL. */
 char *xml_strndup(struct xml_arena *a, const char *s, size_t len);

@@ -749,3 +749,14 @@ carrier_each(struct route_shared *shared,
 		fn(&info, arg);
 	}
 }
+
+void
+carrier_rest_all(struct route_shared *shared)
+{
+	LIST_FOREACH (it, &shared->carriers) {
+		const struct carrier *c = list_entry(it, struct carrier, link);
+
+		if (c->stream != NULL)
+			s2s_out_rest(c->stream);
+	}
+}

@@ -108,5 +108,7 @@ struct s2s_out *carrier_stream(const struct rider *r);
 /* Every stream that is up. */
 void carrier_each(struct route_shared *shared,
     void (*fn)(const struct stream_info *info, void *arg), void *arg);
+/* s2s_out_rest() for every stream. */
+void carrier_rest_all(struct route_shared *shared);
 
 #endif

@@ -20,6 +20,7 @@
 #include "edge-proxy/doors.h"
 #include "edge-proxy/edge_doors.h"
 #include "edge-proxy/edge_gateways.h"
+#include "edge-proxy/edge_memory.h"
 #include "edge-proxy/edge_tell.h"
 #include "edge-proxy/edge_visitors.h"
 #include "edge-proxy/hosting.h"
@@ -209,6 +210,7 @@ free_edge(struct edge *e)
 	clock_timer_stop(&e->stats);
 	clock_timer_stop(&e->stopping);
 	clock_timer_stop(&e->reopen);
+	edge_memory_stop(e);
 	outward_free(e->outward);
 	inward_free(e->inward);
 	iq_asked_free(e->asked);
@@ -217,6 +219,7 @@ free_edge(struct edge *e)
 	edge_gateways_forget(e);
 	hosting_free(e->hosting);
 	failures_free(e->failures);
+	admission_free(e->admission);
 	free(e);
 }
 
@@ -242,6 +245,7 @@ edge_open(
 	clock_timer_init(&e->stats, opts->clock, on_stats, e);
 	clock_timer_init(&e->stopping, opts->clock, on_stopping, e);
 	edge_doors_init(e);
+	edge_memory_init(e);
 	e->started_ms = clock_now_ms(opts->clock);
 	memcpy(
 	    e->inner_listen, opts->conf->inner_listen, sizeof(e->inner_listen));
@@ -249,7 +253,10 @@ edge_open(
 	rc = failures_new(&e->failures);
 	if (rc == 0)
 		rc = hosting_new(&e->hosting);
+	if (rc == 0)
+		rc = admission_new(&e->admission);
 	if (rc < 0) {
+		hosting_free(e->hosting);
 		failures_free(e->failures);
 		free(e);
 		return rc;
@@ -267,6 +274,7 @@ edge_open(
 		goto fail;
 	hosting_on_change(e->hosting, on_hosting_changed, e);
 	clock_timer_start(&e->stats, STATS_MS);
+	edge_memory_start(e);
 	log_info(&e->log, "open", "node=%s boot=%s gateways=%zu", e->node,
 	    e->boot, opts->conf->gateway_count);
 	*out = e;
@@ -347,6 +355,7 @@ static void
 leave(struct edge *e)
 {
 	set_stage(e, LEAVING);
+	edge_memory_stop(e);
 	edge_visitors_dismiss(e);
 	routes_close(e->routes);
 }

@@ -6,6 +6,7 @@
  * edge_visitors.c  the inbound streams
  * edge_gateways.c  gateways joining and leaving
  * edge_doors.c     whether partners may connect
+ * edge_memory.c    what all may take of memory
  * edge_tell.c      what the gateways are told
  * edge_status.c    what an operator is told
  */
@@ -18,6 +19,7 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "edge-proxy/admission.h"
 #include "edge-proxy/edge.h"
 #include "edge-proxy/edge_conf.h"
 #include "edge-proxy/reach.h"
@@ -44,11 +46,22 @@ struct visitor {
 	struct edge *edge;
 	struct s2s_in *s2s;
 	struct inward_stream *inward;
+	struct admission_place place;
+	bool ushered; /* has no place, and is told so */
 	uint64_t up_ms, stanzas;
+};
+
+/* See edge_memory.h. */
+struct edge_memory {
+	struct clock_timer timer;
+	unsigned looks, newcomers;
+	bool is_short;
+	size_t used, most, max; /* bytes; as last seen */
 };
 
 struct edge_counters {
 	uint64_t accepted, turned_away;
+	uint64_t memory_short; /* how often it was */
 	uint64_t in_up, in_failed, out_up, out_failed;
 };
 
@@ -74,6 +87,9 @@ struct edge {
 	struct outward *outward;
 	struct list visitors;
 	size_t visitor_count;
+	struct admission *admission;
+	size_t ushered; /* visitors who are being told why they may not stay */
+	struct edge_memory memory;
 	struct list books;
 
 	struct clock_timer stats, stopping, reopen;

@@ -30,23 +30,27 @@ edge_status_counters(const struct edge *e)
 	const struct edge_counters *c = &e->counters;
 
 #define N(x) ((json_int_t)(x))
-	return json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:b},"
+	return json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b},"
 			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I},"
-			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}}",
-	    "streams", "inbound", N(e->visitor_count), "accepted",
-	    N(c->accepted), "turned_away", N(c->turned_away), "in_up",
-	    N(c->in_up), "in_failed", N(c->in_failed), "out_failed",
-	    N(c->out_failed), "listening", doors_are_open(e->doors), "inward",
-	    "stanzas", N(in->stanzas), "sent", N(in->sent), "delivered",
-	    N(in->delivered), "failed", N(in->failed), "timed_out",
-	    N(in->timed_out), "refused", N(in->refused), "answered",
-	    N(in->answered), "dropped", N(in->dropped), "paused", N(in->paused),
-	    "under_way", N(inward_under_way(e->inward)), "outward", "stanzas",
+			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I},"
+			 "s:{s:I,s:I,s:I,s:I}}",
+	    "streams", "inbound", N(e->visitor_count), "half_open",
+	    N(admission_half_open(e->admission)), "accepted", N(c->accepted),
+	    "turned_away", N(c->turned_away), "in_up", N(c->in_up), "in_failed",
+	    N(c->in_failed), "out_failed", N(c->out_failed), "listening",
+	    doors_are_open(e->doors), "inward", "stanzas", N(in->stanzas),
+	    "sent", N(in->sent), "delivered", N(in->delivered), "failed",
+	    N(in->failed), "timed_out", N(in->timed_out), "refused",
+	    N(in->refused), "answered", N(in->answered), "dropped",
+	    N(in->dropped), "paused", N(in->paused), "under_way",
+	    N(inward_under_way(e->inward)), "outward", "stanzas",
 	    N(out->stanzas), "delivered", N(out->delivered), "failed",
 	    N(out->failed), "timed_out", N(out->timed_out), "refused",
 	    N(out->refused), "probes", N(out->probes), "under_way",
 	    N(outward_under_way(e->outward)), "unsettled",
-	    N(routes_unsettled(e->routes)));
+	    N(routes_unsettled(e->routes)), "memory", "used", N(e->memory.used),
+	    "most", N(e->memory.most), "max", N(e->memory.max), "short",
+	    N(c->memory_short));
 #undef N
 }
 

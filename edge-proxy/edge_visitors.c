@@ -18,6 +18,7 @@
 #include "common/log_limit.h"
 #include "edge-proxy/doors.h"
 #include "edge-proxy/edge_impl.h"
+#include "edge-proxy/edge_memory.h"
 #include "edge-proxy/edge_tell.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
@@ -26,10 +27,9 @@
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in.h"
 
-enum {
-	STRANGERS_MAX = 256, /* inbound streams not authenticated yet */
-	PER_ADDRESS_MAX = 128
-};
+/* Of those who may not stay, so many are told why at a time; the others are
+ * cut off. */
+enum { USHERED_MAX = 64 };
 
 /* --- names -------------------------------------------------------------- */
 
@@ -62,27 +62,98 @@ set_prefix(struct edge *e)
 
 /* --- limits ------------------------------------------------------------- */
 
-/* Whether one more inbound stream would be too many; says which limit. */
 static const char *
-over_limit(const struct edge *e, const char *ip)
+try_to_enter(struct edge *e, struct visitor *v, struct hosting_bounds *b)
 {
-	size_t strangers = 0, same = 0;
+	const struct admission_limits limits = {
+		.total = b->connections,
+		.half_open = b->half_open,
+		.address = b->address,
+		.address_half_open = b->address_half_open,
+	};
 
-	if (e->visitor_count > hosting_connection_limit(e->hosting))
-		return "connection limit";
-	LIST_FOREACH (it, &e->visitors) {
-		const struct visitor *v = list_entry(it, struct visitor, all);
+	return admission_enter(
+	    e->admission, &v->place, s2s_in_peer_ip(v->s2s), &limits);
+}
 
-		if (!s2s_in_is_up(v->s2s))
-			strangers++;
-		if (strcmp(s2s_in_peer_ip(v->s2s), ip) == 0)
-			same++;
+/* Ends the stream of somebody who has not authenticated, the newest first. */
+static bool
+end_stranger(struct edge *e, bool known_too, const char *why)
+{
+	struct admission_place *p = admission_spare(e->admission, known_too);
+	struct visitor *v;
+
+	if (p == NULL)
+		return false;
+	v = list_entry(p, struct visitor, place);
+	admission_leave(e->admission, p);
+	e->counters.turned_away++;
+	s2s_in_drop(v->s2s, why);
+	return true;
+}
+
+/* Finds the visitor a place, or says which limit keeps him out.  For who has
+ * been here before, a stranger goes. */
+static const char *
+admit(struct edge *e, struct visitor *v)
+{
+	struct hosting_bounds bounds;
+	const char *why;
+
+	hosting_bounds(e->hosting, &bounds);
+	why = try_to_enter(e, v, &bounds);
+	if (why != NULL &&
+	    admission_count(e->admission) >= bounds.connections &&
+	    admission_knows(e->admission, s2s_in_peer_ip(v->s2s)) &&
+	    end_stranger(e, false, "a place was needed"))
+		why = try_to_enter(e, v, &bounds);
+	return why;
+}
+
+static void
+usher_out(struct edge *e, struct visitor *v, const char *why)
+{
+	e->counters.turned_away++;
+	log_limited_warn(&e->log, s2s_in_peer_ip(v->s2s), "stream-turned-away",
+	    "peer=%s reason=%s", s2s_in_peer_ip(v->s2s), why);
+	if (e->ushered >= USHERED_MAX) {
+		s2s_in_drop(v->s2s, why);
+		return;
 	}
-	if (strangers > STRANGERS_MAX)
-		return "too many that have not authenticated";
-	if (same > PER_ADDRESS_MAX)
-		return "too many from one address";
-	return NULL;
+	v->ushered = true;
+	e->ushered++;
+	s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT, why);
+}
+
+bool
+edge_visitors_end_stranger(struct edge *e)
+{
+	return end_stranger(e, true, "memory is short");
+}
+
+size_t
+edge_visitors_end_largest(struct edge *e, size_t least)
+{
+	struct visitor *largest = NULL;
+	size_t most = 0;
+
+	LIST_FOREACH (it, &e->visitors) {
+		struct visitor *v = list_entry(it, struct visitor, all);
+		size_t size = s2s_in_partial(v->s2s);
+
+		if (size < least || size <= most)
+			continue;
+		largest = v;
+		most = size;
+	}
+	if (largest == NULL)
+		return 0;
+	log_limited_warn(&e->log, s2s_in_peer_ip(largest->s2s),
+	    "stream-too-costly", "stream=%s bytes=%zu", s2s_in_id(largest->s2s),
+	    most);
+	s2s_in_close(
+	    largest->s2s, STREAM_ERR_RESOURCE_CONSTRAINT, "memory is short");
+	return most;
 }
 
 static void
@@ -90,7 +161,9 @@ free_visitor(struct visitor *v)
 {
 	inward_stream_close(v->inward);
 	list_remove(&v->all);
+	admission_leave(v->edge->admission, &v->place);
 	v->edge->visitor_count--;
+	v->edge->ushered -= v->ushered ? 1 : 0;
 	free(v);
 }
 
@@ -159,6 +232,7 @@ on_stream_event(struct s2s_in *s, enum stream_event ev,
 
 	if (ev == STREAM_UP) {
 		e->counters.in_up++;
+		admission_prove(e->admission, &v->place);
 		v->up_ms = clock_now_ms(e->opts.clock);
 	}
 	note_heard(e, info);
@@ -271,13 +345,9 @@ receive(struct edge *e, const struct arrival *a)
 	list_append(&e->visitors, &v->all);
 	e->visitor_count++;
 	e->counters.accepted++;
-	limit = over_limit(e, s2s_in_peer_ip(v->s2s));
-	if (limit == NULL)
-		return;
-	e->counters.turned_away++;
-	log_limited_warn(&e->log, s2s_in_peer_ip(v->s2s), "stream-turned-away",
-	    "peer=%s reason=%s", s2s_in_peer_ip(v->s2s), limit);
-	s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT, limit);
+	limit = edge_memory_has_room(e) ? admit(e, v) : "memory is short";
+	if (limit != NULL)
+		usher_out(e, v, limit);
 	return;
 
 fail:
@@ -372,6 +442,13 @@ const struct inward_ops edge_visitors_ops = {
 	.resume = on_window_open,
 	.handled = on_handled,
 };
+
+void
+edge_visitors_rest(struct edge *e)
+{
+	LIST_FOREACH (it, &e->visitors)
+		s2s_in_rest(list_entry(it, struct visitor, all)->s2s);
+}
 
 /* --- all of them -------------------------------------------------------- */
 

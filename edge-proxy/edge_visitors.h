@@ -27,6 +27,14 @@ void edge_visitors_passed_on(
 void edge_visitors_make_id(char *out, void *arg);
 /* Whether an inbound stream of that domain is up (routes_opts.is_here). */
 bool edge_visitors_are_here(void *arg, const char *remote);
+/* For want of memory: ends the newest who has not authenticated; false when
+ * there is none. */
+bool edge_visitors_end_stranger(struct edge *e);
+/* ... and the one in the middle of the largest stanza, of that many bytes at
+ * least; answers how many they are. */
+size_t edge_visitors_end_largest(struct edge *e, size_t least);
+/* s2s_in_rest() for all. */
+void edge_visitors_rest(struct edge *e);
 /* What inward asks of the edge; its streams are visitors. */
 extern const struct inward_ops edge_visitors_ops;
 

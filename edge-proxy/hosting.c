@@ -207,18 +207,32 @@ hosting_dialback(const struct hosting *h, const char *hosted_ascii,
 	return true;
 }
 
-size_t
-hosting_connection_limit(const struct hosting *h)
+static size_t
+larger(size_t a, uint64_t b)
 {
-	size_t limit = 0;
+	return b > a ? (size_t)b : a;
+}
 
-	LIST_FOREACH (it, &h->nodes) {
-		const struct node *n = list_entry(it, struct node, all);
+static void
+widen(struct hosting_bounds *b, const struct hosting_settings *s)
+{
+	b->connections = larger(b->connections, s->connection_limit);
+	b->half_open = larger(b->half_open, s->half_open_limit);
+	b->address = larger(b->address, s->address_limit);
+	b->address_half_open =
+	    larger(b->address_half_open, s->address_half_open);
+	b->memory_max = larger(b->memory_max, s->memory_max);
+}
 
-		if (n->generation->settings.connection_limit > limit)
-			limit = n->generation->settings.connection_limit;
-	}
-	return limit > 0 ? limit : h->defaults.connection_limit;
+void
+hosting_bounds(const struct hosting *h, struct hosting_bounds *out)
+{
+	*out = (struct hosting_bounds){ 0 };
+	LIST_FOREACH (it, &h->nodes)
+		widen(out,
+		    &list_entry(it, struct node, all)->generation->settings);
+	if (list_empty(&h->nodes))
+		widen(out, &h->defaults);
 }
 
 uint64_t

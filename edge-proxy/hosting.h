@@ -52,7 +52,12 @@ struct hosting_settings {
 	uint32_t inward_window;       /* stanzas a stream may run ahead */
 	uint32_t stanza_max;          /* bytes */
 	uint32_t connection_limit;
-	uint32_t queue_frames; /* per route while connecting */
+	uint32_t half_open_limit;   /* not authenticated, of strangers */
+	uint32_t address_limit;     /* of one address */
+	uint32_t address_half_open; /* the same, not authenticated */
+	uint32_t stanza_rate;       /* a second, on one stream; 0 = any */
+	uint64_t memory_max;        /* bytes, of all streams together */
+	uint32_t queue_frames;      /* per route while connecting */
 	uint32_t queue_bytes;
 	char language[36]; /* of texts in several, the one to choose */
 };
@@ -80,9 +85,15 @@ const char *hosting_owner(const struct hosting *h, const char *hosted_ascii);
  * it gave none.  *previous is NULL when there is no older one. */
 bool hosting_dialback(const struct hosting *h, const char *hosted_ascii,
     const char **current, const char **previous);
-/* Inbound streams all partners may have together: the most any gateway
- * permits. */
-size_t hosting_connection_limit(const struct hosting *h);
+/* What holds for all of whom nothing is known yet, or for all together: of each
+ * the most that any gateway permits. */
+struct hosting_bounds {
+	size_t connections; /* inbound; as many may be outbound */
+	size_t half_open;
+	size_t address, address_half_open;
+	size_t memory_max;
+};
+void hosting_bounds(const struct hosting *h, struct hosting_bounds *out);
 /* How long whoever connects may take until it is known for whom he comes: the
  * longest any gateway permits. */
 uint64_t hosting_establishment_ms(const struct hosting *h);

@@ -24,6 +24,9 @@ static const char *const types[] = { "Federated", "PublicVerified",
 static const char *const negotiations[] = { "Required", "Optional",
 	"NotSupported" };
 
+/* Below it there is nothing to divide. */
+enum { MEMORY_MAX_LEAST = 32 << 20 };
+
 void
 hosting_default_settings(struct hosting_settings *out)
 {
@@ -36,6 +39,11 @@ hosting_default_settings(struct hosting_settings *out)
 		.inward_window = 500,
 		.stanza_max = 262144,
 		.connection_limit = 1000,
+		.half_open_limit = 512,
+		.address_limit = 500,
+		.address_half_open = 64,
+		.stanza_rate = 1000,
+		.memory_max = (uint64_t)256 << 20,
 		.queue_frames = 1000,
 		.queue_bytes = 4 * 1024 * 1024,
 	};
@@ -216,6 +224,22 @@ read_secret(char *out, struct conf_obj *o, const char *key, bool required)
 	memcpy(out, s, len + 1);
 }
 
+/* What keeps crowds out. */
+static void
+read_crowd_settings(struct hosting_settings *s, struct conf_obj *o)
+{
+	s->half_open_limit = (uint32_t)conf_int(
+	    o, "half_open_limit", s->half_open_limit, 1, UINT32_MAX);
+	s->address_limit = (uint32_t)conf_int(
+	    o, "address_limit", s->address_limit, 1, UINT32_MAX);
+	s->address_half_open = (uint32_t)conf_int(
+	    o, "address_half_open", s->address_half_open, 1, UINT32_MAX);
+	s->stanza_rate =
+	    (uint32_t)conf_int(o, "stanza_rate", s->stanza_rate, 0, 1000000);
+	s->memory_max = (uint64_t)conf_int(o, "memory_max",
+	    (int64_t)s->memory_max, MEMORY_MAX_LEAST, INT64_C(1) << 40);
+}
+
 static void
 read_settings(struct hosting_settings *s, struct conf_obj *root)
 {
@@ -242,6 +266,7 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 	    (uint32_t)conf_int(o, "stanza_max", s->stanza_max, 10000, 1048576);
 	s->connection_limit = (uint32_t)conf_int(
 	    o, "connection_limit", s->connection_limit, 1, UINT32_MAX);
+	read_crowd_settings(s, o);
 	s->queue_frames =
 	    (uint32_t)conf_int(o, "queue_frames", s->queue_frames, 1, 100000);
 	s->queue_bytes = (uint32_t)conf_int(

@@ -83,6 +83,7 @@ struct inward {
 	size_t under_way;
 	struct normalised normalised;
 	struct buf xml;
+	size_t window_max; /* of every stream; 0 = as configured */
 	struct inward_counters counters;
 	struct log log;
 };
@@ -212,6 +213,24 @@ inward_channels_changed(struct inward *in)
 
 		if (s->flow == FLOW_PAUSED)
 			clock_timer_start(&s->pause, PAUSE_MS);
+	}
+}
+
+void
+inward_limit_window(struct inward *in, size_t stanzas)
+{
+	in->window_max = stanzas;
+	if (stanzas == 0)
+		return;
+	/* Who is beyond it is held now: else his next one were refused. */
+	LIST_FOREACH (it, &in->streams) {
+		struct inward_stream *s =
+		    list_entry(it, struct inward_stream, all);
+
+		if (s->handled.window > stanzas)
+			(void)handled_count_resize(&s->handled, stanzas);
+		if (s->flow == FLOW_READING && handled_count_full(&s->handled))
+			set_flow(s, FLOW_PAUSED);
 	}
 }
 
@@ -547,11 +566,13 @@ handle(struct inward_stream *s, const struct taken *t)
 static void
 number(struct inward_stream *s, struct taken *t)
 {
-	const struct hosting_settings *settings =
-	    hosting_settings(s->in->opts.hosting, t->to->ascii);
+	size_t window =
+	    hosting_settings(s->in->opts.hosting, t->to->ascii)->inward_window;
 
-	if (s->handled.window != settings->inward_window &&
-	    handled_count_resize(&s->handled, settings->inward_window) < 0)
+	if (s->in->window_max > 0 && window > s->in->window_max)
+		window = s->in->window_max;
+	if (s->handled.window != window &&
+	    handled_count_resize(&s->handled, window) < 0)
 		log_limited_warn(&s->log, t->from->ascii, "window-kept",
 		    "window=%zu", s->handled.window);
 	t->numbered = handled_count_begin(&s->handled, &t->number) == 0;

@@ -84,6 +84,10 @@ void inward_stream_close(struct inward_stream *s);
 int inward_take(struct inward_stream *s, const struct xml_elem *e,
     const struct jid *from, const struct jid *to, const char *language);
 
+/* From now on no stream may have more stanzas under way than that, whatever is
+ * configured; 0: than is configured. */
+void inward_limit_window(struct inward *in, size_t stanzas);
+
 /* From the channel's events: cookie is one of ours. */
 void
 inward_result(struct inward *in, void *cookie, const struct channel_result *r);

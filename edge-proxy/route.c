@@ -525,7 +525,10 @@ queue_has_room(const struct route *t, size_t len)
 {
 	const struct hosting_settings *hs =
 	    hosting_settings(t->shared->opts->hosting, t->local);
+	size_t few = t->shared->queue_max;
 
+	if (few > 0 && t->queue_frames + t->rider.unproven >= few)
+		return false;
 	return t->queue_frames < hs->queue_frames &&
 	       t->queue_bytes + len <= hs->queue_bytes &&
 	       t->rider.unproven < UNPROVEN_MAX;

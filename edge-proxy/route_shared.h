@@ -21,6 +21,7 @@ struct route_shared {
 	size_t live;          /* attempts and streams that have not ended */
 	struct list verifications; /* of dialback_verify */
 	size_t verification_count;
+	size_t queue_max; /* stanzas of a pair; 0 = as configured */
 	bool closing;
 	struct clock_timer closed; /* started when closing and live is 0 */
 };

@@ -218,6 +218,18 @@ routes_each_waiting(const struct routes *r, routes_waiting_fn *fn, void *arg)
 	}
 }
 
+void
+routes_limit_queues(struct routes *r, size_t stanzas)
+{
+	r->shared.queue_max = stanzas;
+}
+
+void
+routes_rest(struct routes *r)
+{
+	carrier_rest_all(&r->shared);
+}
+
 size_t
 routes_unsettled(const struct routes *r)
 {

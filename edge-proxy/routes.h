@@ -124,6 +124,11 @@ struct routes_waiting {
 typedef void routes_waiting_fn(const struct routes_waiting *w, void *arg);
 void
 routes_each_waiting(const struct routes *r, routes_waiting_fn *fn, void *arg);
+/* From now on no pair may have more stanzas waiting than that, whatever is
+ * configured; 0: than is configured. */
+void routes_limit_queues(struct routes *r, size_t stanzas);
+/* Called now and then: idle streams give back memory that they do not need. */
+void routes_rest(struct routes *r);
 /* Stanzas not yet settled. */
 size_t routes_unsettled(const struct routes *r);
 

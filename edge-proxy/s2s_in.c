@@ -46,7 +46,12 @@
 enum {
 	GOODBYE_MS = 5000,
 	STEP_MS = 30000,
-	DEAD_MS = 60000 /* a partner's TCP that gives no sign of life */
+	DEAD_MS = 60000, /* a partner's TCP that gives no sign of life */
+	/* Bytes of ours that he has not taken: stanzas go by another stream,
+	 * here are only answers. */
+	ANSWERS_HIGH = 32 * 1024,
+	ANSWERS_LOW = 8 * 1024,
+	ANSWERS_MAX = 1024 * 1024
 };
 
 #define BIT(n) (1u << (n))
@@ -134,8 +139,19 @@ take_leave(struct s2s_in *s, enum stream_error e, const char *text)
 		return;
 	}
 	s2s_in_set_state(s, IN_SETTLING);
-	xml_stream_pause(s->xml);
-	conn_pause(s->conn);
+	s2s_in_hold(s, HOLD_SETTLING);
+}
+
+/* Nothing happens on it any more but its end. */
+static void
+shut(struct s2s_in *s)
+{
+	s2s_in_set_state(s, IN_CLOSED);
+	clock_timer_stop(&s->establish);
+	clock_timer_stop(&s->idle);
+	clock_timer_stop(&s->expiry);
+	clock_timer_stop(&s->slow);
+	dialback_in_finish(&s->dialback);
 }
 
 void
@@ -147,11 +163,7 @@ s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text)
 	if (was == IN_CLOSED)
 		return;
 	s2s_in_remember_end(s, e, text);
-	s2s_in_set_state(s, IN_CLOSED);
-	clock_timer_stop(&s->establish);
-	clock_timer_stop(&s->idle);
-	clock_timer_stop(&s->expiry);
-	dialback_in_finish(&s->dialback);
+	shut(s);
 	if (was == IN_TLS) {
 		conn_abort(s->conn, CONN_END_LOCAL);
 		return;
@@ -173,8 +185,7 @@ void
 s2s_in_settled(struct s2s_in *s)
 {
 	say_goodbye(s);
-	s->paused = true; /* whoever asked for it */
-	s2s_in_resume(s);
+	s2s_in_let_go(s, HOLD_ALL);
 }
 
 void
@@ -189,6 +200,16 @@ s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text)
 	else if (e != STREAM_ERR_NONE ||
 		 (s->state != IN_SETTLING && s->state != IN_GOODBYE))
 		s2s_in_finish(s, e, text);
+}
+
+void
+s2s_in_drop(struct s2s_in *s, const char *text)
+{
+	if (s->state == IN_CLOSED)
+		return;
+	s2s_in_remember_end(s, STREAM_ERR_RESOURCE_CONSTRAINT, text);
+	shut(s);
+	conn_abort(s->conn, CONN_END_LOCAL);
 }
 
 static void
@@ -244,9 +265,8 @@ s2s_in_tell(struct s2s_in *s, enum stream_event ev)
 
 /* --- the connection ------------------------------------------------------ */
 
-/* The parser has returned from bytes or a resume. */
-static void
-after_parsing(struct s2s_in *s, int rc)
+void
+s2s_in_after_parsing(struct s2s_in *s, int rc)
 {
 	if (rc < 0)
 		s2s_in_finish(
@@ -324,10 +344,11 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 	(void)c;
 	if (s->state == IN_CLOSED)
 		return;
+	s->heard = true;
 	if (s->state == IN_OPEN)
 		s2s_in_restart_idle(s);
 	rc = xml_stream_feed(s->xml, data, len, &used);
-	after_parsing(s, rc);
+	s2s_in_after_parsing(s, rc);
 	if (s->tls_wanted && s->state == IN_TLS)
 		begin_tls(s, len - used);
 }
@@ -372,6 +393,7 @@ destroy(struct s2s_in *s)
 	clock_timer_stop(&s->establish);
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->expiry);
+	clock_timer_stop(&s->slow);
 	sm_in_finish(&s->sm);
 	dialback_in_finish(&s->dialback);
 	if (s->xml != NULL)
@@ -412,6 +434,8 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 static const struct conn_events conn_events = {
 	.on_secured = on_secured,
 	.on_data = on_data,
+	.on_backlog = s2s_in_on_backlog,
+	.on_drained = s2s_in_on_drained,
 	.on_end = on_end,
 };
 
@@ -424,6 +448,9 @@ take_connection(struct s2s_in *s, uv_stream_t *listener)
 		.events = &conn_events,
 		.arg = s,
 		.dead_ms = DEAD_MS,
+		.write_high = ANSWERS_HIGH,
+		.write_low = ANSWERS_LOW,
+		.write_max = ANSWERS_MAX,
 	};
 
 	if (listener != NULL)
@@ -451,6 +478,7 @@ s2s_in_open(
 	clock_timer_init(&s->establish, opts->clock, on_limit, s);
 	clock_timer_init(&s->idle, opts->clock, on_idle, s);
 	clock_timer_init(&s->expiry, opts->clock, on_expiry, s);
+	clock_timer_init(&s->slow, opts->clock, s2s_in_on_slow_over, s);
 	sm_in_init(&s->sm, opts->clock, s2s_in_on_handled, s);
 	s2s_in_init_dialback(s);
 	rc = xml_stream_open(&s->xml, &limits, &s2s_in_xml_events, s);
@@ -483,26 +511,17 @@ fail:
 /* --- the owner's side ---------------------------------------------------- */
 
 void
-s2s_in_pause(struct s2s_in *s)
+s2s_in_rest(struct s2s_in *s)
 {
-	if (s->paused || s->state == IN_CLOSED)
-		return;
-	s->paused = true;
-	xml_stream_pause(s->xml);
-	conn_pause(s->conn);
+	if (!s->heard && s->state == IN_OPEN)
+		(void)xml_stream_rest(s->xml);
+	s->heard = false;
 }
 
-void
-s2s_in_resume(struct s2s_in *s)
+size_t
+s2s_in_partial(const struct s2s_in *s)
 {
-	if (!s->paused)
-		return;
-	s->paused = false;
-	if (s->conn == NULL || s->state == IN_SETTLING)
-		return;
-	conn_resume(s->conn);
-	if (s->state != IN_CLOSED)
-		after_parsing(s, xml_stream_resume(s->xml));
+	return s->state == IN_CLOSED ? 0 : xml_stream_partial(s->xml);
 }
 
 void

@@ -63,7 +63,7 @@ struct s2s_in_opts {
 	struct clock *clock;
 	const struct hosting *hosting;
 	const struct identities *identities;
-	bool direct;    /* TLS at once */
+	bool direct; /* TLS at once */
 	/* Without a listener: a connected socket, and whom it speaks for. */
 	int fd;
 	const struct sockaddr_storage *peer;
@@ -89,10 +89,19 @@ int s2s_in_open(
  * from any callback; the first reason is the one reported. */
 void s2s_in_close(struct s2s_in *s, enum stream_error e, const char *text);
 
+/* Ends it at once and without a word, for want of room. */
+void s2s_in_drop(struct s2s_in *s, const char *text);
+
 /* Stop and resume reading, also in the middle of a chunk: after a pause no
  * stanza follows before the resume.  Idempotent, not counted. */
 void s2s_in_pause(struct s2s_in *s);
 void s2s_in_resume(struct s2s_in *s);
+
+/* Called now and then: what nothing came on since the last time gives back the
+ * memory that it needs only when something comes. */
+void s2s_in_rest(struct s2s_in *s);
+/* Bytes of a stanza that has come in part. */
+size_t s2s_in_partial(const struct s2s_in *s);
 
 /* The first count of all stanzas that on_stanza brought are done with: what the
  * partner is told who asked for stream management (XEP-0198). */

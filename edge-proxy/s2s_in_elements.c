@@ -142,6 +142,7 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		    e->ns);
 	else
 		s2s_in_finish(s, STREAM_ERR_UNSUPPORTED_STANZA_TYPE, NULL);
+	s2s_in_count_rate(s);
 }
 
 static void

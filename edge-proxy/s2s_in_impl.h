@@ -5,6 +5,7 @@
  * s2s_in.c              states, life and end, the owner's side
  * s2s_in_negotiation.c  from the first header to the first pair
  * s2s_in_elements.c     what a partner sends, sorted; the open stream
+ * s2s_in_flow.c         when he is read, and when he has to wait
  */
 #ifndef EDGE_S2S_IN_IMPL_H
 #define EDGE_S2S_IN_IMPL_H
@@ -16,6 +17,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/tls_accept.h"
+#include "common/token_bucket.h"
 #include "edge-proxy/addressing.h"
 #include "edge-proxy/dialback_in.h"
 #include "edge-proxy/pair_set.h"
@@ -23,6 +25,8 @@
 #include "edge-proxy/s2s_in.h"
 #include "edge-proxy/sm_in.h"
 #include "edge-proxy/xml_stream.h"
+
+struct conn;
 
 enum { S2S_IN_LANGUAGE_SIZE = 36 };
 
@@ -40,6 +44,15 @@ enum in_state {
 	IN_GOODBYE,
 	IN_CLOSED,
 	IN_COUNT
+};
+
+/* Why a partner is not read. */
+enum in_hold {
+	HOLD_OWNER = 1,
+	HOLD_SETTLING = 2,
+	HOLD_RATE = 4,
+	HOLD_BACKLOG = 8,
+	HOLD_ALL = 15
 };
 
 /* Of streams that come and go, in the log, a minute, for each address. */
@@ -69,7 +82,10 @@ struct s2s_in {
 	bool secured;
 	bool external; /* is offered */
 	bool was_up;
-	bool paused;
+	unsigned holds; /* of enum in_hold: why he is not read */
+	struct token_bucket rate;
+	struct clock_timer slow; /* until he may go on */
+	bool heard;              /* since s2s_in_rest() looked last */
 	void *data;
 
 	char id[STREAM_ID_SIZE];
@@ -94,6 +110,8 @@ s2s_in_remember_end(struct s2s_in *s, enum stream_error e, const char *text);
 void s2s_in_settled(struct s2s_in *s);
 void s2s_in_restart_idle(struct s2s_in *s);
 void s2s_in_tell(struct s2s_in *s, enum stream_event ev);
+/* The parser has returned from bytes or a resume. */
+void s2s_in_after_parsing(struct s2s_in *s, int rc);
 
 /* --- s2s_in_negotiation.c ------------------------------------------------ */
 
@@ -111,5 +129,16 @@ void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
 extern const struct xml_stream_events s2s_in_xml_events;
 /* The count has grown, and this turn of the loop is over. */
 void s2s_in_on_handled(struct clock_timer *t, void *arg);
+
+/* --- s2s_in_flow.c ------------------------------------------------------- */
+
+void s2s_in_hold(struct s2s_in *s, enum in_hold why);
+/* which: bits of enum in_hold. */
+void s2s_in_let_go(struct s2s_in *s, unsigned which);
+/* A first-level element came; holds the stream when that was too many. */
+void s2s_in_count_rate(struct s2s_in *s);
+void s2s_in_on_slow_over(struct clock_timer *t, void *arg);
+void s2s_in_on_backlog(struct conn *c, void *arg);
+void s2s_in_on_drained(struct conn *c, void *arg);
 
 #endif

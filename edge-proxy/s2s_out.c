@@ -276,6 +276,7 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 	(void)c;
 	if (s->state == OUT_CLOSED)
 		return;
+	s->heard = true;
 	if (xml_stream_feed(s->xml, data, len, &used) < 0)
 		s2s_out_finish(s, S2S_OUT_PROTOCOL, xml_stream_error(s->xml),
 		    xml_stream_error_text(s->xml));
@@ -568,4 +569,12 @@ s2s_out_set_owner(
 {
 	s->events = events;
 	s->arg = arg;
+}
+
+void
+s2s_out_rest(struct s2s_out *s)
+{
+	if (!s->heard && s->state == OUT_OPEN)
+		(void)xml_stream_rest(s->xml);
+	s->heard = false;
 }

@@ -168,6 +168,9 @@ void s2s_out_leave(struct s2s_out *s, const char *local, const char *remote);
 bool
 s2s_out_permits(const struct s2s_out *s, const char *local, const char *remote);
 
+/* As s2s_in_rest(). */
+void s2s_out_rest(struct s2s_out *s);
+
 /* Notes a proof that the partner has been seen to give (enum proof). */
 void s2s_out_add_proof(struct s2s_out *s, unsigned proof);
 void s2s_out_info(const struct s2s_out *s, struct stream_info *out);

@@ -63,6 +63,7 @@ struct s2s_out {
 	struct sm_out sm;
 	bool sm_offered; /* in the features that came last */
 
+	bool heard; /* since s2s_out_rest() looked last */
 	bool tls_wanted; /* start it when the parser has returned */
 	bool asks, plain, direct;
 	bool secured;

@@ -15,6 +15,10 @@
  * attribute values, a few bytes at a time, makes the parser read the tag again
  * and again; what that costs is counted against a budget.
  *
+ * An idle parser costs more than the stream around it.  At rest, between two
+ * first-level elements, there is none; the next bytes wake it: a new one is
+ * fed the opening tag, kept for that, and is where the old one was.
+ *
  * Stopping, pausing and restarting suspend expat, so that nothing behind the
  * element in hand is seen.  The parser is replaced after it has returned.
  */
@@ -48,7 +52,7 @@ enum xml_state {
 };
 
 struct xml_stream {
-	XML_Parser parser;
+	XML_Parser parser; /* NULL while it rests */
 	struct xml_build build;
 	struct xml_stream_limits limits;
 	const struct xml_stream_events *events;
@@ -76,8 +80,9 @@ struct xml_stream {
 	uint64_t base;
 	uint64_t stop_at; /* end of the element that stopped us */
 	size_t element_size;
-	struct buf held;  /* cannot complete the tag in progress */
-	struct buf later; /* fed while paused */
+	struct buf opening; /* up to the end of the stream's opening tag */
+	struct buf held;    /* cannot complete the tag in progress */
+	struct buf later;   /* fed while paused */
 	uint64_t reread;
 
 	bool in_stream; /* the opening tag was seen */
@@ -128,7 +133,7 @@ refuse(struct xml_stream *xs, enum stream_error e, const char *text)
 	xs->state = XS_FAILED;
 	xs->error = e;
 	xs->error_text = text;
-	if (xs->busy > 0)
+	if (xs->busy > 0 && xs->parser != NULL)
 		XML_StopParser(xs->parser, XML_FALSE);
 }
 
@@ -228,6 +233,7 @@ start_stream(struct xml_stream *xs, const char *name, const char **attrs)
 			h.lang = attrs[i + 1];
 	}
 	xs->base = event_end(xs);
+	xs->opening.len = (size_t)xs->base;
 	xs->in_stream = true;
 	xs->events->on_header(xs, &h, xs->arg);
 }
@@ -385,13 +391,22 @@ on_doctype(void *arg, const char *name, const char *system_id,
 
 /* --- the parser ---------------------------------------------------------- */
 
+/* A parser that tells nobody. */
 static XML_Parser
-make_parser(struct xml_stream *xs)
+make_quiet_parser(void)
 {
 	XML_Parser p = XML_ParserCreateNS("UTF-8", XML_BUILD_SEPARATOR);
 
 	if (p == NULL)
 		return NULL;
+	XML_SetReparseDeferralEnabled(p, XML_FALSE);
+	XML_SetBillionLaughsAttackProtectionMaximumAmplification(p, 10.0f);
+	return p;
+}
+
+static void
+set_handlers(XML_Parser p, struct xml_stream *xs)
+{
 	XML_SetUserData(p, xs);
 	XML_SetElementHandler(p, on_start, on_end);
 	XML_SetCharacterDataHandler(p, on_text);
@@ -400,8 +415,15 @@ make_parser(struct xml_stream *xs)
 	XML_SetCommentHandler(p, on_comment);
 	XML_SetProcessingInstructionHandler(p, on_instruction);
 	XML_SetStartDoctypeDeclHandler(p, on_doctype);
-	XML_SetReparseDeferralEnabled(p, XML_FALSE);
-	XML_SetBillionLaughsAttackProtectionMaximumAmplification(p, 10.0f);
+}
+
+static XML_Parser
+make_parser(struct xml_stream *xs)
+{
+	XML_Parser p = make_quiet_parser();
+
+	if (p != NULL)
+		set_handlers(p, xs);
 	return p;
 }
 
@@ -417,6 +439,7 @@ begin(struct xml_stream *xs)
 	xs->first_bytes = 0;
 	xs->skipped = 0;
 	xs->received = xs->fed = xs->base = xs->reread = 0;
+	buf_clear(&xs->opening);
 	buf_clear(&xs->held);
 	buf_clear(&xs->later);
 	xs->in_stream = false;
@@ -460,6 +483,7 @@ xml_stream_open(struct xml_stream **out, const struct xml_stream_limits *limits,
 	xs->events = events;
 	xs->arg = arg;
 	xs->error_text = "";
+	buf_init(&xs->opening, 0);
 	buf_init(&xs->held, 0);
 	buf_init(&xs->later, 0);
 	if (xml_build_init(&xs->build, limits) < 0)
@@ -482,6 +506,7 @@ destroy(struct xml_stream *xs)
 {
 	XML_ParserFree(xs->parser);
 	xml_build_finish(&xs->build);
+	buf_finish(&xs->opening);
 	buf_finish(&xs->held);
 	buf_finish(&xs->later);
 	free(xs);
@@ -561,6 +586,50 @@ pending(const struct xml_stream *xs)
 	uint64_t at = (uint64_t)XML_GetCurrentByteIndex(xs->parser);
 
 	return xs->fed > at ? (size_t)(xs->fed - at) : 0;
+}
+
+bool
+xml_stream_rest(struct xml_stream *xs)
+{
+	if (xs->parser == NULL)
+		return true;
+	if (xs->busy > 0 || xs->state != XS_RUNNING || !xs->in_stream ||
+	    xs->paused || xs->suspended || xs->build.depth > 0 ||
+	    xs->held.len > 0 || xs->later.len > 0 || pending(xs) > 0)
+		return false;
+	XML_ParserFree(xs->parser);
+	xs->parser = NULL;
+	buf_trim(&xs->opening);
+	buf_finish(&xs->held);
+	buf_finish(&xs->later);
+	return true;
+}
+
+size_t
+xml_stream_partial(const struct xml_stream *xs)
+{
+	return (size_t)(xs->received - xs->base) + xs->later.len;
+}
+
+/* The new parser is told, before it tells anybody, what the old one knew. */
+static void
+wake(struct xml_stream *xs)
+{
+	XML_Parser p = make_quiet_parser();
+
+	if (p == NULL ||
+	    XML_Parse(p, (const char *)xs->opening.data, (int)xs->opening.len,
+		XML_FALSE) != XML_STATUS_OK) {
+		if (p != NULL)
+			XML_ParserFree(p);
+		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		return;
+	}
+	set_handlers(p, xs);
+	xs->parser = p;
+	xs->received = xs->fed = xs->base = xs->opening.len;
+	xs->reread = 0;
+	xs->ns_declared = 0;
 }
 
 static void
@@ -651,6 +720,12 @@ feed_some(struct xml_stream *xs, const uint8_t *p, size_t len)
 			return n;
 	}
 	check_first_bytes(xs, p, len);
+	if (xs->state != XS_RUNNING)
+		return len;
+	if (xs->parser == NULL)
+		wake(xs);
+	if (!xs->in_stream && buf_add(&xs->opening, p, len) < 0)
+		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
 	if (xs->state != XS_RUNNING)
 		return len;
 	before = xs->received;

@@ -98,6 +98,12 @@ xml_stream_widen(struct xml_stream *xs, const struct xml_stream_limits *limits);
 void xml_stream_pause(struct xml_stream *xs);
 int xml_stream_resume(struct xml_stream *xs);
 
+/* The peer has been silent for a while: frees the parser and its buffers until
+ * more bytes come.  False when the stream stands where it cannot rest. */
+bool xml_stream_rest(struct xml_stream *xs);
+/* Bytes held of an element that is not whole, or not handed out. */
+size_t xml_stream_partial(const struct xml_stream *xs);
+
 /* Why the stream is refused; STREAM_ERR_NONE while it is not. */
 enum stream_error xml_stream_error(const struct xml_stream *xs);
 /* In words, for the log; never NULL. */

@@ -252,6 +252,22 @@ gateway_conf_read_rate(
 	    out->contact_per_minute > 20 ? out->contact_per_minute : 20);
 }
 
+/* What keeps crowds out of the edges. */
+static void
+read_crowd_limits(struct gateway_limits *l, struct conf_obj *o)
+{
+	l->half_open_streams =
+	    (uint32_t)conf_int(o, "half_open_streams", 512, 1, UINT32_MAX);
+	l->address_half_open =
+	    (uint32_t)conf_int(o, "address_half_open", 64, 1, UINT32_MAX);
+	l->address_streams =
+	    (uint32_t)conf_int(o, "address_streams", 500, 1, UINT32_MAX);
+	l->stanzas_per_second =
+	    (uint32_t)conf_int(o, "stanzas_per_second", 1000, 0, 1000000);
+	l->edge_memory_bytes = (uint64_t)conf_int(
+	    o, "edge_memory_bytes", 256 << 20, 32 << 20, INT64_C(1) << 40);
+}
+
 static void
 read_limits(struct gateway_conf *c, struct conf_obj *root)
 {
@@ -277,6 +293,7 @@ read_limits(struct gateway_conf *c, struct conf_obj *root)
 	    (uint32_t)conf_int(o, "route_frames", 1000, 1, 100000);
 	l->route_bytes =
 	    (uint32_t)conf_int(o, "route_bytes", 4194304, 65536, 268435456);
+	read_crowd_limits(l, o);
 	gateway_conf_read_rate(&l->misses, o, "misses");
 	conf_end_object(o);
 }

@@ -104,7 +104,12 @@ struct gateway_limits {
 	uint32_t stanza_bytes;              /* one stanza at the edge */
 	uint32_t inward_window;             /* stanzas ahead of the count */
 	uint32_t route_frames, route_bytes; /* queue of a connecting route */
-	struct gateway_rate misses; /* strangers' first messages in vain */
+	/* Streams at an edge: not authenticated yet, of all and of one address;
+	 * of one address at all. */
+	uint32_t half_open_streams, address_half_open, address_streams;
+	uint32_t stanzas_per_second; /* on one stream; 0 = any */
+	uint64_t edge_memory_bytes;  /* of all streams of an edge */
+	struct gateway_rate misses;  /* strangers' first messages in vain */
 };
 
 struct gateway_timers {

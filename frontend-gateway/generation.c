@@ -95,7 +95,7 @@ partners_json(const struct gateway_conf *c, bool *ok)
 }
 
 static json_t *
-settings_json(const struct gateway_conf *c)
+base_json(const struct gateway_conf *c)
 {
 	const struct gateway_limits *l = &c->limits;
 	const struct gateway_timers *t = &c->timers;
@@ -113,6 +113,31 @@ settings_json(const struct gateway_conf *c)
 	    (json_int_t)l->connection_limit, "queue_frames",
 	    (json_int_t)l->route_frames, "queue_bytes",
 	    (json_int_t)l->route_bytes, "language", c->messages.language);
+}
+
+/* What keeps crowds out of the edges. */
+static json_t *
+crowd_json(const struct gateway_limits *l)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I}", "half_open_limit",
+	    (json_int_t)l->half_open_streams, "address_limit",
+	    (json_int_t)l->address_streams, "address_half_open",
+	    (json_int_t)l->address_half_open, "stanza_rate",
+	    (json_int_t)l->stanzas_per_second, "memory_max",
+	    (json_int_t)l->edge_memory_bytes);
+}
+
+static json_t *
+settings_json(const struct gateway_conf *c)
+{
+	json_t *o = base_json(c), *crowd = crowd_json(&c->limits);
+
+	if (o == NULL || crowd == NULL || json_object_update(o, crowd) != 0) {
+		json_decref(o);
+		o = NULL;
+	}
+	json_decref(crowd);
+	return o;
 }
 
 /* The secret that keys are to be made with, in hex. */

@@ -6,6 +6,7 @@ reads like the conversation it holds.
 """
 
 import base64
+import functools
 import re
 import socket
 import ssl
@@ -93,11 +94,21 @@ class Wire:
         self.sock.close()
 
 
+@functools.lru_cache(maxsize=128)
+def client_context(ca, leaf):
+    """Hundreds of streams share one: reading the files costs milliseconds."""
+    context = ssl.create_default_context(cafile=ca)
+    if leaf is not None:
+        context.load_cert_chain(leaf.certificate, leaf.key)
+    return context
+
+
 class RawStream(Wire):
     """The initiating side of one s2s stream."""
 
-    def __init__(self, address, port, local, remote):
-        super().__init__(socket.create_connection((address, port), 10))
+    def __init__(self, address, port, local, remote, source=None):
+        super().__init__(socket.create_connection(
+            (address, port), 10, source and (source, 0)))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local = local
         self.remote = remote
@@ -116,12 +127,9 @@ class RawStream(Wire):
         self.wrap(ca, leaf)
 
     def wrap(self, ca, leaf=None):
-        context = ssl.create_default_context(cafile=ca)
-        if leaf is not None:
-            context.load_cert_chain(leaf.certificate, leaf.key)
         self.sock.settimeout(10)
-        self.sock = context.wrap_socket(self.sock,
-                                        server_hostname=self.remote)
+        self.sock = client_context(ca, leaf).wrap_socket(
+            self.sock, server_hostname=self.remote)
         self.seen = ""
 
     def external(self, authzid=None):

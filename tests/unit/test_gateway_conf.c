@@ -86,6 +86,12 @@ static const struct {
 	    "\"PublicVerified\", \"PublicUnverified\"" },
 	{ "{'partners': [{'Domain': 'a.example', 'ConnectionLimit': -1}]}",
 	    "/partners/0/ConnectionLimit: -1 is below 0" },
+	{ "{'limits': {'half_open_streams': 0}}",
+	    "/limits/half_open_streams: 0 is below 1" },
+	{ "{'limits': {'edge_memory_bytes': 1048576}}",
+	    "/limits/edge_memory_bytes: 1048576 is below 33554432" },
+	{ "{'limits': {'stanzas_per_second': 1000001}}",
+	    "/limits/stanzas_per_second: 1000001 is above 1000000" },
 	{ "{'partners': [{'Domain': 'a.example',"
 	  "'AdditionalDomains': ['b.example', 'c d']}]}",
 	    "/partners/0/AdditionalDomains/1: \"c d\" is not a domain name" },
@@ -175,6 +181,11 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_string_equal(p->proxy_fqdn, "");
 	assert_int_equal(c->limits.connection_limit, 1000);
 	assert_int_equal(c->limits.partner_connection_limit, 20);
+	assert_int_equal(c->limits.half_open_streams, 512);
+	assert_int_equal(c->limits.address_streams, 500);
+	assert_int_equal(c->limits.address_half_open, 64);
+	assert_int_equal(c->limits.stanzas_per_second, 1000);
+	assert_int_equal(c->limits.edge_memory_bytes, 256 << 20);
 	assert_int_equal(c->timers.stream_establishment_ms, 60000);
 	assert_int_equal(c->timers.stream_inactivity_ms, 600000);
 	assert_int_equal(c->timers.stream_silence_ms, 60000);

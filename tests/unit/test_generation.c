@@ -94,7 +94,12 @@ the_other_half_reads_it(void **state)
 	struct generation g = make("{'partners': [{'Domain': 'a.example',"
 				   "'PartnerType': 'Federated',"
 				   "'AdditionalDomains': ['b.example'],"
-				   "'SupportDialbackNegotiation': false}]}");
+				   "'SupportDialbackNegotiation': false}],"
+				   "'limits': {'half_open_streams': 5,"
+				   "'address_streams': 4,"
+				   "'address_half_open': 3,"
+				   "'stanzas_per_second': 2,"
+				   "'edge_memory_bytes': 67108864}}");
 	struct hosting_generation *h = NULL;
 
 	(void)state;
@@ -111,6 +116,11 @@ the_other_half_reads_it(void **state)
 	assert_string_equal(h->partners[1].partner.domain, "b.example");
 	assert_int_equal(h->settings.inward_deadline_ms, 65000);
 	assert_int_equal(h->settings.outward_deadline_ms, 30000);
+	assert_int_equal(h->settings.half_open_limit, 5);
+	assert_int_equal(h->settings.address_limit, 4);
+	assert_int_equal(h->settings.address_half_open, 3);
+	assert_int_equal(h->settings.stanza_rate, 2);
+	assert_int_equal(h->settings.memory_max, 64 << 20);
 	assert_int_equal(strlen(h->dialback_current), 64);
 	hosting_generation_free(h);
 	generation_finish(&g);

@@ -295,16 +295,37 @@ test_an_absent_gateway_yields(void **state)
 }
 
 static void
-test_the_connection_limit_is_the_most_permitted(void **state)
+test_bounds_are_the_most_permitted(void **state)
 {
+	struct hosting_bounds b;
+
 	(void)state;
-	assert_int_equal(hosting_connection_limit(h), 1000);
-	apply("gw1", "s1", 1, "{'settings': {'connection_limit': 10}}");
-	assert_int_equal(hosting_connection_limit(h), 10);
+	hosting_bounds(h, &b);
+	assert_int_equal(b.connections, 1000);
+	assert_int_equal(b.half_open, 512);
+	assert_int_equal(b.address, 500);
+	assert_int_equal(b.address_half_open, 64);
+	assert_int_equal(b.memory_max, 256 << 20);
+	apply("gw1", "s1", 1,
+	    "{'settings': {'connection_limit': 10, 'half_open_limit': 7,"
+	    " 'address_limit': 3, 'address_half_open': 2,"
+	    " 'memory_max': 67108864}}");
+	hosting_bounds(h, &b);
+	assert_int_equal(b.connections, 10);
+	assert_int_equal(b.half_open, 7);
+	assert_int_equal(b.address, 3);
+	assert_int_equal(b.address_half_open, 2);
+	assert_int_equal(b.memory_max, 64 << 20);
 	apply("gw2", "s2", 1,
 	    "{'generation': {'store': 's2'},"
-	    " 'settings': {'connection_limit': 20}}");
-	assert_int_equal(hosting_connection_limit(h), 20);
+	    " 'settings': {'connection_limit': 20, 'half_open_limit': 5,"
+	    " 'address_limit': 3, 'address_half_open': 3,"
+	    " 'memory_max': 33554432}}");
+	hosting_bounds(h, &b);
+	assert_int_equal(b.connections, 20);
+	assert_int_equal(b.half_open, 7);
+	assert_int_equal(b.address_half_open, 3);
+	assert_int_equal(b.memory_max, 64 << 20);
 }
 
 int
@@ -322,8 +343,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_an_absent_gateway_yields, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-		    test_the_connection_limit_is_the_most_permitted, setup,
-		    teardown),
+		    test_bounds_are_the_most_permitted, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,10 @@
 #include <cmocka.h>
 #include <openssl/x509v3.h>
 
+#include "common/conn_impl.h"
 #include "common/jid.h"
 #include "common/xml.h"
-#include "edge-proxy/s2s_in.h"
+#include "edge-proxy/s2s_in_impl.h"
 #include "tests/unit/stream_world.h"
 
 #define HEADER(from, to)                                                       \
@@ -746,6 +747,92 @@ test_pause(void **state)
 	finish(&f);
 }
 
+/* More than he may send in a second waits, whole and in order; nobody else's
+ * pause is ended by that. */
+static void
+test_rate(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_with(&f, &(struct site_opts){ .hosted = "partner.example" },
+	    "{\"stanza_rate\": 1}");
+	go_open(&f);
+	script_send(&f.p, GOOD GOOD GOOD GOOD GOOD GOOD GOOD GOOD GOOD GOOD GOOD
+			      GOOD GOOD GOOD);
+	assert_true(world_run(&f.w, &f.stanza, 3000));
+	world_pass(&f.w, 50);
+	/* Ten at once, and the one that was too many. */
+	assert_int_equal(11, f.stanzas);
+	world_skip(&f.w, 1200);
+	world_pass(&f.w, 10);
+	assert_int_equal(12, f.stanzas);
+	s2s_in_pause(f.in);
+	world_skip(&f.w, 5000);
+	world_pass(&f.w, 10);
+	assert_int_equal(12, f.stanzas);
+	s2s_in_resume(f.in);
+	assert_int_equal(14, f.stanzas);
+	finish(&f);
+}
+
+/* The kernel takes megabytes else. */
+static void
+set_room(struct conn *c, int which, int size)
+{
+	uv_os_fd_t fd;
+
+	assert_int_equal(0, uv_fileno((uv_handle_t *)&c->tcp, &fd));
+	assert_int_equal(
+	    0, setsockopt(fd, SOL_SOCKET, which, &size, sizeof(size)));
+}
+
+/* Who asks and does not read the answers is not asked on: what waits for him is
+ * bounded, and when he reads he gets them all. */
+static void
+test_unread_answers(void **state)
+{
+	enum { ASK = 10000 };
+	struct fixture f;
+	size_t answers = 0, most = 0;
+	const char *at;
+
+	(void)state;
+	begin_with(&f, &(struct site_opts){ .hosted = "partner.example" },
+	    "{\"stanza_rate\": 0}");
+	go_open(&f);
+	script_send(&f.p, "<enable" SM "/>");
+	script_expect(&f.p, "<enabled" SM "/>");
+	conn_pause(f.p.conn);
+	set_room(f.p.conn, SO_RCVBUF, 4096);
+	set_room(f.in->conn, SO_SNDBUF, 4096);
+	for (unsigned i = 0; i < ASK; i++) {
+		script_send(&f.p, "<r" SM "/>");
+		if (i % 1000 != 0)
+			continue;
+		world_pass(&f.w, 1);
+		if (conn_queued(f.in->conn) > most)
+			most = conn_queued(f.in->conn);
+	}
+	world_pass(&f.w, 50);
+	assert_true((f.in->holds & HOLD_BACKLOG) != 0);
+	assert_in_range(most, 32 * 1024, 64 * 1024);
+	set_room(f.p.conn, SO_RCVBUF, 1 << 20);
+	set_room(f.in->conn, SO_SNDBUF, 1 << 20);
+	conn_resume(f.p.conn);
+	script_send(&f.p, GOOD);
+	assert_true(world_run(&f.w, &f.stanza, 10000));
+	script_send(&f.p, "</stream:stream>");
+	(void)world_run(&f.w, &f.p.ended, 10000);
+	at = buf_cstr(&f.p.seen);
+	while ((at = strstr(at, "<a" SM)) != NULL) {
+		answers++;
+		at++;
+	}
+	assert_int_equal(ASK, answers);
+	finish(&f);
+}
+
 static void
 go_managed(struct fixture *f)
 {
@@ -1176,6 +1263,8 @@ main(void)
 		cmocka_unit_test(test_dialback_refused),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_unread_answers),
 		cmocka_unit_test(test_acknowledgements),
 		cmocka_unit_test(test_close_and_recheck),
 		cmocka_unit_test(test_time_limits),

@@ -31,6 +31,8 @@ struct seen {
 	const char *restart_on;
 	const char *pause_on;
 	const char *close_on;
+	bool rests;
+	unsigned rested;
 };
 
 static void
@@ -91,7 +93,8 @@ seen_finish(struct seen *s)
 	buf_finish(&s->text);
 }
 
-/* Feeds in pieces of that size (0: all at once). */
+/* Feeds in pieces of that size (0: all at once), and lets it rest between them
+ * wherever it can. */
 static void
 feed(struct seen *s, const char *data, size_t len, size_t piece)
 {
@@ -105,6 +108,8 @@ feed(struct seen *s, const char *data, size_t len, size_t piece)
 		if (xml_stream_feed(s->xs, data + off, n, &used) < 0)
 			return;
 		assert_int_equal(used, n);
+		if (s->rests && xml_stream_rest(s->xs))
+			s->rested++;
 	}
 }
 
@@ -279,11 +284,12 @@ static const struct {
 };
 
 static void
-check_row(size_t i, size_t piece)
+check_row(size_t i, size_t piece, bool rests)
 {
 	struct seen s;
 
 	seen_init(&s, NULL);
+	s.rests = rests;
 	feed(&s, rows[i].data, rows[i].len, piece);
 	if (xml_stream_error(s.xs) != rows[i].error)
 		fail_msg("%s, pieces of %zu: %s (%s)", rows[i].name, piece,
@@ -301,11 +307,64 @@ test_rows(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		check_row(i, 0);
-		check_row(i, 1);
-		check_row(i, 2);
-		check_row(i, 7);
+		check_row(i, 0, false);
+		check_row(i, 1, false);
+		check_row(i, 2, false);
+		check_row(i, 7, false);
+		check_row(i, 1, true);
+		check_row(i, 7, true);
 	}
+}
+
+/* Between elements it rests, and goes on as if it had not; elsewhere it does
+ * not.  Prefixes of the opening tag are good for as long as the stream is. */
+static void
+test_rest(void **state)
+{
+	static const char data[] = "<?xml version='1.0'?>" HEAD
+				   "<db:a x='1'/><b>one</b> <c/>";
+	struct seen s;
+
+	(void)state;
+	seen_init(&s, NULL);
+	assert_false(xml_stream_rest(s.xs));
+	s.rests = true;
+	feed(&s, data, sizeof(data) - 1, 1);
+	/* Behind the tag, three elements and a space. */
+	assert_int_equal(s.rested, 5);
+	assert_true(xml_stream_rest(s.xs));
+	xml_stream_pause(s.xs);
+	feed(&s, "<d/>", 4, 0);
+	assert_int_equal(0, xml_stream_resume(s.xs));
+	feed(&s, "<e", 2, 0);
+	assert_false(xml_stream_rest(s.xs));
+	feed(&s, "/>", 2, 0);
+	assert_int_equal(4, xml_stream_element_size(s.xs));
+	feed(&s, END, sizeof(END) - 1, 0);
+	assert_string_equal(buf_cstr(&s.text),
+	    "[contoso.example|partner.example|1.0|en|d]"
+	    "<a xmlns='jabber:server:dialback' x='1'/><b>one</b><c/><d/><e/>.");
+	assert_false(xml_stream_rest(s.xs));
+	seen_finish(&s);
+}
+
+/* Nothing is left of one life of the stream in the next. */
+static void
+test_rest_and_restart(void **state)
+{
+	struct seen s;
+
+	(void)state;
+	seen_init(&s, NULL);
+	s.rests = true;
+	feed(&s, HEAD "<a/>", sizeof(HEAD) + 3, 0);
+	xml_stream_restart(s.xs, NULL);
+	assert_false(xml_stream_rest(s.xs));
+	feed(&s, "<stream xmlns='" XML_NS_STREAMS "'>", 50, 1);
+	feed(&s, "<db:a/>", 7, 1);
+	assert_int_equal(
+	    STREAM_ERR_NOT_WELL_FORMED, xml_stream_error(s.xs));
+	seen_finish(&s);
 }
 
 /* One cut, at every offset. */
@@ -633,6 +692,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_and_restart),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_no_deferral),
 		cmocka_unit_test(test_bounds),

@@ -1,0 +1,22 @@
+/*
+ * token_bucket - so many at once, then so many a second.  Pure: the time is the
+ * caller's.
+ *
+ * A zeroed bucket is full.  Rate and size may change from call to call.
+ */
+#ifndef COMMON_TOKEN_BUCKET_H
+#define COMMON_TOKEN_BUCKET_H
+
+#include <stdint.h>
+
+struct token_bucket {
+	uint64_t spent; /* thousandths of a token */
+	uint64_t at_ms; /* when it was so */
+};
+
+/* Takes one, which there need not be.  0 when the next may follow at once; else
+ * in how many milliseconds: then there are enough for some in a row. */
+uint64_t token_bucket_take(struct token_bucket *b, uint32_t per_second,
+    uint32_t at_once, uint64_t now_ms);
+
+#endif
