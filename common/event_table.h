@@ -290,5 +290,5 @@ EVENT(3623, "sip_notifier", "notify-not-sent", INFO, "A notice could not be sent
 EVENT(3624, "sip_notifier", "end-not-told", INFO, "The end of a subscription could not be told.", "")
 EVENT(3625, "sip_notifier", "answer-not-built", ERROR, "An answer could not be built.", "Report it with the lines before.")
 EVENT(3701, "policy", "rights-taken-over", INFO, "External access policies, grants and licences are in force.", "")
-EVENT(3702, "policy", "not-taken-over", ERROR, "A setting could not be taken over for want of memory; nobody has rights until the next change.", "Look at the host's memory, then restart the service.")
+EVENT(3702, "policy", "not-taken-over", ERROR, "A setting could not be taken over; nobody has rights until all of them can.", "The line names it: set it anew. With \"out of memory\" look at the host and restart the service.")
 /* clang-format on */

@@ -3,8 +3,8 @@
  * change by itself, whatever else there is.  A grant or a licence concerns one
  * user, everything else may concern anybody.
  *
- * What could not be taken over for want of memory must not leave a right that
- * was taken away: nobody has any until all of it can be read anew.
+ * What could not be taken over must not leave a right that was taken away:
+ * nobody has any until all of it can be read anew, which each change tries.
  */
 #include "frontend-gateway/policy/policy_impl.h"
 
@@ -142,7 +142,7 @@ take_provider(struct policy *p, const char *key, const struct setting *s)
 
 	if (which == PROVIDERS_COUNT || s == NULL)
 		return 0;
-	providers_set(&p->rights.providers, which,
+	return providers_set(&p->rights.providers, which,
 	    &(struct providers_terms){
 		.enabled = setting_bool(s, "Enabled"),
 		.messages = setting_bool(s, "InstantMessaging"),
@@ -154,7 +154,6 @@ take_provider(struct policy *p, const char *key, const struct setting *s)
 		.start = setting_text(s, "StartDate"),
 		.end = setting_text(s, "EndDate"),
 	    });
-	return 0;
 }
 
 static const struct source {
@@ -181,51 +180,49 @@ source_of(const struct setting_kind *kind)
 	return NULL;
 }
 
-static int
+static void
 take(struct policy *p, const struct source *from, const char *key,
     const struct setting *s)
 {
 	int rc = from->take(p, key, s);
 
-	if (rc < 0) {
-		log_error(&p->log, "not-taken-over",
-		    "kind=%s key=%s error=%s reason=\"nobody has rights until "
-		    "the next change\"",
-		    from->kind->name, key, err_str(rc));
-		p->broken = true;
-	}
-	return rc;
+	if (rc == 0)
+		return;
+	log_error(&p->log, "not-taken-over", "kind=%s key=%s error=%s",
+	    from->kind->name, key, err_str(rc));
+	p->broken = true;
 }
 
 /* --- all of it ---------------------------------------------------------- */
 
-static int
+static void
 take_kind(
     struct policy *p, const struct settings_view *v, const struct source *from)
 {
 	size_t n = settings_view_count(v, from->kind);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; !p->broken && i < n; i++) {
 		const struct setting *s = settings_view_at(v, from->kind, i);
-		int rc = take(p, from, s->key, s);
 
-		if (rc < 0)
-			return rc;
+		take(p, from, s->key, s);
 	}
-	return 0;
 }
 
+/* ERR_NOMEM: not even begun.  What cannot be read is no error here. */
 static int
 take_all(struct policy *p, const struct settings_view *v)
 {
-	int rc;
+	struct rights fresh;
+	int rc = rights_init(&fresh);
 
+	if (rc < 0)
+		return rc;
 	rights_finish(&p->rights);
-	rc = rights_init(&p->rights);
-	p->broken = rc < 0;
-	for (size_t i = 0; rc == 0 && i < SOURCES; i++)
-		rc = take_kind(p, v, &sources[i]);
-	return rc;
+	p->rights = fresh;
+	p->broken = false;
+	for (size_t i = 0; !p->broken && i < SOURCES; i++)
+		take_kind(p, v, &sources[i]);
+	return 0;
 }
 
 /* --- changes ------------------------------------------------------------ */
@@ -280,7 +277,7 @@ on_settings(const struct settings_view *now,
 		const struct source *from = source_of(deltas[i].kind);
 
 		if (from != NULL)
-			(void)take(p, from, deltas[i].key, deltas[i].after);
+			take(p, from, deltas[i].key, deltas[i].after);
 	}
 	if (was_broken)
 		p->on_change(NULL, p->on_change_arg);

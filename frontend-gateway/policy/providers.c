@@ -78,24 +78,18 @@ providers_read_licences(struct provider *out, const char *text)
 
 /* --- the rows ----------------------------------------------------------- */
 
-static int32_t
-date_or(const char *s, int32_t otherwise)
+/* "" leaves *out as it is. */
+static bool
+read_date(int32_t *out, const char *s)
 {
-	int32_t day = otherwise;
-	bool read = s[0] == '\0' || day_parse(&day, s);
-
-	assert(read);
-	return day;
+	return s[0] == '\0' || day_parse(out, s);
 }
 
-void
+int
 providers_set(struct providers *p, enum providers_name which,
     const struct providers_terms *t)
 {
-	struct provider *row = &p->rows[which];
-	int rc;
-
-	*row = (struct provider){
+	struct provider row = {
 		.identity = catalogue[which].identity,
 		.enabled = t->enabled,
 		.messages = t->messages,
@@ -103,19 +97,29 @@ providers_set(struct providers *p, enum providers_name which,
 		.audio = t->audio,
 		.video = t->video,
 		.by_sip = strcasecmp(t->route, "SIP") == 0,
-		.start = date_or(t->start, DAY_NEVER_BEGUN),
-		.end = date_or(t->end, DAY_NEVER_OVER),
+		.start = DAY_NEVER_BEGUN,
+		.end = DAY_NEVER_OVER,
 	};
-	/* All of it was checked when it was set. */
-	rc = providers_read_licences(row, t->licences);
-	assert(rc == 0);
+	int rc;
+
+	if (!read_date(&row.start, t->start) || !read_date(&row.end, t->end))
+		return ERR_MALFORMED;
+	rc = providers_read_licences(&row, t->licences);
+	if (rc < 0)
+		return rc;
+	p->rows[which] = row;
+	return 0;
 }
 
 void
 providers_init(struct providers *p)
 {
-	for (int i = 0; i < PROVIDERS_COUNT; i++)
-		providers_set(p, (enum providers_name)i, &catalogue[i].terms);
+	for (int i = 0; i < PROVIDERS_COUNT; i++) {
+		int rc = providers_set(
+		    p, (enum providers_name)i, &catalogue[i].terms);
+
+		assert(rc == 0);
+	}
 }
 
 enum providers_name

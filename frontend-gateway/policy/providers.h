@@ -71,7 +71,8 @@ struct providers_terms {
 
 /* The catalogue as it is. */
 void providers_init(struct providers *p);
-void providers_set(struct providers *p, enum providers_name which,
+/* ERR_MALFORMED and those of providers_read_licences(): nothing has changed. */
+int providers_set(struct providers *p, enum providers_name which,
     const struct providers_terms *t);
 
 /* By Identity, without regard to case; PROVIDERS_COUNT when there is none. */

@@ -227,7 +227,8 @@ set_provider(struct rights *r, unsigned what, bool enabled)
 		.end = "2021-12-31",
 	};
 
-	providers_set(&r->providers, PROVIDERS_SKYPE, &t);
+	assert_int_equal(
+	    providers_set(&r->providers, PROVIDERS_SKYPE, &t), 0);
 }
 
 /* Whether what is missing is what the table of truth says comes first. */
