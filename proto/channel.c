@@ -208,6 +208,8 @@ channel_send(
 			ch->want_room = true;
 		return rc;
 	}
+	channel_journal_find_id(&ch->journal, *seq)->since_ms =
+	    clock_now_ms(ch->clock);
 	channel_turn_enter(ch);
 	channel_turn_leave(ch);
 	return 0;
@@ -248,8 +250,10 @@ channel_withdraw(struct channel *ch, uint64_t seq)
 void
 channel_answer(struct channel *ch, uint64_t seq, const struct channel_result *r)
 {
-	uint64_t wire = channel_window_answer(&ch->window, seq, r);
+	uint64_t wire, since = channel_window_since(&ch->window, seq);
 
+	wire = channel_window_answer(&ch->window, seq, r);
+	channel_observe(ch, &ch->delays.answered, r->delivered, since);
 	channel_turn_enter(ch);
 	if (wire != 0 && ch->state == CH_UP)
 		channel_turn_written(
@@ -294,4 +298,10 @@ size_t
 channel_owed(const struct channel *ch)
 {
 	return (size_t)ch->window.owed_frames;
+}
+
+const struct channel_delays *
+channel_delays(const struct channel *ch)
+{
+	return &ch->delays;
 }

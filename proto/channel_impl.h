@@ -39,6 +39,7 @@ struct channel {
 	struct channel_window window;
 	uint64_t credit_seq, credit_bytes; /* what the peer gave us */
 	uint64_t reported;                 /* result-seen as last sent */
+	struct channel_delays delays;
 
 	/* The present connection. */
 	unsigned generation; /* counts attaches and detaches */
@@ -54,6 +55,14 @@ struct channel {
 	bool want_room;
 	bool doomed; /* channel_free() within a callback */
 };
+
+static inline void
+channel_observe(const struct channel *ch, struct channel_delay *d,
+    bool delivered, uint64_t since_ms)
+{
+	histogram_observe(delivered ? &d->delivered : &d->failed,
+	    clock_now_ms(ch->clock) - since_ms);
+}
 
 /* Every entry point runs between the two.  The outermost leave sends what has
  * become possible, writes it out, tells of room and of a failure, and frees a

@@ -30,10 +30,11 @@ enum { CHANNEL_JOURNAL_GROWS = 14 };
 struct journal_entry {
 	struct list link;
 	struct map_node by_id, by_seq;
-	uint64_t id;  /* names the frame towards the owner */
-	uint64_t seq; /* on the wire; 0 before it first went out */
-	bool out;     /* has gone out on the present connection */
-	bool was_out; /* has gone out on any */
+	uint64_t id;       /* names the frame towards the owner */
+	uint64_t seq;      /* on the wire; 0 before it first went out */
+	bool out;          /* has gone out on the present connection */
+	bool was_out;      /* has gone out on any */
+	uint64_t since_ms; /* the owner's: when he handed it over */
 	void *cookie;
 	size_t len;
 	uint8_t *data; /* whole frame with FIELD_SEQ */

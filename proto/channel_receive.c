@@ -19,6 +19,7 @@ take_stanza(struct channel *ch, const struct frame *f, size_t len)
 
 	switch (channel_window_take(&ch->window, seq, len, &id, &why)) {
 	case WINDOW_NEW:
+		channel_window_stamp(&ch->window, id, clock_now_ms(ch->clock));
 		ch->events->on_stanza(ch, id, f, ch->arg);
 		break;
 	case WINDOW_OWED:
@@ -59,6 +60,7 @@ take_result(struct channel *ch, const struct frame *f)
 		return; /* withdrawn, or answered before the connection broke */
 	id = e->id;
 	cookie = e->cookie;
+	channel_observe(ch, &ch->delays.asked, r.delivered, e->since_ms);
 	channel_journal_drop(&ch->journal, e);
 	ch->events->on_result(ch, id, cookie, &r, ch->arg);
 }

@@ -27,6 +27,7 @@ struct window_slot {
 	uint8_t how;  /* proof, or condition + FAILED */
 	uint8_t type; /* channel_result_type() */
 	char *text;
+	uint64_t since_ms; /* while OWED */
 };
 
 enum {
@@ -265,6 +266,21 @@ remember(struct channel_window *w, struct window_slot *s,
 	s->text = strdup(r->text);
 	if (s->text != NULL)
 		w->text_bytes += size;
+}
+
+void
+channel_window_stamp(struct channel_window *w, uint64_t id, uint64_t now_ms)
+{
+	slot_of(w, id)->since_ms = now_ms;
+}
+
+uint64_t
+channel_window_since(const struct channel_window *w, uint64_t id)
+{
+	const struct window_slot *s = slot_of(w, id);
+
+	assert(s->state == SLOT_OWED);
+	return s->since_ms;
 }
 
 uint64_t

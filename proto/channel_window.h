@@ -2,7 +2,7 @@
  * channel_window - stanza frames of the peer: which arrived, which are owed an
  * answer, what the answers were, how much more it may send.
  *
- * A ring of 16-byte slots from the oldest number that still matters to the
+ * A ring of 24-byte slots from the oldest number that still matters to the
  * highest received.  Towards the owner a frame goes by an id that rises for
  * the whole life of the window; the number on the wire is that id less an
  * offset, which changes when the peer comes back as another boot.  What was
@@ -67,6 +67,10 @@ int channel_window_meet(struct channel_window *w, uint64_t base, bool resumed);
  * for WRONG. */
 enum window_take channel_window_take(struct channel_window *w, uint64_t seq,
     size_t len, uint64_t *id, const char **why);
+/* When a frame that was WINDOW_NEW came, and the same asked while it is owed. */
+void
+channel_window_stamp(struct channel_window *w, uint64_t id, uint64_t now_ms);
+uint64_t channel_window_since(const struct channel_window *w, uint64_t id);
 /* The owner's answer.  Asserts that the frame is owed.  Returns the number
  * under which the peer waits for it, or 0 when it does not wait. */
 uint64_t channel_window_answer(

@@ -53,6 +53,13 @@ static void
 report(struct sip_client_txn *c, enum sip_client_event ev,
     const struct sip_msg *response)
 {
+	struct sip_txns *s = c->t.set;
+
+	if (ev == SIP_CLIENT_FINAL || ev == SIP_CLIENT_TIMEOUT ||
+	    ev == SIP_CLIENT_TRANSPORT)
+		sip_delays_note(&s->delays.asked[c->method],
+		    response != NULL ? sip_msg_status(response) : 0,
+		    clock_now_ms(s->opts.clock) - c->t.since_ms);
 	if (c->fn != NULL)
 		c->fn(c, ev, response, c->arg);
 }
@@ -113,6 +120,7 @@ new_client(struct sip_client_txn **out, struct sip_txns *s,
 		return ERR_NOMEM;
 	c->t.set = s;
 	c->t.kind = o->method == SIP_INVITE ? CLIENT_INVITE : CLIENT_OTHER;
+	c->t.since_ms = clock_now_ms(s->opts.clock);
 	c->method = o->method;
 	buf_init(&c->text, 0);
 	list_init(&c->t.node);

@@ -209,10 +209,13 @@ sip_server_respond(
 	clock_timer_stop(&v->trying);
 	if (to != v->t.state)
 		sip_txns_set_state(&v->t, to);
-	if (to != PROCEEDING)
+	if (to != PROCEEDING) {
 		clock_timer_start(&v->t.limit, v->t.kind == SERVER_INVITE
 						   ? s->opts.timers.acknowledge
 						   : s->opts.timers.linger);
+		sip_delays_note(&s->delays.answered[sip_msg_method(v->request)],
+		    status, clock_now_ms(s->opts.clock) - v->t.since_ms);
+	}
 	buf_clear(&v->last);
 	/* Without memory for the copy a repetition goes unanswered; the answer
 	 * itself is sent all the same. */
@@ -235,6 +238,7 @@ new_server(struct sip_server_txn **out, struct sip_txns *s, struct sip_msg *m,
 	if (v == NULL)
 		return ERR_NOMEM;
 	v->t.set = s;
+	v->t.since_ms = clock_now_ms(s->opts.clock);
 	v->t.kind =
 	    sip_msg_method(m) == SIP_INVITE ? SERVER_INVITE : SERVER_OTHER;
 	clock_timer_init(&v->t.limit, s->opts.clock, on_server_limit, v);

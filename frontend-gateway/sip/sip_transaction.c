@@ -159,6 +159,12 @@ sip_txns_client_count(const struct sip_txns *s)
 	return s->client_count;
 }
 
+const struct sip_delays *
+sip_txns_delays(const struct sip_txns *s)
+{
+	return &s->delays;
+}
+
 size_t
 sip_txns_server_count(const struct sip_txns *s)
 {

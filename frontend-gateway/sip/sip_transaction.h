@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend-gateway/sip/sip_delays.h"
 #include "frontend-gateway/sip/sip_msg.h"
 
 struct clock;
@@ -77,6 +78,8 @@ int sip_txns_receive(struct sip_txns *s, struct sip_msg *m, uint64_t conn);
 void sip_txns_conn_down(struct sip_txns *s, uint64_t conn);
 size_t sip_txns_client_count(const struct sip_txns *s);
 size_t sip_txns_server_count(const struct sip_txns *s);
+/* Since the set was made. */
+const struct sip_delays *sip_txns_delays(const struct sip_txns *s);
 
 /* --- client ------------------------------------------------------------- */
 

@@ -45,6 +45,7 @@ struct sip_txn {
 	char *key;
 	uint64_t conn;
 	struct clock_timer limit;
+	uint64_t since_ms;
 };
 
 struct sip_client_txn {
@@ -83,6 +84,7 @@ struct sip_txns {
 	struct map clients, servers, merges;
 	struct list client_list, server_list;
 	size_t client_count, server_count;
+	struct sip_delays delays;
 };
 
 /* The only writer of the state. */

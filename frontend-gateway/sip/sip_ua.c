@@ -371,6 +371,12 @@ sip_ua_each_front_end(const struct sip_ua *ua, sip_front_end_fn *fn, void *arg)
 	sip_transport_each_front_end(ua->transport, fn, arg);
 }
 
+const struct sip_delays *
+sip_ua_delays(const struct sip_ua *ua)
+{
+	return sip_txns_delays(ua->txns);
+}
+
 void
 sip_ua_get_stats(const struct sip_ua *ua, struct sip_ua_stats *out)
 {

@@ -143,6 +143,7 @@ struct sip_ua_stats {
 	uint64_t requests_in, requests_out;
 };
 void sip_ua_get_stats(const struct sip_ua *ua, struct sip_ua_stats *out);
+const struct sip_delays *sip_ua_delays(const struct sip_ua *ua);
 /* As sip_transport_each_front_end(). */
 void
 sip_ua_each_front_end(const struct sip_ua *ua, sip_front_end_fn *fn, void *arg);
