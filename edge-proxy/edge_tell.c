@@ -177,9 +177,15 @@ static void
 stats_to(struct gateway *g, void *arg)
 {
 	struct edge *e = arg;
+	json_t *stats;
 
-	if (channel_is_up(gateway_channel(g)))
-		tell(e, g, FRAME_STATS, edge_status_counters(e));
+	if (!channel_is_up(gateway_channel(g)))
+		return;
+	stats = edge_status_counters(e);
+	(void)json_object_set_new(stats, "custody",
+	    channel_delays_json(
+		channel_delays(gateway_channel(g)), "inward", "outward"));
+	tell(e, g, FRAME_STATS, stats);
 }
 
 void

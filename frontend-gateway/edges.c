@@ -239,6 +239,7 @@ free_edge(struct edge *d)
 {
 	edge_streams_free(d->streams);
 	json_decref(d->fenced);
+	json_decref(d->stats);
 	list_remove(&d->all);
 	free(d);
 }
@@ -430,6 +431,8 @@ reset_edge(struct edge *d, const char *name)
 	d->refusal[0] = '\0';
 	json_decref(d->fenced);
 	d->fenced = NULL;
+	json_decref(d->stats);
+	d->stats = NULL;
 	d->proofs.count = 0;
 	d->since_ms = clock_now_ms(d->edges->opts.clock);
 }

@@ -18,7 +18,10 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 
-enum { STREAM_LINES = 500 }; /* in the log, a minute, of each kind */
+enum {
+	STREAM_LINES = 500, /* in the log, a minute, of each kind */
+	STATS_MAX = 8192
+};
 
 /* --- to the edge -------------------------------------------------------- */
 
@@ -308,11 +311,29 @@ on_log(struct edge *d, const struct frame *f)
 		    &d->log, d->name, "edge-says", "json=%s", json);
 }
 
+/* Its numbers, which are an operator's to read and nothing else's. */
+static void
+on_stats(struct edge *d, const struct frame *f)
+{
+	char text[STATS_MAX];
+	json_t *stats;
+
+	if (!frame_copy(f, FIELD_JSON, text, sizeof(text)))
+		return;
+	log_debug(&d->log, "stats", "json=%s", text);
+	stats = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	if (!json_is_object(stats)) {
+		json_decref(stats);
+		return;
+	}
+	json_decref(d->stats);
+	d->stats = stats;
+	d->stats_ms = clock_now_ms(d->edges->opts.clock);
+}
+
 void
 edges_control_receive(struct edge *d, const struct frame *f)
 {
-	char json[2048];
-
 	switch (f->type) {
 	case FRAME_CONFIRM:
 		on_confirm(d, f);
@@ -324,8 +345,7 @@ edges_control_receive(struct edge *d, const struct frame *f)
 		on_log(d, f);
 		break;
 	case FRAME_STATS:
-		if (frame_copy(f, FIELD_JSON, json, sizeof(json)))
-			log_debug(&d->log, "stats", "json=%s", json);
+		on_stats(d, f);
 		break;
 	case FRAME_DRAIN:
 		d->draining = true;

@@ -58,6 +58,8 @@ struct edge {
 	uint64_t known;    /* the generation it confirmed last */
 	uint64_t since_ms; /* up or away */
 	char refusal[256]; /* why it did not take the configuration */
+	json_t *stats;     /* what it told of itself last; NULL = nothing */
+	uint64_t stats_ms; /* when */
 	json_t *fenced;    /* domains for which another gateway is obeyed */
 	struct edges_proofs proofs;
 	struct log log;

@@ -39,13 +39,26 @@ configuration(const struct edge *d)
 	return d->refusal[0] != '\0' ? "REFUSED" : "not confirmed";
 }
 
+/* NULL when it has told nothing. */
+static json_t *
+stats_json(const struct edge *d)
+{
+	json_t *stats = json_copy(d->stats);
+	uint64_t age = clock_now_ms(d->edges->opts.clock) - d->stats_ms;
+
+	(void)json_object_set_new(
+	    stats, "age_s", json_integer((json_int_t)(age / 1000)));
+	return stats;
+}
+
 static json_t *
 edge_status(const struct edge *d)
 {
 	const struct edges *e = d->edges;
 	const char *why = d->up ? d->refusal : edge_link_failure(d->link);
 
-	return json_pack("{s:s, s:b, s:I, s:s, s:b, s:s, s:I, s:I, s:o}",
+	return json_pack("{s:s, s:b, s:I, s:s, s:b, s:s, s:I, s:I, s:o, s:o, "
+			 "s:o*}",
 	    "name", d->name, "up", d->up, "since_s",
 	    (json_int_t)((clock_now_ms(e->opts.clock) - d->since_ms) / 1000),
 	    "configuration", configuration(d), "draining",
@@ -53,7 +66,11 @@ edge_status(const struct edge *d)
 	    why[0] != '\0' || d->up ? why : "not tried yet", "streams",
 	    (json_int_t)edge_streams_count_live(d->streams), "unanswered",
 	    (json_int_t)channel_unanswered(edge_link_channel(d->link)),
-	    "fenced", d->fenced != NULL ? json_copy(d->fenced) : json_array());
+	    "fenced", d->fenced != NULL ? json_copy(d->fenced) : json_array(),
+	    "custody",
+	    channel_delays_json(channel_delays(edge_link_channel(d->link)),
+		"outward", "inward"),
+	    "stats", stats_json(d));
 }
 
 json_t *

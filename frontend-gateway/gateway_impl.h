@@ -4,6 +4,7 @@
  *
  * gateway.c          start, wires, stop
  * gateway_control.c  what an operator and the service manager are told
+ * gateway_status.c   what there is to tell
  * gateway_reload.c   another configuration, other certificates
  */
 #ifndef GATEWAY_GATEWAY_IMPL_H
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
+#include <jansson.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -19,6 +21,8 @@
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/generation.h"
 #include "frontend-gateway/sip/sip_ua.h"
+
+struct buf;
 
 enum gateway_state {
 	GATEWAY_RUNNING,
@@ -60,6 +64,13 @@ struct gateway {
 int gateway_control_open(struct gateway *g, char *why, size_t size);
 /* Harmless when it was not opened. */
 void gateway_control_close(struct gateway *g);
+
+/* --- gateway_status.c --------------------------------------------------- */
+
+/* The caller's; NULL without memory. */
+json_t *gateway_status(const struct gateway *g);
+/* The same for Prometheus.  arg: the gateway.  ERR_NOMEM. */
+int gateway_metrics(struct buf *out, void *arg);
 
 /* --- gateway_reload.c --------------------------------------------------- */
 

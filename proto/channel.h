@@ -35,7 +35,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/histogram.h"
+#include "proto/channel_delays.h"
 #include "proto/condition.h"
 #include "proto/frame.h"
 
@@ -161,14 +161,6 @@ bool channel_oldest_unanswered(
 /* Stanza frames of the peer that we have not answered yet. */
 size_t channel_owed(const struct channel *ch);
 
-/* From the frame's coming or being handed over to its result. */
-struct channel_delay {
-	struct histogram delivered, failed;
-};
-struct channel_delays {
-	struct channel_delay asked;    /* frames of ours */
-	struct channel_delay answered; /* the peer's */
-};
 /* Since the channel was made. */
 const struct channel_delays *channel_delays(const struct channel *ch);
 

@@ -42,8 +42,10 @@ struct sip_ua;
 
 /* What happened to messages for Lync users since the start. */
 struct conversation_counts {
-	uint64_t sent_again; /* in another dialog, as theirs was lost */
-	uint64_t doubled;    /* of these, taken after the answer to the first
+	uint64_t delivered, failed; /* contacts' messages */
+	uint64_t denied;            /* by policy */
+	uint64_t sent_again;        /* in another dialog, as theirs was lost */
+	uint64_t doubled; /* of these, taken after the answer to the first
 	                        try was lost: perhaps seen twice */
 };
 

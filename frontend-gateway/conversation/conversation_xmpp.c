@@ -52,6 +52,7 @@ delivered(struct conversation *c, struct inward *in)
 {
 	log_info(&c->log, "delivered", "id=%s from=%s doubled=%d", in->id,
 	    in->from, in->unsure);
+	c->env->counts->delivered++;
 	if (in->unsure)
 		c->env->counts->doubled++;
 	unqueue(c, in);
@@ -66,6 +67,7 @@ failed(struct conversation *c, struct inward *in, const struct errors_stanza *e)
 
 	log_info(&c->log, "failed", "id=%s from=%s condition=%s", in->id,
 	    in->from, condition_str(e->condition));
+	c->env->counts->failed++;
 	said_forget(c->env->said, &name);
 	unqueue(c, in);
 	if (e->gone_to != NULL)

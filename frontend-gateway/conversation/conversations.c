@@ -434,6 +434,18 @@ conversations_counts(const struct conversations *cs)
 	return &cs->counts;
 }
 
+const struct outwards_counts *
+conversations_outward_counts(const struct conversations *cs)
+{
+	return outwards_counts(cs->outwards);
+}
+
+uint64_t
+conversations_notices(const struct conversations *cs)
+{
+	return notices_count(cs->notices);
+}
+
 int
 conversations_new(
     struct conversations **out, const struct conversations_opts *opts)

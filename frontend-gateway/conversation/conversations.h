@@ -23,6 +23,7 @@
 struct barrier;
 struct conversation_counts;
 struct conversations;
+struct outwards_counts;
 struct gateway_conf;
 struct policy;
 
@@ -82,5 +83,9 @@ size_t conversations_count(const struct conversations *cs);
 uint64_t conversations_late_failures(const struct conversations *cs);
 const struct conversation_counts *
 conversations_counts(const struct conversations *cs);
+const struct outwards_counts *
+conversations_outward_counts(const struct conversations *cs);
+/* Lync users told that a message behind its 200 failed. */
+uint64_t conversations_notices(const struct conversations *cs);
 
 #endif

@@ -567,6 +567,7 @@ conversations_inward_message(struct conversations *cs,
 		log_limited_info(&cs->log, who->from.ascii, "denied",
 		    "from=%s to=%s reason=%s", who->from.full, who->to.bare,
 		    p.reason);
+		cs->counts.denied++;
 		refused(cs, ticket, COND_SERVICE_UNAVAILABLE, NULL);
 		return;
 	}

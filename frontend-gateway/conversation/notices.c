@@ -49,6 +49,7 @@ struct notices {
 	struct notices_opts opts;
 	struct map pauses;
 	struct list reports;
+	uint64_t count;
 	struct log log;
 };
 
@@ -294,6 +295,7 @@ notices_tell(struct notices *ns, const struct notice *n)
 
 	if (form == GATEWAY_NOTICES_OFF)
 		return;
+	ns->count++;
 	put_line(line, n);
 	if (form == GATEWAY_NOTICES_IMDN && n->dialog != NULL &&
 	    n->message_id != 0) {
@@ -305,6 +307,12 @@ notices_tell(struct notices *ns, const struct notice *n)
 		    err_str(rc));
 	}
 	say(ns, n->user, n->contact, line);
+}
+
+uint64_t
+notices_count(const struct notices *ns)
+{
+	return ns->count;
 }
 
 int

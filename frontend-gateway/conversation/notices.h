@@ -63,6 +63,8 @@ struct notice {
 	struct sip_dialog *dialog; /* takes notifications; NULL = none does */
 };
 void notices_tell(struct notices *ns, const struct notice *n);
+/* Told so far. */
+uint64_t notices_count(const struct notices *ns);
 
 /* How a text begins, on one line. */
 void notices_quote(

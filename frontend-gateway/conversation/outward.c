@@ -72,6 +72,7 @@ struct outwards {
 	struct map recent_by_id;
 	uint32_t message_id; /* the last Message-Id given */
 	uint64_t late_bounces;
+	struct outwards_counts counts;
 	struct log log;
 };
 
@@ -250,6 +251,7 @@ succeed(struct outward *o, const char *proof)
 	    o->m.id, o->m.from, o->m.to, edges_name(os->opts.edges, o->edge),
 	    proof);
 	remember(os, &o->m, number);
+	os->counts.delivered++;
 	answer_taken(os, o->st, number);
 	finish(o, true, false);
 }
@@ -267,6 +269,8 @@ fail(struct outward *o, const char *condition, const char *text, bool bounced)
 	    o->m.from, o->m.to, condition, e.status, text);
 	errors_detail(reason, &e, text);
 	e.reason = reason;
+	os->counts.failed++;
+	os->counts.bounced += bounced;
 	refuse(os, o->st, &e);
 	finish(o, false, bounced);
 }
@@ -280,6 +284,7 @@ fail_with_cause(struct outward *o, enum errors_cause cause)
 	errors_refusal(&e, cause);
 	log_info(&os->log, "failed", "id=%s from=%s to=%s status=%d reason=%s",
 	    o->m.id, o->m.from, o->m.to, e.status, e.reason);
+	os->counts.failed++;
 	refuse(os, o->st, &e);
 	finish(o, false, false);
 }
@@ -631,6 +636,12 @@ size_t
 outwards_pending(const struct outwards *os)
 {
 	return os->count;
+}
+
+const struct outwards_counts *
+outwards_counts(const struct outwards *os)
+{
+	return &os->counts;
 }
 
 uint64_t

@@ -110,4 +110,11 @@ void outwards_give_up(struct outwards *os);
 size_t outwards_pending(const struct outwards *os);
 uint64_t outwards_late_bounces(const struct outwards *os);
 
+/* What became of Lync users' messages that went out or were to. */
+struct outwards_counts {
+	uint64_t delivered, failed;
+	uint64_t bounced; /* of the failed: the partner's server said so */
+};
+const struct outwards_counts *outwards_counts(const struct outwards *os);
+
 #endif
