@@ -135,11 +135,24 @@ class Colleague(LyncClient):
                 pass
 
     async def show(self, number):
+        state = documents.State(number, name=self.display)
         try:
-            await self._publish(documents.State(number, name=self.display),
-                                3600)
+            await self._publish(state, 3600)
         except Refused as e:
             self.day.problems.append(f"{self.user} may not publish: {e}")
+
+    async def appear(self):
+        """The first state of the day.  Kamailio now and then frees a new
+        registration along with another (it says so when it ends), and then
+        forbids everything to whom it was."""
+        state = documents.State(documents.AVAILABLE, name=self.display)
+        try:
+            await self._publish(state, 3600)
+        except Refused as e:
+            if e.response.status != 403:
+                raise
+            await self._register(3600)
+            await self.show(documents.AVAILABLE)
 
     async def add(self, friend):
         try:
@@ -247,7 +260,7 @@ class Day:
         for friend in self.friends:
             friend.presence()
         for few in batches(self.colleagues, 10):
-            await asyncio.gather(*(c.show(documents.AVAILABLE) for c in few))
+            await asyncio.gather(*(c.appear() for c in few))
         for few in batches(list(enumerate(self.colleagues)), 10):
             await asyncio.gather(*(c.add(self.friends[i]) for i, c in few))
             for i, c in few:
