@@ -323,6 +323,7 @@ receive(struct edge *e, const struct arrival *a)
 		.direct = a->direct,
 		.fd = a->fd,
 		.peer = a->peer,
+		.resolver = e->dane.inbound ? e->opts.resolver : NULL,
 		.id = id,
 		.ask = ask_authority,
 		.ask_arg = e,

@@ -7,7 +7,8 @@
  *                               │
  *                            goodbye ──► closed    (closed from everywhere)
  *
- * On a port for direct TLS it begins with tls.
+ * On a port for direct TLS it begins with tls.  Between tls-header and auth may
+ * come lookup, for a partner whose certificate is not known to be good yet.
  *
  * The normal path: the partner's header is judged (RFC 6120 4.7), answered with
  * ours, a new unpredictable id and the one feature STARTTLS; after the TLS
@@ -66,8 +67,9 @@ static const struct {
 	[IN_STARTTLS] = { "starttls",
 	    BIT(IN_TLS) | BIT(IN_OPEN) | BIT(IN_CLOSED), STEP_MS },
 	[IN_TLS] = { "tls", BIT(IN_TLS_HEADER) | BIT(IN_CLOSED), STEP_MS },
-	[IN_TLS_HEADER] = { "tls-header", BIT(IN_AUTH) | BIT(IN_CLOSED),
-	    STEP_MS },
+	[IN_TLS_HEADER] = { "tls-header",
+	    BIT(IN_LOOKUP) | BIT(IN_AUTH) | BIT(IN_CLOSED), STEP_MS },
+	[IN_LOOKUP] = { "lookup", BIT(IN_AUTH) | BIT(IN_CLOSED), STEP_MS },
 	[IN_AUTH] = { "auth",
 	    BIT(IN_RESPONSE) | BIT(IN_AUTH_HEADER) | BIT(IN_OPEN) |
 		BIT(IN_CLOSED),
@@ -152,6 +154,7 @@ shut(struct s2s_in *s)
 	clock_timer_stop(&s->expiry);
 	clock_timer_stop(&s->slow);
 	dialback_in_finish(&s->dialback);
+	s2s_in_drop_lookup(s);
 }
 
 void
@@ -255,6 +258,16 @@ s2s_in_restart_idle(struct s2s_in *s)
 }
 
 void
+s2s_in_watch_expiry(struct s2s_in *s)
+{
+	int64_t now = clock_wall_ms(s->opts.clock);
+
+	if (s->identity.until_ms > now && s->identity.until_ms != INT64_MAX)
+		clock_timer_start(
+		    &s->expiry, (uint64_t)(s->identity.until_ms - now));
+}
+
+void
 s2s_in_tell(struct s2s_in *s, enum stream_event ev)
 {
 	struct stream_info info;
@@ -354,17 +367,6 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 }
 
 static void
-watch_expiry(struct s2s_in *s)
-{
-	int64_t now = clock_wall_ms(s->opts.clock);
-
-	if (s->identity.presented && s->identity.verdict == X509_V_OK &&
-	    s->identity.until_ms > now && s->identity.until_ms != INT64_MAX)
-		clock_timer_start(
-		    &s->expiry, (uint64_t)(s->identity.until_ms - now));
-}
-
-static void
 on_secured(struct conn *c, void *arg)
 {
 	struct s2s_in *s = arg;
@@ -383,7 +385,8 @@ on_secured(struct conn *c, void *arg)
 		s2s_in_finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
 		return;
 	}
-	watch_expiry(s);
+	if (s->identity.presented && s->identity.verdict == X509_V_OK)
+		s2s_in_watch_expiry(s);
 }
 
 static void
@@ -396,6 +399,7 @@ destroy(struct s2s_in *s)
 	clock_timer_stop(&s->slow);
 	sm_in_finish(&s->sm);
 	dialback_in_finish(&s->dialback);
+	s2s_in_drop_lookup(s);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);

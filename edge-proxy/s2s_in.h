@@ -40,6 +40,7 @@ struct clock;
 struct hosting;
 struct identities;
 struct jid;
+struct resolver_client;
 struct xml_elem;
 
 struct s2s_in_events {
@@ -67,6 +68,9 @@ struct s2s_in_opts {
 	/* Without a listener: a connected socket, and whom it speaks for. */
 	int fd;
 	const struct sockaddr_storage *peer;
+	/* To look for TLSA records of those whom no authority of ours vouches
+	 * for, or NULL: nobody does. */
+	struct resolver_client *resolver;
 	const char *id; /* name for the channel, below STREAM_ID_SIZE; copied */
 	/* Puts a question about a key to its domain; NULL: nobody can. */
 	dialback_asker *ask;

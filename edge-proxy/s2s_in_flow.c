@@ -7,6 +7,7 @@
  * settling  we are saying goodbye to one who counts
  * rate      he has sent more stanzas than he may in a second
  * backlog   he does not read what we answer
+ * lookup    what he may do depends on records that are asked for
  */
 #include "edge-proxy/s2s_in_impl.h"
 

@@ -4,6 +4,7 @@
  *
  * s2s_in.c              states, life and end, the owner's side
  * s2s_in_negotiation.c  from the first header to the first pair
+ * s2s_in_dane.c         TLSA records of who dials us
  * s2s_in_elements.c     what a partner sends, sorted; the open stream
  * s2s_in_flow.c         when he is read, and when he has to wait
  */
@@ -19,6 +20,7 @@
 #include "common/tls_accept.h"
 #include "common/token_bucket.h"
 #include "edge-proxy/addressing.h"
+#include "edge-proxy/dane_lookup.h"
 #include "edge-proxy/dialback_in.h"
 #include "edge-proxy/pair_set.h"
 #include "edge-proxy/peer_identity.h"
@@ -35,6 +37,7 @@ enum in_state {
 	IN_STARTTLS,
 	IN_TLS,
 	IN_TLS_HEADER,
+	IN_LOOKUP,
 	IN_AUTH,
 	IN_RESPONSE,
 	IN_AUTH_HEADER,
@@ -52,7 +55,8 @@ enum in_hold {
 	HOLD_SETTLING = 2,
 	HOLD_RATE = 4,
 	HOLD_BACKLOG = 8,
-	HOLD_ALL = 15
+	HOLD_LOOKUP = 16,
+	HOLD_ALL = 31
 };
 
 /* Of streams that come and go, in the log, a minute, for each address. */
@@ -73,6 +77,7 @@ struct s2s_in {
 	struct tls_accept accept; /* with direct TLS */
 	struct stream_ends ends;
 	struct peer_identity identity;
+	struct dane_lookup *lookup; /* in IN_LOOKUP */
 	struct pair_set pairs;
 	struct sm_in sm;
 	struct dialback_in dialback;
@@ -109,6 +114,8 @@ s2s_in_remember_end(struct s2s_in *s, enum stream_error e, const char *text);
 /* Settling, and the partner knows of all that is done with: goodbye. */
 void s2s_in_settled(struct s2s_in *s);
 void s2s_in_restart_idle(struct s2s_in *s);
+/* The stream ends when what proves the partner expires. */
+void s2s_in_watch_expiry(struct s2s_in *s);
 void s2s_in_tell(struct s2s_in *s, enum stream_event ev);
 /* The parser has returned from bytes or a resume. */
 void s2s_in_after_parsing(struct s2s_in *s, int rc);
@@ -121,8 +128,16 @@ void s2s_in_put_header(struct s2s_in *s, struct buf *out);
 /* The partner's header: first, after TLS, or after SASL. */
 void s2s_in_on_header(
     struct xml_stream *xs, const struct stream_header *h, void *arg);
+/* After TLS: what the partner may do follows from what he has proven. */
+void s2s_in_offer_auth(struct s2s_in *s);
 void s2s_in_take_starttls(struct s2s_in *s);
 void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
+
+/* --- s2s_in_dane.c ------------------------------------------------------- */
+
+/* Whether what he is offered waits for a look-up, which has begun. */
+bool s2s_in_look_up(struct s2s_in *s);
+void s2s_in_drop_lookup(struct s2s_in *s);
 
 /* --- s2s_in_elements.c --------------------------------------------------- */
 

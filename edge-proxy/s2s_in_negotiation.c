@@ -85,9 +85,8 @@ offer_tls(struct s2s_in *s)
 	s2s_in_set_state(s, IN_STARTTLS);
 }
 
-/* After TLS the certificate decides what can be offered. */
-static void
-offer_auth(struct s2s_in *s)
+void
+s2s_in_offer_auth(struct s2s_in *s)
 {
 	const char *why = peer_identity_why_not(&s->identity, s->ends.from);
 	unsigned m = methods(s);
@@ -144,7 +143,9 @@ open_external(struct s2s_in *s)
 	}
 	send_header(s, &(struct stream_xml_features){ .sm = true,
 			   .dialback = (methods(s) & AUTH_DIALBACK_TLS) != 0 });
-	open_stream(s, "external");
+	open_stream(s, peer_identity_proven_by_dane(&s->identity, s->ends.from)
+			   ? "dane"
+			   : "external");
 }
 
 /* For whom he comes is known: what that one grants, from the beginning on. */
@@ -179,7 +180,8 @@ s2s_in_on_header(
 		limit_establishment(s);
 		offer_tls(s);
 	} else if (s->state == IN_TLS_HEADER) {
-		offer_auth(s);
+		if (!s2s_in_look_up(s))
+			s2s_in_offer_auth(s);
 	} else if (s->state == IN_AUTH_HEADER) {
 		open_external(s);
 	}

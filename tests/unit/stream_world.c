@@ -103,6 +103,7 @@ on_connection(uv_stream_t *listener, int status)
 				    .hosting = s->hosting,
 				    .identities = s->ids,
 				    .direct = s->direct,
+				    .resolver = s->resolver,
 				    .id = id,
 				    .ask = s->ask,
 				    .ask_arg = s->ask_arg,
@@ -226,6 +227,7 @@ site_init(struct site *s, struct world *w, const struct site_opts *o)
 	s->in_events = o->in_events;
 	s->in_arg = o->in_arg;
 	s->direct = o->direct;
+	s->resolver = o->resolver;
 	make_certificates(s, o);
 	assert_int_equal(0, hosting_new(&s->hosting));
 	site_permit(s, o->partner, o->settings);

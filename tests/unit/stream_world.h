@@ -22,6 +22,7 @@
 struct clock;
 struct hosting;
 struct identities;
+struct resolver_client;
 struct s2s_in;
 struct s2s_in_events;
 
@@ -55,6 +56,7 @@ struct site {
 	void *ask_arg;
 	const struct s2s_in_events *in_events;
 	void *in_arg;
+	struct resolver_client *resolver;
 	bool direct;
 	unsigned in_count;
 	bool closed;
@@ -72,7 +74,8 @@ struct site_opts {
 	struct make_cert_name names[4];
 	enum make_cert_eku eku;
 	long from_s, to_s;
-	bool direct;                           /* accepts with TLS at once */
+	struct resolver_client *resolver; /* of its inbound streams, or NULL */
+	bool direct;                      /* accepts with TLS at once */
 	const struct s2s_in_events *in_events; /* NULL: does not accept */
 	void *in_arg;
 };

@@ -28,7 +28,7 @@
 #define LOCAL  "contoso.example"
 #define REMOTE "partner.example"
 #define HOST   "xmpp.partner.example"
-#define SECOND "backup.partner.example"
+#define BACKUP "backup.partner.example"
 
 /* Of the partner at the edge. */
 #define WITHOUT_CERTIFICATE                                                    \
@@ -49,8 +49,14 @@ struct row {
 	const char *auth;    /* the stream comes up by that, or NULL */
 	const char *reason;  /* else: some of why it does not */
 	bool asked;          /* for TLSA records */
-	bool off;            /* the setting */
-	bool second;         /* another target without records, trusted */
+	unsigned how;
+};
+
+/* Bits of how. */
+enum {
+	OFF = 1,    /* the setting */
+	SECOND = 2, /* another target without records, trusted */
+	DIRECT = 4  /* TLS at once */
 };
 
 struct fixture {
@@ -80,13 +86,13 @@ port_of(const struct site *s)
 static void
 know_srv(struct resolver_query *q)
 {
-	q->answer.count = at->row->second ? 2 : 1;
+	q->answer.count = (at->row->how & SECOND) != 0 ? 2 : 1;
 	q->srv[0] = (struct dns_srv){ .priority = 1,
 		.port = (uint16_t)port_of(&at->partner),
 		.target = HOST };
 	q->srv[1] = (struct dns_srv){ .priority = 2,
 		.port = (uint16_t)port_of(&at->second),
-		.target = SECOND };
+		.target = BACKUP };
 }
 
 static void
@@ -138,7 +144,10 @@ resolver_know(struct resolver_query *q, const char *name, enum dns_type type)
 	const char *sign = type == DNS_SRV ? "s" : type == DNS_TLSA ? "t" : "a";
 
 	q->answer.secure = strstr(at->row->signs, sign) != NULL;
-	if (type == DNS_SRV && strcmp(name, "_xmpp-server._tcp." REMOTE) == 0)
+	if (type == DNS_SRV &&
+	    strcmp(name, (at->row->how & DIRECT) != 0
+			     ? "_xmpps-server._tcp." REMOTE
+			     : "_xmpp-server._tcp." REMOTE) == 0)
 		know_srv(q);
 	else if (type == DNS_TLSA)
 		know_tlsa(q, name);
@@ -237,6 +246,7 @@ open_partner(struct fixture *f, struct site *s, enum cert cert)
 		.partner = LOCAL,
 		.issuer = cert == STRANGER ? &f->w.stranger_ca : NULL,
 		.names = { { MAKE_CERT_DNS, names[cert], 0 } },
+		.direct = (f->row->how & DIRECT) != 0,
 		.in_events = &in_events,
 		.in_arg = f,
 	};
@@ -264,7 +274,7 @@ begin(struct fixture *f, const struct row *row)
 	memset(f, 0, sizeof(*f));
 	f->row = row;
 	f->all_ended = true;
-	f->dane.outbound = !row->off;
+	f->dane.outbound = (row->how & OFF) == 0;
 	at = f;
 	world_init(&f->w);
 	resolver_clock = f->w.clock;
@@ -325,41 +335,42 @@ send_one(struct fixture *f)
 
 static const struct row rows[] = {
 	/* a matching record is all it takes, and only where all is signed */
-	{ "sat", RIGHT, STRANGER, NULL, "dane", NULL, true, 0, 0 },
-	{ "sat", RIGHT, OF_OTHER, NULL, "dane", NULL, true, 0, 0 },
-	{ "sat", RIGHT_AND_WRONG, STRANGER, NULL, "dane", NULL, true, 0, 0 },
-	{ "sat", RIGHT, STRANGER, WITHOUT_CERTIFICATE, "dane", NULL, true, 0,
-	    0 },
-	{ "sa", RIGHT, STRANGER, NULL, NULL, "local issuer", true, 0, 0 },
-	{ "st", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0, 0 },
-	{ "at", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0, 0 },
-	{ "", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0, 0 },
-	{ "sat", RIGHT, STRANGER, NULL, NULL, "local issuer", false, true, 0 },
+	{ "sat", RIGHT, STRANGER, NULL, "dane", NULL, true, 0 },
+	{ "sat", RIGHT, OF_OTHER, NULL, "dane", NULL, true, 0 },
+	{ "sat", RIGHT_AND_WRONG, STRANGER, NULL, "dane", NULL, true, 0 },
+	{ "sat", RIGHT, STRANGER, WITHOUT_CERTIFICATE, "dane", NULL, true, 0 },
+	{ "sa", RIGHT, STRANGER, NULL, NULL, "local issuer", true, 0 },
+	{ "st", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0 },
+	{ "at", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0 },
+	{ "", RIGHT, STRANGER, NULL, NULL, "local issuer", false, 0 },
+	{ "sat", RIGHT, STRANGER, NULL, NULL, "local issuer", false, OFF },
+	{ "sat", RIGHT, STRANGER, NULL, "dane", NULL, true, DIRECT },
+	{ "sat", WRONG, TRUSTED, NULL, NULL, NONE_MATCHES, true, DIRECT },
 	/* one that does not match forbids what was good without it */
-	{ "sat", WRONG, TRUSTED, NULL, NULL, NONE_MATCHES, true, 0, 0 },
+	{ "sat", WRONG, TRUSTED, NULL, NULL, NONE_MATCHES, true, 0 },
 	{ "sat", WRONG, TRUSTED, WITHOUT_CERTIFICATE, NULL, NONE_MATCHES, true,
-	    0, 0 },
-	{ "sat", WRONG, STRANGER, WITHOUT_TLS, NULL, NONE_MATCHES, true, 0, 0 },
-	{ "sa", WRONG, TRUSTED, NULL, "external", NULL, true, 0, 0 },
-	{ "s", WRONG, TRUSTED, NULL, "external", NULL, false, 0, 0 },
-	{ "", WRONG, TRUSTED, NULL, "external", NULL, false, 0, 0 },
-	{ "sat", WRONG, TRUSTED, NULL, "external", NULL, false, true, 0 },
+	    0 },
+	{ "sat", WRONG, STRANGER, WITHOUT_TLS, NULL, NONE_MATCHES, true, 0 },
+	{ "sa", WRONG, TRUSTED, NULL, "external", NULL, true, 0 },
+	{ "s", WRONG, TRUSTED, NULL, "external", NULL, false, 0 },
+	{ "", WRONG, TRUSTED, NULL, "external", NULL, false, 0 },
+	{ "sat", WRONG, TRUSTED, NULL, "external", NULL, false, OFF },
 	/* nor may they be missing unexplained */
-	{ "sa", BOGUS, TRUSTED, NULL, NULL, "DNSSEC", true, 0, 0 },
-	{ "sa", BROKEN, TRUSTED, NULL, NULL, "TLSA of " HOST, true, 0, 0 },
-	{ "sa", BOGUS, TRUSTED, NULL, "external", NULL, true, 0, true },
-	{ "sa", BROKEN, TRUSTED, NULL, "external", NULL, true, 0, true },
-	{ "sat", WRONG, TRUSTED, NULL, "external", NULL, true, 0, true },
+	{ "sa", BOGUS, TRUSTED, NULL, NULL, "DNSSEC", true, 0 },
+	{ "sa", BROKEN, TRUSTED, NULL, NULL, "TLSA of " HOST, true, 0 },
+	{ "sa", BOGUS, TRUSTED, NULL, "external", NULL, true, SECOND },
+	{ "sa", BROKEN, TRUSTED, NULL, "external", NULL, true, SECOND },
+	{ "sat", WRONG, TRUSTED, NULL, "external", NULL, true, SECOND },
 	/* as if there were none */
-	{ "sat", NO_TLSA, TRUSTED, NULL, "external", NULL, true, 0, 0 },
-	{ "sat", UNUSABLE, TRUSTED, NULL, "external", NULL, true, 0, 0 },
-	{ "sat", UNUSABLE, STRANGER, NULL, NULL, "local issuer", true, 0, 0 },
+	{ "sat", NO_TLSA, TRUSTED, NULL, "external", NULL, true, 0 },
+	{ "sat", UNUSABLE, TRUSTED, NULL, "external", NULL, true, 0 },
+	{ "sat", UNUSABLE, STRANGER, NULL, NULL, "local issuer", true, 0 },
 	/* the target's name, where it was signed */
-	{ "sat", NO_TLSA, OF_HOST, NULL, "external", NULL, true, 0, 0 },
-	{ "s", NO_TLSA, OF_HOST, NULL, "external", NULL, false, 0, 0 },
-	{ "at", NO_TLSA, OF_HOST, NULL, NULL, OTHER_NAME, false, 0, 0 },
-	{ "sat", NO_TLSA, OF_HOST, NULL, NULL, OTHER_NAME, false, true, 0 },
-	{ "sat", NO_TLSA, OF_OTHER, NULL, NULL, OTHER_NAME, true, 0, 0 },
+	{ "sat", NO_TLSA, OF_HOST, NULL, "external", NULL, true, 0 },
+	{ "s", NO_TLSA, OF_HOST, NULL, "external", NULL, false, 0 },
+	{ "at", NO_TLSA, OF_HOST, NULL, NULL, OTHER_NAME, false, 0 },
+	{ "sat", NO_TLSA, OF_HOST, NULL, NULL, OTHER_NAME, false, OFF },
+	{ "sat", NO_TLSA, OF_OTHER, NULL, NULL, OTHER_NAME, true, 0 },
 };
 
 static void
