@@ -31,7 +31,8 @@ endif
 PKGS_COMMON := libuv openssl expat jansson libidn libidn2
 PKGS_EDGE := libunbound libseccomp
 PKGS_GATEWAY := libosip2 sqlite3 libxml-2.0 libmicrohttpd
-PKGS := $(PKGS_COMMON) $(PKGS_EDGE) $(PKGS_GATEWAY)
+PKGS_COMMAND := libunbound libcurl
+PKGS := $(PKGS_COMMON) $(PKGS_EDGE) $(PKGS_GATEWAY) $(PKGS_COMMAND)
 
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith \
@@ -67,7 +68,7 @@ PKG_CFLAGS := $(subst -I,-isystem ,$(shell pkg-config --cflags \
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SAN_FLAGS)
 LIBS_COMMON = $(shell pkg-config --libs $(PKGS_COMMON))
 LIBS_EDGE = $(shell pkg-config --libs $(PKGS_EDGE)) $(LIBS_COMMON)
-LIBS_COMMAND = $(shell pkg-config --libs libunbound) $(LIBS_COMMON)
+LIBS_COMMAND = $(shell pkg-config --libs $(PKGS_COMMAND)) $(LIBS_COMMON)
 LIBS_GATEWAY = $(shell pkg-config --libs $(PKGS_GATEWAY)) $(LIBS_COMMON)
 
 # --- sources -----------------------------------------------------------
@@ -156,8 +157,8 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(SRC_UNIT_LIB)) \
 		$(LIB_EDGE) $(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) \
 		$(LIB_COMMON)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(LIBS_EDGE) $(LIBS_GATEWAY) \
-		-lcmocka
+	@$(CC) $(LDFLAGS) $(TEST_LD) -Wl,--as-needed -o $@ $^ $(LIBS_EDGE) \
+		$(LIBS_GATEWAY) $(LIBS_COMMAND) -lcmocka
 
 .PHONY: unit-build unit
 unit-build: $(UNITS)
@@ -294,8 +295,8 @@ fuzz-build: $(patsubst %,$(BUILD)/bin/fuzz_%,$(FUZZERS))
 $(BUILD)/bin/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB_EDGE) \
 		$(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) $(LIB_COMMON)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS_EDGE) \
-		$(LIBS_GATEWAY)
+	@$(CC) $(LDFLAGS) -fsanitize=fuzzer -Wl,--as-needed -o $@ $^ \
+		$(LIBS_EDGE) $(LIBS_GATEWAY) $(LIBS_COMMAND)
 # The dictionaries libFuzzer recommends at the end are of no use to anybody.
 FUZZ_LONG := $(patsubst %,fuzz-long-%,$(FUZZERS))
 .PHONY: $(FUZZ_LONG)

@@ -90,6 +90,8 @@ args_run(const struct args_command *c, const struct command_opts *opts,
 		fputs("sallyport: out of memory\n", stderr);
 		return COMMAND_REFUSED;
 	}
+	if (c->initial != NULL)
+		memcpy(request, c->initial, c->size);
 	if (c->begin != NULL)
 		c->begin(request);
 	status = read_options(&a, c, request, argc, argv);

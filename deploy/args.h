@@ -44,7 +44,9 @@ struct args_command {
 	size_t size;
 	/* Arguments that are no options: how many it takes, -1 = any number. */
 	int rest;
-	/* What stands there when nothing is said; NULL = zeroes. */
+	/* What the request begins with, size bytes; NULL = zeroes. */
+	const void *initial;
+	/* What stands there when nothing is said. */
 	void (*begin)(void *request);
 	/* c is the option's val.  False after telling what is wrong. */
 	bool (*take)(void *request, int c, const char *value);

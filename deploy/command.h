@@ -15,7 +15,10 @@ enum command_exit {
 	COMMAND_OK = 0,
 	COMMAND_REFUSED = 1,
 	COMMAND_USAGE = 2,
-	COMMAND_UNREACHABLE = 3
+	COMMAND_UNREACHABLE = 3,
+	COMMAND_DENIED = 4,   /* who asks has no right to */
+	COMMAND_CONFLICT = 5, /* changed by another since, or there already */
+	COMMAND_ABSENT = 6    /* no such object */
 };
 
 struct command_opts {
@@ -50,5 +53,15 @@ command_fn cmd_dns_run;
 command_fn cmd_doctor_run;
 command_fn cmd_pool_run;
 command_fn cmd_events_run;
+command_fn cmd_partner_run;
+command_fn cmd_gateway_config_run;
+command_fn cmd_access_edge_run;
+command_fn cmd_site_run;
+command_fn cmd_policy_run;
+command_fn cmd_provider_run;
+command_fn cmd_licence_run;
+command_fn cmd_import_run;
+command_fn cmd_token_run;
+command_fn cmd_audit_run;
 
 #endif

@@ -3,7 +3,7 @@
 # The options that the help of a planning command tells of.
 _sallyport_options() {
 	"${COMP_WORDS[0]}" "$@" --help 2>/dev/null |
-		grep -o -E -- '--[a-z][a-z-]*' | sort -u
+		grep -o -E -- '--[A-Za-z][A-Za-z-]*' | sort -u
 }
 
 _sallyport() {
@@ -12,9 +12,21 @@ _sallyport() {
 		[--for]="external internal sip"
 		[--key-type]="p256 p384 rsa2048 rsa3072 rsa4096"
 		[--side]="external internal"
+		[--Rights]="read write"
+		[--kind]="partner gateway-config access-edge policy grant"
+		[--PartnerType]="Federated PublicVerified PublicUnverified"
+		[--SaslNegotiation]="Required Optional NotSupported"
+		[--TlsNegotiation]="Required Optional NotSupported"
 		[--topology]="single-nat single-public scaled-dns-nat
 		    scaled-dns-public scaled-hlb"
 	)
+	for word in EnableKeepAlive SupportDialbackNegotiation Formatting \
+		EnableLoggingAllMessageBodies AllowFederatedUsers \
+		EnableArchivingDisclaimer EnableFederationAccess \
+		EnableXmppAccess EnablePublicCloudAccess Enabled \
+		EnablePublicCloudAudioVideoAccess EnableOutsideAccess; do
+		words[--$word]="true false"
+	done
 	case " ${COMP_WORDS[*]} " in
 	*" dns "*) words[--format]="zone powershell json" ;;
 	*" firewall "*)
@@ -27,7 +39,8 @@ _sallyport() {
 	COMPREPLY=()
 	case $prev in
 	--socket | --config | --key | --out | --trust | --crl | --tlsa | \
-	--certificate | --trust-anchor | --table | --diagram)
+	--certificate | --trust-anchor | --table | --diagram | --token-file | \
+	--Instance)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -56,7 +69,9 @@ _sallyport() {
 	"")
 		mapfile -t COMPREPLY < <(compgen -W "--socket --json --help
 		    --version status streams contacts log-level reload drain
-		    ports firewall dns certs doctor pool events" -- "$cur")
+		    ports firewall dns certs doctor pool events partner
+		    gateway-config access-edge site policy provider
+		    licence token audit import" -- "$cur")
 		return
 		;;
 	log-level)
@@ -68,7 +83,12 @@ _sallyport() {
 	certs) verbs="plan request check" ;;
 	pool) verbs="script" ;;
 	firewall) verbs="plan verify" ;;
-	ports | doctor | contacts | events) ;;
+	partner | site | licence) verbs="new set get remove" ;;
+	gateway-config | access-edge) verbs="get set" ;;
+	policy) verbs="new set get remove grant grants" ;;
+	provider) verbs="list set" ;;
+	token) verbs="new list set remove" ;;
+	ports | doctor | contacts | events | import | audit) ;;
 	*) return ;;
 	esac
 	if [[ -n $verbs && -z $verb ]]; then

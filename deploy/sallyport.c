@@ -44,6 +44,26 @@ static const struct {
 	    cmd_pool_run, true },
 	{ "events", "[NUMBER|EVENT]...",
 	    "what the event_id of a log line means", cmd_events_run, true },
+	{ "partner", "new|set|get|remove", "whom people may speak to",
+	    cmd_partner_run, true },
+	{ "gateway-config", "get|set", "limits and times for all partners",
+	    cmd_gateway_config_run, true },
+	{ "access-edge", "get|set", "the master switch for federation",
+	    cmd_access_edge_run, true },
+	{ "site", "new|set|get|remove", "which domains are of which site",
+	    cmd_site_run, true },
+	{ "policy", "VERB", "who may speak to partners, and who has which",
+	    cmd_policy_run, true },
+	{ "provider", "list|set", "public IM providers, as of today",
+	    cmd_provider_run, true },
+	{ "licence", "new|set|get|remove", "who holds which, and until when",
+	    cmd_licence_run, true },
+	{ "token", "new|list|set|remove", "who may administer over HTTP",
+	    cmd_token_run, true },
+	{ "audit", "[OPTION]...", "who changed what, and when", cmd_audit_run,
+	    true },
+	{ "import", "FILE...", "take over what a Lync pool exported",
+	    cmd_import_run, true },
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -59,7 +79,7 @@ print_help(void)
 	      "commands:\n",
 	    stdout);
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-9s %-18s %s\n", commands[i].name, commands[i].args,
+		printf("  %-14s %-19s %s\n", commands[i].name, commands[i].args,
 		    commands[i].what);
 	fputs(
 	    "\n"
@@ -80,7 +100,8 @@ print_help(void)
 	    "  sallyport --json streams | jq '.streams[].peer'\n"
 	    "\n"
 	    "exit status: 0 done, 1 the daemon said no, 2 wrong usage,\n"
-	    "3 no daemon answered\n",
+	    "3 no daemon answered; and of the settings: 4 not permitted,\n"
+	    "5 changed by another since or there already, 6 no such object\n",
 	    stdout);
 }
 

@@ -161,7 +161,7 @@ width(const char *s)
 void
 text_table_print(struct text_table *t, const char *indent)
 {
-	size_t widths[TEXT_COLUMNS_MAX] = { 0 };
+	size_t *widths = t->widths;
 
 	for (size_t r = 0; r < t->rows; r++)
 		for (size_t c = 0; c < t->columns; c++)
@@ -180,6 +180,13 @@ text_table_print(struct text_table *t, const char *indent)
 		}
 		putchar('\n');
 	}
+}
+
+void
+text_table_flush(struct text_table *t, const char *indent)
+{
+	text_table_print(t, indent);
+	t->rows = 0;
 }
 
 void

@@ -30,6 +30,7 @@ const char *text_list(const json_t *o, const char *key);
 struct text_table {
 	size_t columns, rows, room;
 	char *cells; /* rows * columns * TEXT_CELL_MAX */
+	size_t widths[TEXT_COLUMNS_MAX];
 };
 /* titles: columns of them; NULL for a table without. */
 void text_table_init(
@@ -37,6 +38,9 @@ void text_table_init(
 /* Cells are copied (and cut).  Exits the program without memory. */
 void text_table_row(struct text_table *t, const char *const *cells);
 void text_table_print(struct text_table *t, const char *indent);
+/* Prints and forgets the rows, but not how wide the columns were: for tables
+ * that are longer than memory. */
+void text_table_flush(struct text_table *t, const char *indent);
 void text_table_finish(struct text_table *t);
 
 #endif

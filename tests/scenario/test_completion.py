@@ -35,7 +35,9 @@ def test_every_command_is_offered():
     assert set(commands) <= set(offered(""))
 
 
-@pytest.mark.parametrize("command", ["dns", "certs", "pool", "firewall"])
+@pytest.mark.parametrize("command", [
+    "dns", "certs", "pool", "firewall", "partner", "gateway-config",
+    "access-edge", "site", "policy", "provider", "licence", "token"])
 def test_every_verb_is_offered(command):
     text = sallyport(command, "--help")
     verbs = re.findall(r"^  ([a-z]+) +\S", text.partition("example")[0],
@@ -47,11 +49,15 @@ def test_every_verb_is_offered(command):
     ("ports",), ("firewall", "plan"), ("firewall", "verify"),
     ("dns", "plan"), ("dns", "check"), ("certs", "plan"),
     ("certs", "request"), ("certs", "check"), ("pool", "script"),
-    ("doctor",)], ids=" ".join)
+    ("doctor",), ("partner", "new"), ("partner", "set"), ("partner", "get"),
+    ("gateway-config", "set"), ("access-edge", "set"), ("site", "new"),
+    ("policy", "new"), ("policy", "grant"), ("policy", "grants"),
+    ("provider", "list"), ("licence", "new"), ("import",),
+    ("token", "new"), ("audit",)], ids=" ".join)
 def test_every_option_is_offered_and_help_is_whole(argv):
     text = sallyport(*argv, "--help")
     assert "exit status" in text and "example" in text
-    assert set(re.findall(r"^  (--[a-z][a-z-]+)", text, re.M)) <= \
+    assert set(re.findall(r"^  (--[A-Za-z][A-Za-z-]+)", text, re.M)) <= \
         set(offered(*argv, "--"))
 
 

@@ -1,0 +1,45 @@
+/* sallyport partner: new, set, get, remove */
+#include "deploy/args.h"
+#include "deploy/noun_verbs.h"
+
+static enum command_exit
+run_new(const struct command_opts *opts, int argc, char **argv)
+{
+	return noun_verbs_run(
+	    &noun_partner, NOUN_NEW, "partner new", opts, argc, argv);
+}
+
+static enum command_exit
+run_set(const struct command_opts *opts, int argc, char **argv)
+{
+	return noun_verbs_run(
+	    &noun_partner, NOUN_SET, "partner set", opts, argc, argv);
+}
+
+static enum command_exit
+run_get(const struct command_opts *opts, int argc, char **argv)
+{
+	return noun_verbs_run(
+	    &noun_partner, NOUN_GET, "partner get", opts, argc, argv);
+}
+
+static enum command_exit
+run_remove(const struct command_opts *opts, int argc, char **argv)
+{
+	return noun_verbs_run(
+	    &noun_partner, NOUN_REMOVE, "partner remove", opts, argc, argv);
+}
+
+enum command_exit
+cmd_partner_run(const struct command_opts *opts, int argc, char **argv)
+{
+	static const struct args_verb verbs[] = {
+		{ "new", "create one", run_new },
+		{ "set", "change one", run_set },
+		{ "get", "show one, or all", run_get },
+		{ "remove", "remove one", run_remove },
+	};
+
+	return args_verbs(
+	    verbs, sizeof(verbs) / sizeof(verbs[0]), opts, argc, argv);
+}
