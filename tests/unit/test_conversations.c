@@ -25,6 +25,7 @@
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/guard.h"
+#include "frontend-gateway/policy/access.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "proto/channel.h"
@@ -837,6 +838,34 @@ the_denied_reach_nobody(void **state)
 /* Names are guessed: after twenty the pool is not asked any more, nor for her
  * who is there.  Chats that came about, and failures that say nothing about a
  * user, cost nothing. */
+/* Her client hears why, he that she has left, what waits is refused; and it is
+ * nobody else's concern. */
+static void
+a_right_that_goes_ends_the_chat(void **state)
+{
+	struct access *access = policy_rights(policy)->access;
+
+	(void)state;
+	stanza_comes(1, (struct stanza){ .body = "hi", .state = "active" });
+	pool_answers(200, TAKES_FIRST);
+	stanza_comes(2, (struct stanza){ .id = "m2", .body = "two" });
+	stanza_comes(3, (struct stanza){ .id = "m3", .body = "three" });
+	journal[0] = '\0';
+	access_ungrant(access, "anna@contoso.example");
+	conversations_rights_changed(cs, "carl@contoso.example");
+	expect("");
+	conversations_rights_changed(cs, "anna@contoso.example");
+	expect("drop MESSAGE\n"
+	       "e0 answer 2 service-unavailable\n"
+	       "e0 answer 3 service-unavailable\n"
+	       "BYE d0 61021 403\n");
+	says(4, "are you there?");
+	expect("e0 answer 4 service-unavailable\n");
+	clock_advance(wall, 2000);
+	expect("e0 state gone -> bo@partner.example/phone\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
 static void
 who_guesses_names_is_stopped(void **state)
 {
@@ -1742,6 +1771,7 @@ main(void)
 		TEST(the_edge_has_its_answer_in_a_minute),
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
+		TEST(a_right_that_goes_ends_the_chat),
 		TEST(who_guesses_names_is_stopped),
 		TEST(too_long_a_text_is_refused_whole),
 		TEST(a_second_copy_is_shown_once),
