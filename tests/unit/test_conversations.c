@@ -848,8 +848,8 @@ a_right_that_goes_ends_the_chat(void **state)
 	(void)state;
 	stanza_comes(1, (struct stanza){ .body = "hi", .state = "active" });
 	pool_answers(200, TAKES_FIRST);
-	stanza_comes(2, (struct stanza){ .id = "m2", .body = "two" });
-	stanza_comes(3, (struct stanza){ .id = "m3", .body = "three" });
+	stanza_comes(2, (struct stanza){ .body = "two", .state = "active" });
+	stanza_comes(3, (struct stanza){ .body = "three", .state = "active" });
 	journal[0] = '\0';
 	access_ungrant(access, "anna@contoso.example");
 	conversations_rights_changed(cs, "carl@contoso.example");
