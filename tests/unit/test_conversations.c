@@ -31,6 +31,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/settings_world.h"
 
 /* --- the journal ---------------------------------------------------------- */
 
@@ -356,6 +357,14 @@ edges_send(struct edges *e, unsigned edge, const struct buf *frame,
 		return 0;
 	}
 	assert_true(frame_copy(&f, FIELD_BODY, body, sizeof(body)));
+	/* What the gateway says in her name. */
+	if (strncmp(last_stanza, "notice-", 7) == 0) {
+		assert_false(frame_has(&f, FIELD_BARRIER));
+		assert_null(sender);
+		*seq = ++next_seq;
+		note("e%u notice -> %s %s", edge, to, body);
+		return 0;
+	}
 	assert_true(frame_has(&f, FIELD_BARRIER));
 	assert_true(frame_has(&f, FIELD_THREAD));
 	(void)frame_copy(&f, FIELD_NICK, nick, sizeof(nick));
@@ -864,6 +873,54 @@ a_right_that_goes_ends_the_chat(void **state)
 	clock_advance(wall, 2000);
 	expect("e0 state gone -> bo@partner.example/phone\n");
 	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+on_rights(const char *user, void *arg)
+{
+	(void)user;
+	(void)arg;
+}
+
+/* Once in a conversation, whoever begins it, and only if that is set. */
+static void
+the_contact_is_told_of_the_archive(void **state)
+{
+	struct settings_test t;
+
+	(void)state;
+	settings_test_init(&t);
+	assert_int_equal(
+	    policy_follow(policy, t.settings, wall, on_rights, NULL), 0);
+	assert_int_equal(
+	    settings_test_put(&t, "policy", "global",
+		"{'EnableFederationAccess':true,'EnableXmppAccess':true}"),
+	    0);
+	assert_int_equal(settings_test_put(&t, "access-edge", "global",
+			     "{'AllowFederatedUsers':true,"
+			     "'EnableArchivingDisclaimer':true,"
+			     "'ArchivingDisclaimer':'It is kept.'}"),
+	    0);
+	says(1, "hi");
+	journal[0] = '\0';
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\n"
+	       "e0 notice -> bo@partner.example/phone It is kept.\n");
+	says(2, "again");
+	pool_answers(200, "");
+	expect("MESSAGE d0 again\ne0 answer 2 delivered\n");
+	lync_says(&dialogs[0], "yes");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example/phone "
+	       "(Anna A) yes\n");
+	edge_result(true, 0);
+	clock_advance(wall, 3600000);
+	journal[0] = '\0';
+	lync_says(NULL, "anew");
+	expect("e0 notice -> bo@partner.example It is kept.\n"
+	       "e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) anew\n");
+	policy_unfollow(policy);
+	settings_test_finish(&t);
 }
 
 static void
@@ -1772,6 +1829,7 @@ main(void)
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
 		TEST(a_right_that_goes_ends_the_chat),
+		TEST(the_contact_is_told_of_the_archive),
 		TEST(who_guesses_names_is_stopped),
 		TEST(too_long_a_text_is_refused_whole),
 		TEST(a_second_copy_is_shown_once),
