@@ -84,6 +84,9 @@ struct edges_events {
 	 * (failed).  Domains in comparable form.  May be NULL. */
 	void (*on_partner)(struct edges *e, unsigned edge, const char *local,
 	    const char *remote, bool failed, void *arg);
+	/* An edge has confirmed what it was told, or refused it.  May be
+	 * NULL. */
+	void (*on_answer)(struct edges *e, unsigned edge, void *arg);
 	/* Every edge has confirmed the generation in force. */
 	void (*on_confirmed)(struct edges *e, void *arg);
 	/* The edge is there as a boot it was not before.  What the former
@@ -148,6 +151,12 @@ void edges_answer(struct edges *e, struct edges_ticket ticket,
     const struct channel_result *r);
 /* A barrier that had been given to that edge is proven. */
 void edges_prove(struct edges *e, unsigned edge, const char *barrier);
+/* {"counter", "confirmed": [names], "waiting": [names]} of that generation, the
+ * caller's; an edge that refused it has its reason in "refused": {name: reason}.
+ * *open: how many that are there have not answered yet.  NULL without
+ * memory. */
+json_t *
+edges_confirmations(const struct edges *e, uint64_t counter, size_t *open);
 /* For an operator: arrays that are the caller's, or NULL without memory. */
 json_t *edges_status(const struct edges *e);
 json_t *edges_list_streams(const struct edges *e);

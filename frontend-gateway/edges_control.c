@@ -46,6 +46,7 @@ edges_control_config(struct edge *d)
 	struct frame_writer w;
 	struct buf frame;
 
+	d->refusal[0] = '\0';
 	buf_init(&frame, FRAME_MAX);
 	frame_begin(&w, &frame, FRAME_CONFIG);
 	frame_put(&w, FIELD_JSON, g->text, g->len);
@@ -174,6 +175,11 @@ on_confirm(struct edge *d, const struct frame *f)
 		    JSON_REJECT_DUPLICATES, NULL);
 	counter = json_integer_value(json_object_get(root, "counter"));
 	hash = json_string_value(json_object_get(root, "hash"));
+	if (counter > 0 && (uint64_t)counter < g->counter) {
+		/* It has been told of a newer one since. */
+		json_decref(root);
+		return;
+	}
 	d->confirmed = false;
 	d->refusal[0] = '\0';
 	if (frame_is(f, FIELD_STATUS, "refused")) {
@@ -194,6 +200,9 @@ on_confirm(struct edge *d, const struct frame *f)
 		    "counter=%llu", (unsigned long long)g->counter);
 	}
 	json_decref(root);
+	if (d->edges->opts.events->on_answer != NULL)
+		d->edges->opts.events->on_answer(
+		    d->edges, d->index, d->edges->opts.arg);
 	if (d->confirmed)
 		edges_control_settle(d->edges);
 }

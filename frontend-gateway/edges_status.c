@@ -29,6 +29,43 @@ edges_count_up(const struct edges *e)
 	return n;
 }
 
+static void
+confirmation(const struct edge *d, uint64_t counter, json_t *root, size_t *open)
+{
+	bool known = d->confirmed && d->known >= counter;
+	json_t *list = json_object_get(root, known ? "confirmed" : "waiting");
+	json_t *refused = json_object_get(root, "refused");
+
+	(void)json_array_append_new(list, json_string(d->name));
+	if (known || !d->up)
+		return;
+	if (d->refusal[0] == '\0') {
+		(*open)++;
+		return;
+	}
+	if (refused == NULL) {
+		refused = json_object();
+		(void)json_object_set_new(root, "refused", refused);
+	}
+	(void)json_object_set_new(refused, d->name, json_string(d->refusal));
+}
+
+json_t *
+edges_confirmations(const struct edges *e, uint64_t counter, size_t *open)
+{
+	json_t *root = json_pack("{s:I, s:[], s:[]}", "counter",
+	    (json_int_t)counter, "confirmed", "waiting");
+
+	*open = 0;
+	LIST_FOREACH (it, &e->all) {
+		const struct edge *d = list_entry(it, struct edge, all);
+
+		if (root != NULL && d->state == EDGE_LISTED)
+			confirmation(d, counter, root, open);
+	}
+	return root;
+}
+
 static const char *
 configuration(const struct edge *d)
 {

@@ -169,6 +169,16 @@ on_partner(struct edges *e, unsigned edge, const char *local,
 }
 
 static void
+on_answer(struct edges *e, unsigned edge, void *arg)
+{
+	struct gateway *g = arg;
+
+	(void)e;
+	(void)edge;
+	gateway_confirm_look(&g->settings.confirm);
+}
+
+static void
 on_confirmed(struct edges *e, void *arg)
 {
 	(void)e;
@@ -322,13 +332,26 @@ on_handle_closed(uv_handle_t *h)
 	finish(g);
 }
 
-/* When the sockets of both sides are gone and the rows are on disk.  The rest goes a loop turn later,
- * after both have put away what they had from us. */
+static bool
+is_closed(const struct gateway *g)
+{
+	return g->edges == NULL && g->ua == NULL && g->pairs == NULL &&
+	       !gateway_settings_are_open(g);
+}
+
+/* When the sockets of both sides are gone and the rows are on disk.  The rest
+ * goes a loop turn later, after all have put away what they had from us. */
 static void
 finish_if_closed(struct gateway *g)
 {
-	if (g->edges == NULL && g->ua == NULL && g->pairs == NULL)
+	if (is_closed(g))
 		uv_close((uv_handle_t *)&g->turn, on_handle_closed);
+}
+
+void
+gateway_settings_closed(struct gateway *g)
+{
+	finish_if_closed(g);
 }
 
 static void
@@ -368,11 +391,13 @@ close_all(struct gateway *g)
 	struct pair_store *pairs = g->pairs;
 
 	set_state(g, GATEWAY_CLOSING);
+	if (edges != NULL)
+		gateway_confirm_stop(&g->settings.confirm);
 	gateway_control_close(g);
 	conversations_free(g->conversations);
 	g->conversations = NULL;
 	presence_stop(g->presence);
-	if (ua == NULL && edges == NULL && pairs == NULL) {
+	if (is_closed(g)) {
 		finish_if_closed(g);
 		return;
 	}
@@ -382,6 +407,7 @@ close_all(struct gateway *g)
 		edges_close(edges);
 	if (pairs != NULL)
 		pair_store_close(pairs, on_pairs_closed, g);
+	gateway_settings_close(g);
 }
 
 static void
@@ -505,6 +531,7 @@ open_edges(struct gateway *g)
 		.on_stanza = on_stanza,
 		.on_stream = on_stream,
 		.on_partner = on_partner,
+		.on_answer = on_answer,
 		.on_confirmed = on_confirmed,
 		.on_renewed = on_renewed,
 		.on_lost = on_lost,
@@ -590,6 +617,9 @@ open_parts(struct gateway *g, char *why, size_t size)
 	rc = store_open(&g->store, g->opts.conf->store, why, size);
 	if (rc < 0)
 		return rc;
+	rc = gateway_settings_open(g, why, size);
+	if (rc < 0)
+		return rc;
 	rc = generation_make(&g->generation, g->opts.conf, g->store, why, size);
 	if (rc < 0)
 		return rc;
@@ -604,6 +634,8 @@ open_parts(struct gateway *g, char *why, size_t size)
 		return rc;
 	snprintf(why, size, "edges: out of memory");
 	rc = open_edges(g);
+	if (rc == 0)
+		gateway_confirm_init(&g->settings.confirm, g->clock, g->edges);
 	if (rc == 0)
 		rc = prover_new(&g->prover, g->edges, g->barrier);
 	if (rc == 0)

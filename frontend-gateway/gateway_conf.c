@@ -315,6 +315,7 @@ read_timers(struct gateway_conf *c, struct conf_obj *root)
 	t->stream_inactivity_ms =
 	    1000 *
 	    (uint64_t)conf_int(o, "StreamInactivityTimeout", 600, 10, 86400);
+	t->keep_alive_ms = 300000; /* the settings' */
 	t->stream_silence_ms =
 	    1000 * (uint64_t)conf_int(o, "silence_seconds", 60, 3, 3600);
 	conf_end_object(o);
@@ -491,6 +492,12 @@ gateway_conf_apply_log(const struct gateway_conf *c)
 	for (size_t i = 0; i < c->log.component_count; i++)
 		(void)log_set_level(
 		    c->log.components[i].name, c->log.components[i].level);
+	gateway_conf_apply_bodies(c);
+}
+
+void
+gateway_conf_apply_bodies(const struct gateway_conf *c)
+{
 	log_set_bodies(c->log.bodies);
 }
 

@@ -118,6 +118,7 @@ struct gateway_timers {
 	uint64_t inward_ms;  /* XMPP's message without an answer */
 	uint64_t stream_establishment_ms;
 	uint64_t stream_inactivity_ms;
+	uint64_t keep_alive_ms;     /* KeepAliveInterval */
 	uint64_t stream_silence_ms; /* of a partner's TCP */
 };
 
@@ -223,6 +224,8 @@ void gateway_conf_free(struct gateway_conf *c);
 
 /* Makes logging follow the "log" part. */
 void gateway_conf_apply_log(const struct gateway_conf *c);
+/* Its "bodies" alone, which settings change. */
+void gateway_conf_apply_bodies(const struct gateway_conf *c);
 void gateway_conf_log_warnings(const struct gateway_conf *c);
 
 /* Loads both identities, and sees that each certificate names this node.  The

@@ -6,6 +6,8 @@
  * gateway_control.c  what an operator and the service manager are told
  * gateway_status.c   what there is to tell
  * gateway_reload.c   another configuration, other certificates
+ * gateway_settings.c what administrators set
+ * gateway_import.c   what the file has of that
  */
 #ifndef GATEWAY_GATEWAY_IMPL_H
 #define GATEWAY_GATEWAY_IMPL_H
@@ -19,6 +21,7 @@
 #include "common/log.h"
 #include "frontend-gateway/gateway.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/gateway_settings_impl.h"
 #include "frontend-gateway/generation.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
@@ -41,6 +44,7 @@ struct gateway {
 	uv_idle_t turn; /* never started: its closing takes a loop turn */
 	uint64_t settle_until;
 	struct store *store;
+	struct gateway_settings settings;
 	struct generation generation;
 	struct barrier *barrier;
 	struct policy *policy;

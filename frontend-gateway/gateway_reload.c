@@ -17,15 +17,18 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/gateway_settings.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/presence.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
-/* What a reload has made and not yet put in force. */
+/* What a reload has made and not yet put in force.  The configuration comes with
+ * the settings in force laid over it. */
 struct fresh {
 	struct gateway_conf *conf;
 	struct tls_identity channel, sip;
 	struct generation generation;
+	struct gateway_overlay overlay; /* what the file had instead */
 	json_t *restart;
 };
 
@@ -36,6 +39,7 @@ drop(struct fresh *f)
 	tls_identity_finish(&f->channel);
 	tls_identity_finish(&f->sip);
 	generation_finish(&f->generation);
+	gateway_overlay_finish(&f->overlay);
 	json_decref(f->restart);
 }
 
@@ -60,6 +64,12 @@ prepare(struct fresh *f, struct gateway *g, char *why, size_t size)
 		snprintf(why, size, "%s: %s", g->opts.path, error);
 		return rc;
 	}
+	gateway_import_compare(g, f->conf);
+	rc = gateway_overlay_make(
+	    &f->overlay, settings_now(gateway_settings(g)), f->conf, why, size);
+	if (rc < 0)
+		return rc;
+	gateway_overlay_swap(&f->overlay, f->conf);
 	return generation_make(&f->generation, f->conf, g->store, why, size);
 }
 
@@ -98,6 +108,7 @@ put_in_force(struct gateway *g, struct fresh *f)
 	bool news = strcmp(f->generation.hash, g->generation.hash) != 0;
 
 	exchange(g, f);
+	gateway_settings_rebase(g);
 	gateway_conf_apply_log(g->opts.conf);
 	gateway_conf_log_warnings(g->opts.conf);
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
@@ -154,6 +165,7 @@ gateway_use_secret(struct gateway *g)
 
 	if (!g->generation.staged || g->state != GATEWAY_RUNNING)
 		return;
+	gateway_settings_rebase(g);
 	if (generation_advance(g->opts.conf, g->store, why, sizeof(why)) < 0 ||
 	    generation_make(&fresh, g->opts.conf, g->store, why, sizeof(why)) <
 		0) {

@@ -20,8 +20,9 @@
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/store/store.h"
 
-/* What FIELD_JSON takes (proto/frame_table.h). */
-enum { TEXT_MAX = 262000 };
+/* What FIELD_JSON takes (proto/frame_table.h), and what of it the generation's
+ * own number may take. */
+enum { TEXT_MAX = 262000, NUMBER_MAX = 128 };
 
 static void
 hex(char *out, const uint8_t *data, size_t len)
@@ -64,24 +65,61 @@ hosted_json(const struct gateway_conf *c, bool *ok)
 	return all;
 }
 
-static json_t *
-partner_json(
-    const struct gateway_conf *c, const struct gateway_partner *p, bool *ok)
+/* What edges take a member that is not there for (proto/CHANNEL.md); a thousand
+ * partners fit a frame because most members are not there. */
+static const struct gateway_partner usual = {
+	.type = GATEWAY_PUBLIC_UNVERIFIED,
+	.tls = NEG_REQUIRED,
+	.sasl = NEG_REQUIRED,
+	.dialback = true,
+	.keep_alive = true,
+	.connection_limit = 20,
+};
+
+static void
+set_partner(json_t *row, const struct gateway_conf *c,
+    const struct gateway_partner *p, bool *ok)
 {
 	uint32_t limit = p->connection_limit != 0
 			     ? p->connection_limit
 			     : c->limits.partner_connection_limit;
-	json_t *more = json_array();
 
+	set(row, "Domain", json_string(p->domain), ok);
+	if (p->type != usual.type)
+		set(row, "PartnerType",
+		    json_string(gateway_partner_type_str(p->type)), ok);
+	if (p->tls != usual.tls)
+		set(row, "TlsNegotiation", json_string(negotiation_str(p->tls)),
+		    ok);
+	if (p->sasl != usual.sasl)
+		set(row, "SaslNegotiation",
+		    json_string(negotiation_str(p->sasl)), ok);
+	if (p->dialback != usual.dialback)
+		set(row, "SupportDialbackNegotiation",
+		    json_boolean(p->dialback), ok);
+	if (p->keep_alive != usual.keep_alive)
+		set(row, "EnableKeepAlive", json_boolean(p->keep_alive), ok);
+	if (p->proxy_fqdn[0] != '\0')
+		set(row, "ProxyFqdn", json_string(p->proxy_fqdn), ok);
+	if (limit != usual.connection_limit)
+		set(row, "ConnectionLimit", json_integer((json_int_t)limit),
+		    ok);
+}
+
+static json_t *
+partner_json(
+    const struct gateway_conf *c, const struct gateway_partner *p, bool *ok)
+{
+	json_t *row = json_object(), *more;
+
+	set_partner(row, c, p, ok);
+	if (p->additional_count == 0)
+		return row;
+	more = json_array();
 	for (size_t i = 0; i < p->additional_count; i++)
 		append(more, json_string(p->additional[i]), ok);
-	return json_pack("{s:s,s:o,s:s,s:s,s:s,s:b,s:s,s:I,s:b}", "Domain",
-	    p->domain, "AdditionalDomains", more, "PartnerType",
-	    gateway_partner_type_str(p->type), "TlsNegotiation",
-	    negotiation_str(p->tls), "SaslNegotiation",
-	    negotiation_str(p->sasl), "SupportDialbackNegotiation", p->dialback,
-	    "ProxyFqdn", p->proxy_fqdn, "ConnectionLimit", (json_int_t)limit,
-	    "EnableKeepAlive", p->keep_alive);
+	set(row, "AdditionalDomains", more, ok);
+	return row;
 }
 
 static json_t *
@@ -102,13 +140,14 @@ base_json(const struct gateway_conf *c)
 
 	/* The edge waits a little longer than we do, so that our answer, not
 	 * its deadline, decides. */
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
 	    "stream_establishment_ms", (json_int_t)t->stream_establishment_ms,
 	    "stream_inactivity_ms", (json_int_t)t->stream_inactivity_ms,
-	    "stream_silence_ms", (json_int_t)t->stream_silence_ms,
-	    "inward_deadline_ms", (json_int_t)t->inward_ms + 5000,
-	    "outward_deadline_ms", (json_int_t)t->outward_ms + 2000,
-	    "inward_window", (json_int_t)l->inward_window, "stanza_max",
+	    "keep_alive_ms", (json_int_t)t->keep_alive_ms, "stream_silence_ms",
+	    (json_int_t)t->stream_silence_ms, "inward_deadline_ms",
+	    (json_int_t)t->inward_ms + 5000, "outward_deadline_ms",
+	    (json_int_t)t->outward_ms + 2000, "inward_window",
+	    (json_int_t)l->inward_window, "stanza_max",
 	    (json_int_t)l->stanza_bytes, "connection_limit",
 	    (json_int_t)l->connection_limit, "queue_frames",
 	    (json_int_t)l->route_frames, "queue_bytes",
@@ -196,61 +235,101 @@ content_json(const struct gateway_conf *c, const struct store_facts *facts,
 }
 
 int
-generation_make(struct generation *out, const struct gateway_conf *conf,
-    struct store *store, char *why, size_t size)
+generation_draft(struct generation_draft *out, const struct gateway_conf *conf,
+    const struct store *store, char *why, size_t size)
 {
 	const struct store_facts *facts = store_facts(store);
-	struct generation g = { 0 };
+	struct store_facts first;
+	struct generation_draft d = { 0 };
 	char wanted[STORE_DIALBACK_SIZE] = "";
-	json_t *root = NULL, *number;
-	bool ok = true;
+	char *text = NULL;
 	int rc = wanted_secret(wanted, conf, facts);
 
 	/* The first one has no other to make room for. */
-	if (rc == 0 && facts->dialback[0] == '\0')
-		rc = store_use_dialback(store, wanted, why, size);
-	if (rc < 0)
-		goto done;
-	g.staged = strcmp(wanted, facts->dialback) != 0;
-	rc = ERR_NOMEM;
-	root = content_json(conf, facts, wanted);
-	if (root != NULL)
-		g.text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
-	if (g.text == NULL)
-		goto done;
-	hash_text(g.hash, g.text, strlen(g.text));
-	free(g.text);
-	g.text = NULL;
-	rc = store_generation(&g.counter, store, g.hash, why, size);
-	if (rc < 0)
-		goto done;
-	number = json_pack(
-	    "{s:s,s:I}", "store", facts->id, "counter", (json_int_t)g.counter);
-	set(root, "generation", number, &ok);
-	if (ok)
-		g.text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
-	rc = ERR_NOMEM;
-	if (g.text == NULL)
-		goto done;
-	g.len = strlen(g.text);
-	rc = ERR_TOO_LONG;
-	if (g.len > TEXT_MAX)
-		goto done;
-	hash_text(g.hash, g.text, g.len);
-	rc = 0;
-	*out = g;
-	g.text = NULL;
-
-done:
-	if (rc == ERR_TOO_LONG)
-		snprintf(why, size,
-		    "the partner table takes %zu bytes, edges take %d", g.len,
-		    TEXT_MAX);
-	else if (rc == ERR_NOMEM)
+	first = *facts;
+	if (first.dialback[0] == '\0')
+		memcpy(first.dialback, wanted, sizeof(first.dialback));
+	if (rc == 0) {
+		d.staged = strcmp(wanted, first.dialback) != 0;
+		d.content = content_json(conf, &first, wanted);
+	}
+	if (d.content != NULL)
+		text = json_dumps(d.content, JSON_COMPACT | JSON_SORT_KEYS);
+	if (text == NULL) {
 		snprintf(why, size, "out of memory");
+		rc = ERR_NOMEM;
+	} else if (strlen(text) > TEXT_MAX - NUMBER_MAX) {
+		snprintf(why, size,
+		    "the partner table takes %zu bytes, edges take %d",
+		    strlen(text), TEXT_MAX - NUMBER_MAX);
+		rc = ERR_TOO_LONG;
+	} else {
+		hash_text(d.hash, text, strlen(text));
+		rc = 0;
+	}
 	OPENSSL_cleanse(wanted, sizeof(wanted));
-	free(g.text);
-	json_decref(root);
+	OPENSSL_cleanse(&first, sizeof(first));
+	free(text);
+	if (rc == 0)
+		*out = d;
+	else
+		generation_draft_finish(&d);
+	return rc;
+}
+
+int
+generation_number(struct generation *out, const struct generation_draft *d,
+    const struct store *store, uint64_t counter)
+{
+	struct generation g = { .counter = counter, .staged = d->staged };
+	json_t *number = json_pack("{s:s,s:I}", "store", store_facts(store)->id,
+	    "counter", (json_int_t)counter);
+
+	if (json_object_set_new(d->content, "generation", number) == 0)
+		g.text = json_dumps(d->content, JSON_COMPACT | JSON_SORT_KEYS);
+	if (g.text == NULL)
+		return ERR_NOMEM;
+	g.len = strlen(g.text);
+	hash_text(g.hash, g.text, g.len);
+	*out = g;
+	return 0;
+}
+
+void
+generation_draft_finish(struct generation_draft *d)
+{
+	json_decref(d->content);
+	d->content = NULL;
+}
+
+/* The very first secret is in use from the start. */
+static int
+use_first_secret(const struct gateway_conf *conf, struct store *store,
+    char *why, size_t size)
+{
+	if (store_facts(store)->dialback[0] != '\0')
+		return 0;
+	return generation_advance(conf, store, why, size);
+}
+
+int
+generation_make(struct generation *out, const struct gateway_conf *conf,
+    struct store *store, char *why, size_t size)
+{
+	struct generation_draft d = { 0 };
+	uint64_t counter;
+	int rc = use_first_secret(conf, store, why, size);
+
+	if (rc == 0)
+		rc = generation_draft(&d, conf, store, why, size);
+	if (rc == 0)
+		rc = store_generation(&counter, store, d.hash, why, size);
+	if (rc == 0) {
+		rc = generation_number(out, &d, store, counter);
+		if (rc < 0)
+			snprintf(why, size, "%s", err_str(rc));
+	}
+	generation_draft_finish(&d);
 	return rc;
 }
 

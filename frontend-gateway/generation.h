@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 struct gateway_conf;
 struct store;
@@ -29,6 +30,23 @@ struct generation {
 	bool staged; /* a new dialback secret waits for generation_advance() */
 	char hash[GENERATION_HASH_SIZE]; /* of the text, hex of SHA-256 */
 };
+
+/* One that has no number yet. */
+struct generation_draft {
+	json_t *content;
+	bool staged;
+	char hash[GENERATION_HASH_SIZE]; /* of the content */
+};
+
+/* In two steps, for whoever has the store number it by himself (the hash is
+ * what it counts by).  Errors as below. */
+int
+generation_draft(struct generation_draft *out, const struct gateway_conf *conf,
+    const struct store *store, char *why, size_t size);
+/* ERR_NOMEM. */
+int generation_number(struct generation *out, const struct generation_draft *d,
+    const struct store *store, uint64_t counter);
+void generation_draft_finish(struct generation_draft *d);
 
 /* Numbers the configuration in the store and writes its text.  Errors:
  * ERR_STORE, ERR_NOMEM, ERR_TOO_LONG (more than a frame takes), with words

@@ -153,7 +153,8 @@ settings_view_change(struct settings_view **out,
 		return ERR_NOMEM;
 	v->refs = 1;
 	v->world = base->world;
-	qsort(entries, count, sizeof(*entries), by_entry);
+	if (count > 0)
+		qsort(entries, count, sizeof(*entries), by_entry);
 	for (size_t i = 0, at = 0; i < setting_kind_count(); i++) {
 		size_t n = 0;
 

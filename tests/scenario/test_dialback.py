@@ -2,12 +2,11 @@
 
 import hashlib
 import hmac
-import os
-import signal
 import time
 
 import pytest
 
+from lib import settings
 from lib.daemons import Edge, partner
 from lib.key_server import NS, KeyServer, result, verdict
 from lib.site import Site
@@ -332,8 +331,7 @@ def test_a_new_secret_is_used_when_every_edge_knows_it():
         log.wait(f"config-confirmed edge={site.edge.node} counter=1")
         assert key_is_good(site.edge, "one " * 5)
         assert not key_is_good(site.edge, "two " * 5)
-        secret(site, "two " * 5)
-        os.kill(site.gateway.process.pid, signal.SIGHUP)
+        settings.set_config(site.gateway, DialbackPassphrase="two " * 5)
         log.wait(f"config-confirmed edge={site.edge.node} counter=2")
         time.sleep(0.5)
         assert "dialback-secret-used" not in log.text()

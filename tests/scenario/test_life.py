@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib import control
+from lib import control, settings
 from lib.daemons import Gateway, partner
 from lib.site import COMPANY, Site
 from lib.xmpp_peer import STARTTLS, STREAM, Wire
@@ -273,18 +273,21 @@ def test_users_and_partners_change_without_a_restart(lively, anna, bo):
     try:
         assert anna.refused(BO, "not any more").status in (403, 404, 480)
         lively.gateway.config["users"][:] = users
-        lively.gateway.config["partners"].append(partner("new.example"))
         lively.gateway.write()
         ask(lively.gateway, "reload")
-        until(lively.edge, "status", lambda a: any(
-            g.get("generation") == generation + 1 for g in a["gateways"]))
+        told = settings.put_partner(lively.gateway, **partner("new.example"))
+        assert told["generation"] == {"counter": generation + 1,
+                                      "confirmed": [lively.edge.node],
+                                      "waiting": []}
+        assert any(g.get("generation") == generation + 1
+                   for g in ask(lively.edge, "status")["gateways"])
         anna.send(BO, "again")
         bo.message(body="again")
     finally:
         lively.gateway.config["users"][:] = users
-        del lively.gateway.config["partners"][1:]
         lively.gateway.write()
         ask(lively.gateway, "reload")
+        settings.drop_partner(lively.gateway, "new.example")
 
 
 def test_log_levels_reach_all_processes(lively, anna, bo):

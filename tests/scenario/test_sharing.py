@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lib import settings
 from lib.control import ask
 from lib.daemons import partner
 from lib.dialback_server import DialbackServer
@@ -103,18 +104,14 @@ class Port:
 
 def let_go(site, *remotes):
     """No stream to them is left."""
-    config = site.gateway.config
-    kept = config["partners"]
-    config["partners"] = kept[:1]
-    site.gateway.write()
-    ask(site.gateway.control, "reload")
+    kept = site.gateway.config["partners"][1:]
+    settings.drop_partner(site.gateway, *(p["Domain"] for p in kept))
     end = time.monotonic() + 10
     while outward(site, *remotes):
         assert time.monotonic() < end
         time.sleep(0.05)
-    config["partners"] = kept
-    site.gateway.write()
-    ask(site.gateway.control, "reload")
+    settings.commit(site.gateway, *(
+        settings.change("partner", None, "PUT", p) for p in kept))
 
 
 # --- Prosody -----------------------------------------------------------------

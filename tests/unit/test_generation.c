@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "common/buf.h"
+#include "common/err.h"
 #include "edge-proxy/hosting_parse.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/generation.h"
@@ -126,25 +127,73 @@ the_other_half_reads_it(void **state)
 	generation_finish(&g);
 }
 
+/* count rows "<domain><number>.example<rest>". */
+static struct gateway_conf *
+many(int count, const char *domain, const char *rest)
+{
+	struct gateway_conf *c;
+	struct buf b;
+
+	buf_init(&b, 0);
+	buf_add_str(&b, "{'partners': [");
+	for (int i = 0; i < count; i++)
+		buf_addf(&b, "%s{'Domain': '%s%d.example'%s}", i > 0 ? "," : "",
+		    domain, i, rest);
+	buf_add_str(&b, "]}");
+	c = gateway_sample(buf_cstr(&b));
+	buf_finish(&b);
+	return c;
+}
+
 static void
 a_table_no_frame_takes_is_refused(void **state)
 {
-	struct gateway_conf *c;
+	struct gateway_conf *c =
+	    many(4096, "a-name-of-some-length-but-not-a-long-one.subsidiary",
+		", 'PartnerType': 'Federated'");
 	struct generation g;
-	struct buf b;
 
 	(void)state;
-	buf_init(&b, 0);
-	buf_add_str(&b, "{'partners': [");
-	for (int i = 0; i < 2000; i++)
-		buf_addf(
-		    &b, "%s{'Domain': 'd%d.example'}", i > 0 ? "," : "", i);
-	buf_add_str(&b, "]}");
-	c = gateway_sample(buf_cstr(&b));
-	assert_true(generation_make(&g, c, store, why, sizeof(why)) < 0);
+	assert_int_equal(
+	    generation_make(&g, c, store, why, sizeof(why)), ERR_TOO_LONG);
 	assert_non_null(strstr(why, "the partner table takes "));
 	gateway_conf_free(c);
-	buf_finish(&b);
+}
+
+/* Members as usual are left out, and read as such. */
+static void
+a_thousand_partners_fit(void **state)
+{
+	struct gateway_conf *c = many(1000, "a-name-of-some-length",
+	    ", 'PartnerType': 'Federated', 'TlsNegotiation': 'Optional',"
+	    "'SaslNegotiation': 'Optional', 'ConnectionLimit': 5,"
+	    "'EnableKeepAlive': false");
+	struct gateway_conf *plain = many(4096, "partner", "");
+	struct hosting_generation *h = NULL;
+	struct generation g;
+
+	(void)state;
+	if (generation_make(&g, c, store, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	generation_finish(&g);
+	if (generation_make(&g, plain, store, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_null(strstr(g.text, "PartnerType"));
+	if (hosting_parse(&h, g.text, g.len, why, sizeof(why)) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(h->partner_count, 4096);
+	assert_int_equal(
+	    h->partners[7].partner.type, PARTNER_PUBLIC_UNVERIFIED);
+	assert_int_equal(h->partners[7].partner.tls, NEG_REQUIRED);
+	assert_int_equal(h->partners[7].partner.sasl, NEG_REQUIRED);
+	assert_true(h->partners[7].partner.dialback);
+	assert_true(h->partners[7].partner.keep_alive);
+	assert_int_equal(h->partners[7].partner.connection_limit, 20);
+	assert_string_equal(h->partners[7].partner.proxy_fqdn, "");
+	hosting_generation_free(h);
+	generation_finish(&g);
+	gateway_conf_free(c);
+	gateway_conf_free(plain);
 }
 
 /* The secrets of a generation as an edge reads them. */
@@ -202,6 +251,7 @@ main(void)
 		TEST(the_other_half_reads_it),
 		TEST(a_new_secret_is_known_everywhere_before_it_is_used),
 		TEST(a_table_no_frame_takes_is_refused),
+		TEST(a_thousand_partners_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
