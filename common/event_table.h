@@ -208,6 +208,7 @@ EVENT(3214, "conversation", "not-read", INFO, "A body of a type that cannot be c
 EVENT(3215, "conversation", "not-asked", WARN, "A message could not be sent to the pool; its sender was told.", "")
 EVENT(3216, "conversation", "not-accepted", WARN, "A session could not be accepted.", "")
 EVENT(3217, "conversation", "not-answered", WARN, "An answer to the pool could not be sent.", "")
+EVENT(3218, "conversation", "disclaimer-not-sent", WARN, "A contact could not be told that the conversation may be archived.", "")
 EVENT(3251, "conversations", "denied", INFO, "A message of a contact was denied by policy, before anybody inside was asked.", "reason says by which rule.")
 EVENT(3252, "conversations", "forbidden-now", INFO, "A chat ended because policy no longer allows it.", "reason says what is missing now.")
 EVENT(3253, "conversations", "refused", INFO, "A request of the pool was refused.", "reason says why; policy is the external access policy that holds for the user.")

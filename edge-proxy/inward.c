@@ -112,21 +112,22 @@ static void
 set_flow(struct inward_stream *s, enum flow to)
 {
 	struct inward *in = s->in;
+	enum flow from = s->flow;
 
-	assert((flows[s->flow].next & 1u << to) != 0);
-	log_info(&s->log, "flow", "from=%s to=%s ahead=%zu",
-	    flows[s->flow].name, flows[to].name,
-	    handled_count_ahead(&s->handled));
+	assert((flows[from].next & 1u << to) != 0);
+	log_info(&s->log, "flow", "from=%s to=%s ahead=%zu", flows[from].name,
+	    flows[to].name, handled_count_ahead(&s->handled));
+	/* First: a resume brings stanzas at once, which may fill the window. */
+	s->flow = to;
 	if (to == FLOW_PAUSED) {
 		in->counters.paused++;
 		clock_timer_start(&s->pause, PAUSE_MS);
 		in->opts.ops->pause(s->stream, in->opts.arg);
 	} else {
 		clock_timer_stop(&s->pause);
-		if (s->flow == FLOW_PAUSED)
+		if (from == FLOW_PAUSED)
 			in->opts.ops->resume(s->stream, in->opts.arg);
 	}
-	s->flow = to;
 }
 
 /* Whether what the stream waits for is held by a gateway that is there. */

@@ -155,6 +155,7 @@ shut(struct s2s_in *s)
 	clock_timer_stop(&s->slow);
 	dialback_in_finish(&s->dialback);
 	s2s_in_drop_lookup(s);
+	xml_stream_shed(s->xml);
 }
 
 void

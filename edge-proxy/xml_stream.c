@@ -605,6 +605,21 @@ xml_stream_rest(struct xml_stream *xs)
 	return true;
 }
 
+void
+xml_stream_shed(struct xml_stream *xs)
+{
+	if (xs->busy > 0)
+		return;
+	if (xs->state == XS_RUNNING)
+		xs->state = XS_ENDED;
+	XML_ParserFree(xs->parser);
+	xs->parser = NULL;
+	xml_build_clear(&xs->build);
+	buf_finish(&xs->opening);
+	buf_finish(&xs->held);
+	buf_finish(&xs->later);
+}
+
 size_t
 xml_stream_partial(const struct xml_stream *xs)
 {

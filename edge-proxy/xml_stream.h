@@ -101,6 +101,9 @@ int xml_stream_resume(struct xml_stream *xs);
 /* The peer has been silent for a while: frees the parser and its buffers until
  * more bytes come.  False when the stream stands where it cannot rest. */
 bool xml_stream_rest(struct xml_stream *xs);
+/* Nothing will be fed any more: frees all that can be freed, which from within
+ * an event is nothing.  xml_stream_close() is still due. */
+void xml_stream_shed(struct xml_stream *xs);
 /* Bytes held of an element that is not whole, or not handed out. */
 size_t xml_stream_partial(const struct xml_stream *xs);
 

@@ -9,6 +9,7 @@
  * conversation_files.c   files that older clients offer
  * conversation_moved.c   users who have another address now
  * conversation_states.c  chat states: typing, leaving
+ * conversation_notice.c  what a contact is told at the beginning
  * conversation_changes.c what is corrected or taken back in time
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
@@ -74,7 +75,8 @@ struct conversation {
 	struct sip_dialog *sent_in;    /* of the MESSAGE, while it lives */
 	char id[CONVERSATION_ID_SIZE]; /* Ms-Conversation-ID of call */
 
-	size_t outward; /* messages of the user under way */
+	bool disclaimed; /* he knows that it may be archived */
+	size_t outward;  /* messages of the user under way */
 	struct clock_timer idle;
 
 	struct typing_state typing;
@@ -128,6 +130,12 @@ bool conversation_states_busy(const struct conversation *c);
 /* The <thread/> of what the user says: the contact's, if he has one, else the
  * one given (RFC 6121 5.2.5). */
 const char *conversation_thread(const struct conversation *c, const char *own);
+
+/* --- conversation_notice.c ---------------------------------------------- */
+
+/* A text passes between the two: once in a conversation the contact is told
+ * what policy_disclaimer() says. */
+void conversation_disclaim(struct conversation *c);
 
 /* --- conversation_xmpp.c ------------------------------------------------ */
 

@@ -50,6 +50,8 @@ unqueue(struct conversation *c, struct inward *in)
 static void
 delivered(struct conversation *c, struct inward *in)
 {
+	bool is_his = !in->notice;
+
 	log_info(&c->log, "delivered", "id=%s from=%s doubled=%d", in->id,
 	    in->from, in->unsure);
 	c->env->counts->delivered++;
@@ -57,6 +59,8 @@ delivered(struct conversation *c, struct inward *in)
 		c->env->counts->doubled++;
 	unqueue(c, in);
 	inward_delivered(in);
+	if (is_his)
+		conversation_disclaim(c);
 	conversation_touch(c);
 }
 

@@ -80,6 +80,7 @@ class CrowdedEdge:
     def stream(self, domain, source=None):
         stream = RawStream(self.edge.address, self.edge.port, domain, COMPANY,
                            source or next(self.addresses))
+        stream.place = self
         self.streams.append(stream)
         return stream
 
@@ -119,6 +120,7 @@ class CrowdedEdge:
 
     def close(self):
         self.let_go()
+        self.inside.close()
         try:
             self.edge.stop(20)
             assert not self.edge.reports()

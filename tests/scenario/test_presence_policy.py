@@ -148,10 +148,14 @@ def test_a_federated_stranger_learns_no_more_by_asking_for_cards(
 
 
 def test_a_user_who_may_not_is_not_asked(site, couple):
+    """Who may ask for anybody hears the same as of one whom the pool does
+    not know."""
     bo = couple.login()
-    bo.subscribe(FORBIDDEN)
-    seen = bo.presence_of(FORBIDDEN)
-    assert (seen.type, seen.condition) == ("error", "service-unavailable")
+    answers = answers_of(bo, (NOBODY, FORBIDDEN, "a.name.never.heard.of@"
+                              "contoso.example"), "subscribe")
+    assert len({str(a) for a in answers.values()}) == 1, answers
+    assert "unsubscribed" in answers[NOBODY][0]
+    assert of_the_pool(site, NOBODY)
     assert not of_the_pool(site, FORBIDDEN)
 
 

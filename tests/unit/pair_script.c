@@ -138,6 +138,8 @@ read_event(
 			p->may_talk = p->may_watch = false;
 		else if (strcmp(w, "mayw") == 0)
 			p->may_talk = p->may_watch = true;
+		else if (strcmp(w, "asks") == 0)
+			p->may_ask = true;
 		else if (strcmp(w, "nowatch") == 0)
 			p->may_watch = false;
 		else if (strcmp(w, "ctx") == 0)
@@ -200,6 +202,7 @@ pair_script_play(struct pair_script *p, const char *event)
 	e.now_ms = p->now_ms;
 	e.may_talk = p->may_talk;
 	e.may_watch = p->may_watch;
+	e.may_ask = p->may_ask;
 	e.dialogs = p->dialogs;
 	pair_machine_step(&p->last, &p->s, &e, &p->rules);
 	for (size_t i = 0; i < p->last.count; i++) {

@@ -136,7 +136,8 @@ check_unsubscribed(struct pair_world *w, const struct pair_event *e,
 		return;
 	}
 	pair_world_must(w,
-	    k == PAIR_ON_UNSUBSCRIBE || (k == PAIR_ON_PROBE && !watches),
+	    k == PAIR_ON_UNSUBSCRIBE || (k == PAIR_ON_PROBE && !watches) ||
+		(k == PAIR_ON_SUBSCRIBE && !watches && !e->may_talk),
 	    "`unsubscribed` without need");
 }
 
@@ -383,6 +384,7 @@ pair_world_give(
 	e.now_ms = w->now_ms;
 	e.may_talk = w->may_talk;
 	e.may_watch = w->may_talk && w->may_watch;
+	e.may_ask = w->may_watch;
 	e.dialogs = pair_world_dialogs(w) + (e.kind == PAIR_ON_WATCH);
 	pair_world_note(w, "\n%6lld %s",
 	    (long long)((w->now_ms - PAIR_WORLD_START_MS) / 1000),

@@ -25,11 +25,13 @@
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/guard.h"
+#include "frontend-gateway/policy/access.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/settings_world.h"
 
 /* --- the journal ---------------------------------------------------------- */
 
@@ -355,6 +357,14 @@ edges_send(struct edges *e, unsigned edge, const struct buf *frame,
 		return 0;
 	}
 	assert_true(frame_copy(&f, FIELD_BODY, body, sizeof(body)));
+	/* What the gateway says in her name. */
+	if (strncmp(last_stanza, "notice-", 7) == 0) {
+		assert_false(frame_has(&f, FIELD_BARRIER));
+		assert_null(sender);
+		*seq = ++next_seq;
+		note("e%u notice -> %s %s", edge, to, body);
+		return 0;
+	}
 	assert_true(frame_has(&f, FIELD_BARRIER));
 	assert_true(frame_has(&f, FIELD_THREAD));
 	(void)frame_copy(&f, FIELD_NICK, nick, sizeof(nick));
@@ -837,6 +847,82 @@ the_denied_reach_nobody(void **state)
 /* Names are guessed: after twenty the pool is not asked any more, nor for her
  * who is there.  Chats that came about, and failures that say nothing about a
  * user, cost nothing. */
+/* Her client hears why, he that she has left, what waits is refused; and it is
+ * nobody else's concern. */
+static void
+a_right_that_goes_ends_the_chat(void **state)
+{
+	struct access *access = policy_rights(policy)->access;
+
+	(void)state;
+	stanza_comes(1, (struct stanza){ .body = "hi", .state = "active" });
+	pool_answers(200, TAKES_FIRST);
+	stanza_comes(2, (struct stanza){ .body = "two", .state = "active" });
+	stanza_comes(3, (struct stanza){ .body = "three", .state = "active" });
+	journal[0] = '\0';
+	access_ungrant(access, "anna@contoso.example");
+	conversations_rights_changed(cs, "carl@contoso.example");
+	expect("");
+	conversations_rights_changed(cs, "anna@contoso.example");
+	expect("drop MESSAGE\n"
+	       "e0 answer 2 service-unavailable\n"
+	       "e0 answer 3 service-unavailable\n"
+	       "BYE d0 61021 403\n");
+	says(4, "are you there?");
+	expect("e0 answer 4 service-unavailable\n");
+	clock_advance(wall, 2000);
+	expect("e0 state gone -> bo@partner.example/phone\n");
+	assert_int_equal(conversations_count(cs), 0);
+}
+
+static void
+on_rights(const char *user, void *arg)
+{
+	(void)user;
+	(void)arg;
+}
+
+/* Once in a conversation, whoever begins it, and only if that is set. */
+static void
+the_contact_is_told_of_the_archive(void **state)
+{
+	struct settings_test t;
+
+	(void)state;
+	settings_test_init(&t);
+	assert_int_equal(
+	    policy_follow(policy, t.settings, wall, on_rights, NULL), 0);
+	assert_int_equal(
+	    settings_test_put(&t, "policy", "global",
+		"{'EnableFederationAccess':true,'EnableXmppAccess':true}"),
+	    0);
+	assert_int_equal(settings_test_put(&t, "access-edge", "global",
+			     "{'AllowFederatedUsers':true,"
+			     "'EnableArchivingDisclaimer':true,"
+			     "'ArchivingDisclaimer':'It is kept.'}"),
+	    0);
+	says(1, "hi");
+	journal[0] = '\0';
+	pool_answers(200, TAKES_FIRST);
+	expect("e0 answer 1 delivered\n"
+	       "e0 notice -> bo@partner.example/phone It is kept.\n");
+	says(2, "again");
+	pool_answers(200, "");
+	expect("MESSAGE d0 again\ne0 answer 2 delivered\n");
+	lync_says(&dialogs[0], "yes");
+	expect("e0 frame anna@contoso.example/lync -> bo@partner.example/phone "
+	       "(Anna A) yes\n");
+	edge_result(true, 0);
+	clock_advance(wall, 3600000);
+	journal[0] = '\0';
+	lync_says(NULL, "anew");
+	expect("e0 notice -> bo@partner.example It is kept.\n"
+	       "e0 frame anna@contoso.example/lync -> bo@partner.example "
+	       "(Anna A) anew\n");
+	policy_unfollow(policy);
+	settings_test_finish(&t);
+}
+
 static void
 who_guesses_names_is_stopped(void **state)
 {
@@ -1742,6 +1828,8 @@ main(void)
 		TEST(the_edge_has_its_answer_in_a_minute),
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
+		TEST(a_right_that_goes_ends_the_chat),
+		TEST(the_contact_is_told_of_the_archive),
 		TEST(who_guesses_names_is_stopped),
 		TEST(too_long_a_text_is_refused_whole),
 		TEST(a_second_copy_is_shown_once),

@@ -39,6 +39,8 @@ static char replies[8][1024];
 static size_t reply_count;
 static bool paused;
 static unsigned pauses;
+static unsigned behind; /* stanzas of the chunk that a pause cut short */
+static void hand_in_message(void);
 static uint64_t handled;
 static char languages[SEQS_MAX][36];
 static char ids[SEQS_MAX][64];
@@ -193,6 +195,10 @@ on_resume(void *s, void *arg)
 	(void)arg;
 	assert_true(paused);
 	paused = false;
+	while (behind > 0 && !paused) {
+		behind--;
+		hand_in_message();
+	}
 }
 
 static void
@@ -240,7 +246,7 @@ setup(void **state)
 	struct inward_opts opts = { .ops = &ops };
 
 	(void)state;
-	got = reply_count = pauses = 0;
+	got = reply_count = pauses = behind = 0;
 	handled = 0;
 	paused = broken = false;
 	buf_init(&to_edge, 0);
@@ -300,11 +306,29 @@ on_element(const struct xml_elem *e, void *arg)
 #define ADDRESSES "from='bo@partner.example/r' to='anna@contoso.example'"
 
 static int
-take(const char *text)
+hand_in(const char *text)
 {
 	int rc = 1;
 
 	assert_int_equal(stanza_parse(text, strlen(text), on_element, &rc), 1);
+	return rc;
+}
+
+#define MESSAGE                                                                \
+	"<message " ADDRESSES " type='chat' "                                  \
+	"id='m'><body>hello</body></message>"
+
+static void
+hand_in_message(void)
+{
+	assert_int_equal(hand_in(MESSAGE), 0);
+}
+
+static int
+take(const char *text)
+{
+	int rc = hand_in(text);
+
 	pump();
 	return rc;
 }
@@ -313,10 +337,7 @@ static void
 take_messages(int count)
 {
 	for (int i = 0; i < count; i++)
-		assert_int_equal(
-		    take("<message " ADDRESSES
-			 " type='chat' id='m'><body>hello</body></message>"),
-		    0);
+		assert_int_equal(take(MESSAGE), 0);
 }
 
 static void
@@ -521,6 +542,45 @@ test_the_window(void **state)
 	assert_int_equal(pauses, 3);
 }
 
+/* What was read already when the window filled comes with the resume, within
+ * it; it may fill the window anew. */
+static void
+test_what_a_resume_brings_is_not_refused(void **state)
+{
+	(void)state;
+	take_messages(WINDOW);
+	behind = 5;
+	for (unsigned i = 0; i < 5; i++) {
+		pump();
+		answer(i, true, 0);
+		assert_true(paused);
+		assert_int_equal(behind, 4 - i);
+	}
+	assert_int_equal(reply_count, 0);
+	assert_int_equal(inward_under_way(in), WINDOW);
+}
+
+/* While memory is short a stream has fewer under way; who has more is held at
+ * once, and none of his is refused. */
+static void
+test_a_window_that_is_limited(void **state)
+{
+	(void)state;
+	take_messages(3);
+	inward_limit_window(in, 3);
+	assert_true(paused);
+	answer(0, true, 0);
+	assert_false(paused);
+	take_messages(1);
+	assert_true(paused);
+	inward_limit_window(in, 0);
+	answer(1, true, 0);
+	assert_false(paused);
+	take_messages(WINDOW - 3);
+	assert_false(paused);
+	assert_int_equal(reply_count, 0);
+}
+
 static void
 take_ping(void)
 {
@@ -670,6 +730,8 @@ main(void)
 		T(test_a_request_for_the_domain_is_answered_here),
 		T(test_no_answer_in_time),
 		T(test_the_window),
+		T(test_what_a_resume_brings_is_not_refused),
+		T(test_a_window_that_is_limited),
 		T(test_the_count_follows_custody),
 		T(test_the_count_past_the_window),
 		T(test_without_a_gateway_it_stays_paused),

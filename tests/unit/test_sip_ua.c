@@ -863,8 +863,11 @@ test_f2(void **state)
 	reply(&w.own, text, "430 Flow Failed", "", "");
 	until(&w, *w.journal != '\0');
 	expect(&w, "response 430 final");
-	sip_ua_bye(w.ua, w.dialog);
+	sip_ua_bye_because(w.ua, w.dialog, 61025, 403, "no \"right\"");
 	text = hear(&w, &w.own, "BYE " GRUU);
+	contains(
+	    text, "\r\nReason: SIP;cause=403;text=\"no \\\"right\\\"\"\r\n");
+	contains(text, "\r\nms-diagnostics: 61025;reason=\"no ");
 	reply(&w.own, text, "200 OK", "", "");
 	settle(&w);
 	world_close(&w);

@@ -321,8 +321,8 @@ test_rows(void **state)
 static void
 test_rest(void **state)
 {
-	static const char data[] = "<?xml version='1.0'?>" HEAD
-				   "<db:a x='1'/><b>one</b> <c/>";
+	static const char data[] =
+	    "<?xml version='1.0'?>" HEAD "<db:a x='1'/><b>one</b> <c/>";
 	struct seen s;
 
 	(void)state;
@@ -348,6 +348,32 @@ test_rest(void **state)
 	seen_finish(&s);
 }
 
+/* In the middle of an element and behind the end: nothing comes of what is fed
+ * afterwards. */
+static void
+test_shed(void **state)
+{
+	static const char *const before[] = { "", HEAD, HEAD "<a><b>text",
+		HEAD "<a b='", HEAD "<a/>" END, HEAD "</wrong>" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		struct seen s;
+		size_t len;
+
+		seen_init(&s, NULL);
+		feed(&s, before[i], strlen(before[i]), 0);
+		len = s.text.len;
+		xml_stream_shed(s.xs);
+		xml_stream_shed(s.xs);
+		feed(&s, "<c/>", 4, 0);
+		xml_stream_pause(s.xs);
+		(void)xml_stream_resume(s.xs);
+		assert_int_equal(s.text.len, len);
+		seen_finish(&s);
+	}
+}
+
 /* Nothing is left of one life of the stream in the next. */
 static void
 test_rest_and_restart(void **state)
@@ -362,8 +388,7 @@ test_rest_and_restart(void **state)
 	assert_false(xml_stream_rest(s.xs));
 	feed(&s, "<stream xmlns='" XML_NS_STREAMS "'>", 50, 1);
 	feed(&s, "<db:a/>", 7, 1);
-	assert_int_equal(
-	    STREAM_ERR_NOT_WELL_FORMED, xml_stream_error(s.xs));
+	assert_int_equal(STREAM_ERR_NOT_WELL_FORMED, xml_stream_error(s.xs));
 	seen_finish(&s);
 }
 
@@ -694,6 +719,7 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_rest_and_restart),
+		cmocka_unit_test(test_shed),
 		cmocka_unit_test(test_cut_anywhere),
 		cmocka_unit_test(test_no_deferral),
 		cmocka_unit_test(test_bounds),
