@@ -169,6 +169,35 @@ the_catalogue_is_what_it_was(void **state)
 	assert_int_equal(providers_find(""), PROVIDERS_COUNT);
 }
 
+/* The table in the manual is the catalogue. */
+static void
+the_manual_has_the_catalogue(void **state)
+{
+	static char page[256 * 1024];
+	FILE *f = fopen("frontend-gateway/sallyport-gateway.8", "re");
+	size_t len;
+
+	(void)state;
+	assert_non_null(f);
+	len = fread(page, 1, sizeof(page) - 1, f);
+	fclose(f);
+	page[len] = '\0';
+#define SPACED(s) (s)[0] != '\0' ? " " : "", (s)
+#define X(name, id, im, pres, audio, video, route, lic, start, end, words)     \
+	{                                                                      \
+		char row[256];                                                 \
+                                                                               \
+		snprintf(row, sizeof(row),                                     \
+		    "\n.It " id " Ta " route " Ta%s%s Ta%s%s Ta%s%s\n",        \
+		    SPACED(lic), SPACED(start), SPACED(end));                  \
+		if (strstr(page, row) == NULL)                                 \
+			fail_msg("the manual has no row \"%s\"", row);         \
+	}
+	PROVIDERS_CATALOGUE(X)
+#undef X
+#undef SPACED
+}
+
 static void
 lists_of_licences_are_read(void **state)
 {
@@ -227,8 +256,7 @@ set_provider(struct rights *r, unsigned what, bool enabled)
 		.end = "2021-12-31",
 	};
 
-	assert_int_equal(
-	    providers_set(&r->providers, PROVIDERS_SKYPE, &t), 0);
+	assert_int_equal(providers_set(&r->providers, PROVIDERS_SKYPE, &t), 0);
 }
 
 /* Whether what is missing is what the table of truth says comes first. */
@@ -382,6 +410,7 @@ main(void)
 		cmocka_unit_test(
 		    a_licence_holds_from_its_first_day_to_its_last),
 		cmocka_unit_test(the_catalogue_is_what_it_was),
+		cmocka_unit_test(the_manual_has_the_catalogue),
 		cmocka_unit_test(lists_of_licences_are_read),
 		cmocka_unit_test(the_first_thing_missing_is_named),
 		cmocka_unit_test(a_licence_that_nobody_has_is_missing),
