@@ -7,6 +7,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "common/cert_names.h"
+
 const char *const cert_file_purposes[CERT_PURPOSES] = { "external", "internal",
 	"sip" };
 
@@ -74,6 +76,20 @@ cert_file_finish(struct cert_file *f)
 	for (size_t i = 0; i < f->count; i++)
 		X509_free(f->v[i]);
 	*f = (struct cert_file){ 0 };
+}
+
+bool
+cert_file_names(X509 *cert, const char *domain)
+{
+	struct cert_names names;
+	bool found = false;
+
+	if (cert_names_read(&names, cert) < 0)
+		return false;
+	for (size_t i = 0; i < names.count && !found; i++)
+		found = cert_name_matches(names.v[i].domain, domain);
+	cert_names_finish(&names);
+	return found;
 }
 
 bool

@@ -22,6 +22,8 @@ struct cert_file {
 bool
 cert_file_read(struct cert_file *out, const char *path, char *why, size_t size);
 void cert_file_finish(struct cert_file *f);
+/* Whether one of the certificate's names is that domain's. */
+bool cert_file_names(X509 *cert, const char *domain);
 bool cert_file_key(EVP_PKEY **out, const char *path, char *why, size_t size);
 
 /* "EC P-256", "RSA 2048 bits". */

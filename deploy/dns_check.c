@@ -15,11 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <openssl/evp.h>
 
-#include "common/cert_names.h"
 #include "deploy/args.h"
 #include "deploy/ask.h"
+#include "deploy/cert_file.h"
 #include "deploy/dns_plan.h"
 #include "deploy/report.h"
 #include "deploy/xmpp_probe.h"
@@ -142,25 +143,10 @@ look_at_tlsa(
 
 /* --- who answers -------------------------------------------------------- */
 
-static bool
-names_domain(X509 *cert, const char *domain)
-{
-	struct cert_names names;
-	bool found = false;
-
-	if (cert_names_read(&names, cert) < 0)
-		return false;
-	for (size_t i = 0; i < names.count; i++)
-		if (cert_name_matches(names.v[i].domain, domain))
-			found = true;
-	cert_names_finish(&names);
-	return found;
-}
-
 static void
 judge_certificate(struct look *k, const char *where, const struct xmpp_probe *p)
 {
-	if (!names_domain(p->certificate, k->domain)) {
+	if (!cert_file_names(p->certificate, k->domain)) {
 		report_add(k->r, REPORT_FAILURE, "certificate",
 		    "%s: the certificate does not name %s", where, k->domain);
 		report_next(k->r,
@@ -335,6 +321,19 @@ judge_target_name(struct look *k, const char *name)
 	report_next(k->r, "correct the SRV record's target");
 }
 
+/* What a target's records are held against: the certificate given, if it is
+ * that target's, else the one it showed. */
+static X509 *
+certificate_of(const struct look *k, const struct target *t)
+{
+	const struct dns_check *c = k->c;
+
+	if (c->certificate == NULL ||
+	    (c->owner != NULL && strcasecmp(c->owner, t->name) != 0))
+		return t->certificate;
+	return c->certificate;
+}
+
 static void
 look_at_target(
     struct look *k, const struct ask_record *srv, bool direct, bool secure)
@@ -348,8 +347,7 @@ look_at_target(
 
 	judge_target_name(k, t.name);
 	look_at_addresses(k, &t);
-	look_at_tlsa(k, t.name, t.port, t.secure,
-	    k->c->certificate != NULL ? k->c->certificate : t.certificate);
+	look_at_tlsa(k, t.name, t.port, t.secure, certificate_of(k, &t));
 	o = json_pack("{s:s,s:i,s:i,s:i,s:b,s:b,s:o}", "target", t.name, "port",
 	    (int)t.port, "priority", (int)srv->priority, "weight",
 	    (int)srv->weight, "direct_tls", (int)direct, "secure",

@@ -24,6 +24,7 @@ struct dns_check {
 	/* The targets it must have, and no others; empty = any. */
 	const struct args_names *edges;
 	X509 *certificate; /* for TLSA; NULL = the one met, if any */
+	const char *owner; /* of certificate, a target; NULL = each of them */
 	bool connect;
 	const char *from;  /* the domain to connect as; NULL = none */
 	const char *trust; /* PEM; NULL = the system's */

@@ -12,6 +12,7 @@
 
 #include "common/conf.h"
 #include "deploy/ask.h"
+#include "deploy/cert_file.h"
 #include "deploy/dial.h"
 #include "deploy/dns_check.h"
 #include "deploy/text.h"
@@ -126,14 +127,47 @@ open_resolver(struct doctor *d, size_t *anchors)
 	return NULL;
 }
 
+/* What partners of the domain are shown: the certificate that names it, else
+ * the first one.  A reference of the caller's, or NULL without any. */
+static X509 *
+shown_for(const struct doctor *d, const char *domain)
+{
+	const json_t *list = doctor_conf(d, "external/certificates");
+	X509 *shown = NULL;
+	bool named = false;
+	char why[400];
+
+	for (size_t i = 0; i < json_array_size(list) && !named; i++) {
+		const char *path = json_string_value(
+		    json_object_get(json_array_get(list, i), "certificate"));
+		struct cert_file file;
+
+		/* That it cannot be read was told with the certificates. */
+		if (path == NULL ||
+		    !cert_file_read(&file, path, why, sizeof(why)))
+			continue;
+		named = cert_file_names(file.v[0], domain);
+		if (shown == NULL || named) {
+			X509_free(shown);
+			shown = file.v[0];
+			(void)X509_up_ref(shown);
+		}
+		cert_file_finish(&file);
+	}
+	return shown;
+}
+
 static void
 look_at_domain(
     struct doctor *d, struct ask *ask, bool validating, const char *domain)
 {
 	static const struct args_names any;
-	const struct dns_check c = {
-		.ask = ask, .validating = validating, .edges = &any
-	};
+	X509 *shown = shown_for(d, domain);
+	const struct dns_check c = { .ask = ask,
+		.validating = validating,
+		.edges = &any,
+		.certificate = shown,
+		.owner = doctor_conf_text(d, "node") };
 	struct report own;
 
 	report_init(&own);
@@ -143,6 +177,7 @@ look_at_domain(
 		report_add(
 		    &d->r, REPORT_OK, "dns", "%s: partners find it", domain);
 	report_finish(&own);
+	X509_free(shown);
 }
 
 static void
@@ -157,7 +192,8 @@ look_at_edge_dns(struct doctor *d)
 		return;
 	if (anchors == 0)
 		report_add(&d->r, REPORT_NOTE, "dns",
-		    "no trust anchors configured: DNSSEC is not validated");
+		    "no trust anchors configured: DNSSEC is not validated, "
+		    "and partners' TLSA records are of no use");
 	if (d->domains.count == 0 && node != NULL) {
 		ask_query(&a, ask, node, ASK_A);
 		report_add(&d->r,

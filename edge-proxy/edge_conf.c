@@ -626,6 +626,34 @@ keep(struct keeping *k, const char *name, void *fresh, const void *now,
 		k->failed = true;
 }
 
+static bool
+same_anchors(const struct edge_conf *a, const struct edge_conf *b)
+{
+	if (a->anchor_count != b->anchor_count)
+		return false;
+	for (size_t i = 0; i < a->anchor_count; i++)
+		if (strcmp(a->anchors[i], b->anchors[i]) != 0)
+			return false;
+	return true;
+}
+
+/* libunbound takes servers and anchors before the first question only. */
+static void
+keep_anchors(
+    struct keeping *k, struct edge_conf *fresh, const struct edge_conf *now)
+{
+	if (same_anchors(fresh, now))
+		return;
+	for (size_t i = 0; i < EDGE_CONF_ANCHORS_MAX; i++) {
+		free(fresh->anchors[i]);
+		fresh->anchors[i] = copy(&k->failed, now->anchors[i]);
+	}
+	fresh->anchor_count = now->anchor_count;
+	if (json_array_append_new(
+		k->names, json_string("resolver.trust_anchors")) < 0)
+		k->failed = true;
+}
+
 json_t *
 edge_conf_keep(struct edge_conf *fresh, const struct edge_conf *now)
 {
@@ -640,6 +668,9 @@ edge_conf_keep(struct edge_conf *fresh, const struct edge_conf *now)
 	KEEP("external.outgoing", outgoing6);
 	KEEP("internal.listen", inner_listen_count);
 	KEEP("internal.listen", inner_listen);
+	KEEP("resolver.servers", server_count);
+	KEEP("resolver.servers", servers);
+	keep_anchors(&k, fresh, now);
 	KEEP("control", control);
 	KEEP("user", user);
 	KEEP("sandbox", sandbox);

@@ -1,5 +1,6 @@
 """The DNS plan, published by a real name server and seen from outside."""
 
+import json
 import subprocess
 
 import pytest
@@ -92,6 +93,23 @@ def test_another_certificate_does_not_match(zones):
     seen = zones.check(DOMAIN, "--certificate", zones.other.certificate,
                        status=1)
     assert {c for c, _ in findings(seen, "failure")} == {"tlsa"}
+
+
+@pytest.mark.parametrize("node", ["edge1", "elsewhere"])
+def test_the_doctor_compares_what_his_edge_shows(zones, node):
+    """And no other edge's records with it."""
+    run = zones.nsd.run
+    config = {"node": f"{node}.{DOMAIN}", "external": {"certificates": [
+        {"certificate": zones.other.certificate, "key": zones.other.key}]},
+        "resolver": {"servers": [zones.nsd.server], "trust_anchors":
+                     [zones.nsd.anchors[DOMAIN]]}}
+    path = run.write("doctor.json", json.dumps(config))
+    seen = sallyport_json("doctor", "--config", path, "--user", "root",
+                          "--domain", DOMAIN, status=1)
+    told = [t for c, t in findings(seen, "failure") if "TLSA" in t or
+            "no record matches" in t]
+    assert len(told) == (node == "edge1"), seen
+    assert all(f"_5269._tcp.edge1.{DOMAIN}" in t for t in told)
 
 
 def test_a_target_that_is_not_ours_is_told(zones):

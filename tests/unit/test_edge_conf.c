@@ -82,6 +82,35 @@ test_a_whole_file(void **state)
 }
 
 static void
+test_whether_signed_dns_has_a_part(void **state)
+{
+	static const struct {
+		const char *patch;
+		bool outbound, inbound;
+	} rows[] = {
+		{ "{}", true, false }, /* there are anchors */
+		{ "{'resolver': null}", false, false },
+		{ "{'resolver': {'trust_anchors': null}}", false, false },
+		{ "{'resolver': {'dane': true}}", true, false },
+		{ "{'resolver': {'dane': false}}", false, false },
+		{ "{'resolver': {'trust_anchors': null, 'dane': false}}", false,
+		    false },
+		{ "{'resolver': {'dane_inbound': true}}", true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct edge_conf *c;
+		char why[512];
+
+		assert_int_equal(load(&c, rows[i].patch, why, sizeof(why)), 0);
+		assert_int_equal(c->dane.outbound, rows[i].outbound);
+		assert_int_equal(c->dane.inbound, rows[i].inbound);
+		edge_conf_free(c);
+	}
+}
+
+static void
 test_what_may_be_left_out(void **state)
 {
 	struct edge_conf *c;
@@ -179,6 +208,12 @@ static const struct {
 	{ "{'resolver': {'servers': ['1.1.1.1','1.1.1.1','1.1.1.1',"
 	  "'1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1','1.1.1.1']}}",
 	    "/resolver/servers: 9 elements, at most 8 are allowed" },
+	{ "{'resolver': {'trust_anchors': null, 'dane': true}}",
+	    "/resolver/dane: needs trust_anchors" },
+	{ "{'resolver': {'trust_anchors': [], 'dane_inbound': true}}",
+	    "/resolver/dane_inbound: needs dane" },
+	{ "{'resolver': {'dane': false, 'dane_inbound': true}}",
+	    "/resolver/dane_inbound: needs dane" },
 	{ "{'grace_seconds': -1}", "/grace_seconds: -1 is below 0" },
 	{ "{'grace_seconds': 100000}",
 	    "/grace_seconds: 100000 is above 86400" },
@@ -341,6 +376,13 @@ static const struct {
 	{ "{'sandbox': false}", "sandbox" },
 	{ "{'external': {'listen': ['192.0.2.99:5269']}}", NULL },
 	{ "{'grace_seconds': 5, 'log': {'level': 'debug'}}", NULL },
+	{ "{'resolver': {'servers': ['192.0.2.9']}}", "resolver.servers" },
+	{ "{'resolver': {'servers': null}}", "resolver.servers" },
+	{ "{'resolver': {'trust_anchors': ['/etc/root.key']}}",
+	    "resolver.trust_anchors" },
+	{ "{'resolver': {'trust_anchors': ['/etc/root.key', 'x']}}",
+	    "resolver.trust_anchors" },
+	{ "{'resolver': {'dane': false}}", NULL },
 };
 
 static void
@@ -378,6 +420,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_whole_file),
 		cmocka_unit_test(test_what_may_be_left_out),
+		cmocka_unit_test(test_whether_signed_dns_has_a_part),
 		cmocka_unit_test(test_each_mistake_has_its_place),
 		cmocka_unit_test(test_check_looks_at_the_files),
 		cmocka_unit_test(test_what_needs_a_restart_stays_and_is_told),
