@@ -25,6 +25,7 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/gateway_settings.h"
 #include "frontend-gateway/guard.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/presence.h"
@@ -407,6 +408,8 @@ close_all(struct gateway *g)
 		edges_close(edges);
 	if (pairs != NULL)
 		pair_store_close(pairs, on_pairs_closed, g);
+	if (g->policy != NULL)
+		policy_unfollow(g->policy);
 	gateway_settings_close(g);
 }
 
@@ -627,6 +630,9 @@ open_parts(struct gateway *g, char *why, size_t size)
 	rc = barrier_new(&g->barrier, g->opts.conf->node, g->clock);
 	if (rc == 0)
 		rc = policy_new(&g->policy, g->opts.conf, 0);
+	if (rc == 0)
+		rc = policy_follow(g->policy, gateway_settings(g), g->clock,
+		    gateway_settings_follow, g);
 	if (rc < 0)
 		return rc;
 	rc = open_ua(g, why, size);

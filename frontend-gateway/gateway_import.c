@@ -29,8 +29,12 @@ static const struct {
 
 enum { MOVED = sizeof(moved) / sizeof(moved[0]) };
 
+/* What the users of the file are granted. */
+#define IMPORTED "tag:Imported"
+
 struct file {
-	json_t *config; /* the gateway's configuration; NULL = nothing */
+	json_t *config;                  /* the gateway's configuration */
+	json_t *access, *policy, *grant; /* what `users` becomes */
 	struct settings_change *v;
 	size_t count;
 };
@@ -80,41 +84,75 @@ read_config(struct file *f, const json_t *root, const struct gateway_conf *c)
 	return ok && f->config != NULL;
 }
 
-static int
-read_file(struct file *out, const struct gateway_conf *c)
+static bool
+read_users(struct file *f)
 {
-	const json_t *root = conf_json(conf_root(c->doc));
-	const json_t *partners = json_object_get(root, "partners");
-	struct file f = { 0 };
-
-	f.v = calloc(json_array_size(partners) + 1, sizeof(*f.v));
-	if (f.v == NULL || !read_config(&f, root, c)) {
-		json_decref(f.config);
-		free(f.v);
-		return ERR_NOMEM;
-	}
-	if (json_object_size(f.config) > 0)
-		f.v[f.count++] =
-		    (struct settings_change){ .kind =
-						  &setting_kind_gateway_config,
-			    .action = SETTINGS_PATCH,
-			    .object = f.config,
-			    .version = SETTINGS_ANY };
-	for (size_t i = 0; i < json_array_size(partners); i++)
-		f.v[f.count++] =
-		    (struct settings_change){ .kind = &setting_kind_partner,
-			    .action = SETTINGS_PUT,
-			    .object = json_array_get(partners, i),
-			    .version = SETTINGS_ANY };
-	*out = f;
-	return 0;
+	f->access = json_pack("{s:b}", "AllowFederatedUsers", 1);
+	f->policy = json_pack("{s:b, s:b, s:s}", "EnableFederationAccess", 1,
+	    "EnableXmppAccess", 1, "Description",
+	    "The users that the configuration file named");
+	f->grant = json_pack("{s:s}", "PolicyName", IMPORTED);
+	return f->access != NULL && f->policy != NULL && f->grant != NULL;
 }
 
 static void
 finish_file(struct file *f)
 {
 	json_decref(f->config);
+	json_decref(f->access);
+	json_decref(f->policy);
+	json_decref(f->grant);
 	free(f->v);
+}
+
+static void
+add(struct file *f, const struct setting_kind *kind, const char *key,
+    enum settings_action action, const json_t *object)
+{
+	f->v[f->count++] = (struct settings_change){ .kind = kind,
+		.key = key,
+		.action = action,
+		.object = object,
+		.version = SETTINGS_ANY };
+}
+
+static void
+add_users(struct file *f, const struct gateway_conf *c)
+{
+	if (c->user_count == 0)
+		return;
+	add(f, &setting_kind_access_edge, NULL, SETTINGS_PATCH, f->access);
+	add(f, &setting_kind_policy, IMPORTED, SETTINGS_PUT, f->policy);
+	for (size_t i = 0; i < c->user_count; i++)
+		/* Who stands in the list twice is granted it once. */
+		if (i == 0 || strcmp(c->users[i], c->users[i - 1]) != 0)
+			add(f, &setting_kind_grant, c->users[i], SETTINGS_PUT,
+			    f->grant);
+}
+
+static int
+read_file(struct file *out, const struct gateway_conf *c)
+{
+	enum { OTHERS = 3 }; /* config, access, policy */
+	const json_t *root = conf_json(conf_root(c->doc));
+	const json_t *partners = json_object_get(root, "partners");
+	size_t n = json_array_size(partners);
+	struct file f = { 0 };
+
+	f.v = calloc(OTHERS + n + c->user_count, sizeof(*f.v));
+	if (f.v == NULL || !read_config(&f, root, c) || !read_users(&f)) {
+		finish_file(&f);
+		return ERR_NOMEM;
+	}
+	if (json_object_size(f.config) > 0)
+		add(&f, &setting_kind_gateway_config, NULL, SETTINGS_PATCH,
+		    f.config);
+	add_users(&f, c);
+	for (size_t i = 0; i < n; i++)
+		add(&f, &setting_kind_partner, NULL, SETTINGS_PUT,
+		    json_array_get(partners, i));
+	*out = f;
+	return 0;
 }
 
 /* --- taking over ---------------------------------------------------------- */
@@ -164,8 +202,9 @@ gateway_import(struct gateway *g, char *why, size_t size)
 		    g->opts.path, i.why);
 	else if (f.count > 0)
 		log_info(&g->log, "settings-imported",
-		    "file=%s partners=%zu store=%s", g->opts.path,
-		    g->opts.conf->partner_count, g->opts.conf->store);
+		    "file=%s partners=%zu users=%zu store=%s", g->opts.path,
+		    g->opts.conf->partner_count, g->opts.conf->user_count,
+		    g->opts.conf->store);
 	return i.rc;
 }
 
@@ -212,18 +251,24 @@ on_compared(const struct settings_outcome *o, void *arg)
 {
 	struct gateway *g = arg;
 	char names[512] = "";
-	bool partners = o->rc == ERR_CONFIG;
+	bool partners = false, users = false;
 
 	for (size_t i = 0; i < o->delta_count; i++) {
 		const struct settings_delta *d = &o->deltas[i];
 
+		if (d->before == d->after)
+			continue;
 		if (d->kind == &setting_kind_partner)
-			partners = partners || d->before != d->after;
-		else if (d->before != d->after && d->after != NULL)
+			partners = true;
+		else if (d->kind != &setting_kind_gateway_config)
+			users = true;
+		else if (d->after != NULL)
 			add_config(names, sizeof(names), d);
 	}
 	if (partners)
 		add_name(names, sizeof(names), "partners", "");
+	if (users)
+		add_name(names, sizeof(names), "users", "");
 	if (names[0] != '\0')
 		log_warn(&g->log, "file-members-ignored", "members=%s", names);
 }

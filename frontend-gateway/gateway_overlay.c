@@ -48,6 +48,8 @@ read_partner(struct gateway_partner *p, const struct setting *s)
 	p->formatting = setting_bool(s, "Formatting");
 	snprintf(p->proxy_fqdn, sizeof(p->proxy_fqdn), "%s",
 	    setting_text(s, "ProxyFqdn"));
+	snprintf(p->provider, sizeof(p->provider), "%s",
+	    setting_text(s, "Provider"));
 	p->connection_limit = (uint32_t)setting_integer(s, "ConnectionLimit");
 	return read_additional(p, setting_list(s, "AdditionalDomains"));
 }

@@ -95,17 +95,25 @@ on_dropped(void *arg)
 	gs->proposed = false;
 }
 
-/* Everybody who has something open looks whether it may stay. */
+/* Everybody who has something open looks whether it may stay.  Those who stop
+ * have other things to do. */
 static void
 recheck(struct gateway *g)
 {
 	gateway_conf_apply_bodies(g->opts.conf);
-	if (g->policy != NULL)
-		policy_recheck(g->policy);
-	if (g->conversations != NULL)
-		conversations_recheck(g->conversations);
-	if (g->presence != NULL)
-		presence_recheck(g->presence);
+	if (g->state != GATEWAY_RUNNING || g->presence == NULL)
+		return;
+	policy_recheck(g->policy);
+	conversations_recheck(g->conversations);
+	presence_recheck(g->presence);
+}
+
+void
+gateway_settings_follow(const char *user, void *arg)
+{
+	/* Those concerned are few; who is not keeps what he has. */
+	(void)user;
+	recheck(arg);
 }
 
 /* The text for the edges, numbered. */
@@ -143,7 +151,7 @@ on_in_force(uint64_t number, void *arg)
 	if (!gs->proposed)
 		return 0;
 	gateway_overlay_swap(&gs->overlay, g->opts.conf);
-	if (renew_generation(g, number) == 0 && g->edges != NULL &&
+	if (renew_generation(g, number) == 0 && g->state == GATEWAY_RUNNING &&
 	    (g->generation.counter != before || g->generation.staged)) {
 		told = g->generation.counter;
 		edges_announce(g->edges);

@@ -37,7 +37,7 @@ struct settings;
 
 enum {
 	SETTINGS_WAITING_MAX = 64, /* commits */
-	SETTINGS_CHANGES_MAX = 200000,
+	SETTINGS_CHANGES_MAX = 262144,
 	SETTINGS_NAME_MAX = 256 /* bytes of who and via */
 };
 

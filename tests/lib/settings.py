@@ -59,3 +59,12 @@ def drop_partner(gateway, *domains):
 def set_config(gateway, **members):
     """None = the default again."""
     return commit(gateway, change("gateway-config", None, "PATCH", members))
+
+
+def grant(gateway, *users, policy="Imported"):
+    return commit(gateway, *(
+        change("grant", u, "PUT", {"PolicyName": policy}) for u in users))
+
+
+def ungrant(gateway, *users):
+    return commit(gateway, *(change("grant", u, "DELETE") for u in users))

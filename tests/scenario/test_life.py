@@ -263,18 +263,13 @@ def test_what_needs_a_restart_is_named(lively):
 
 
 def test_users_and_partners_change_without_a_restart(lively, anna, bo):
-    users = list(lively.gateway.config["users"])
     generation = ask(lively.gateway, "status")["generation"]
     anna.send(BO, "hello")
     bo.message(body="hello")
-    lively.gateway.config["users"].remove(ANNA)
-    lively.gateway.write()
-    ask(lively.gateway, "reload")
+    settings.ungrant(lively.gateway, ANNA)
     try:
         assert anna.refused(BO, "not any more").status in (403, 404, 480)
-        lively.gateway.config["users"][:] = users
-        lively.gateway.write()
-        ask(lively.gateway, "reload")
+        settings.grant(lively.gateway, ANNA)
         told = settings.put_partner(lively.gateway, **partner("new.example"))
         assert told["generation"] == {"counter": generation + 1,
                                       "confirmed": [lively.edge.node],
@@ -284,9 +279,7 @@ def test_users_and_partners_change_without_a_restart(lively, anna, bo):
         anna.send(BO, "again")
         bo.message(body="again")
     finally:
-        lively.gateway.config["users"][:] = users
-        lively.gateway.write()
-        ask(lively.gateway, "reload")
+        settings.grant(lively.gateway, ANNA)
         settings.drop_partner(lively.gateway, "new.example")
 
 

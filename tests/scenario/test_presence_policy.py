@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import sip
+from lib import settings, sip
 from lib.daemons import partner
 from lib.documents import BUSY, OFFLINE, State
 from lib.presence_site import PresenceSite
@@ -314,17 +314,13 @@ def test_a_lync_user_who_may_not_cannot_add(site):
 def test_a_right_that_is_taken_away_ends_both_ways(site, couple):
     """Unavailable, not unsubscribed: it may be given back."""
     bo, endpoint, watch = couple.friends()
-    users = site.gateway.config["users"]
+    settings.ungrant(site.gateway, couple.anna)
     try:
-        site.gateway.config["users"] = [u for u in users
-                                        if u != couple.anna]
-        site.reload()
         bo.presence_of(couple.anna, type="unavailable")
         endpoint.notice(watch=watch, show="offline")
         id = bo.send(couple.anna, "hello")
         assert bo.error(id=id).condition == "service-unavailable"
     finally:
-        site.gateway.config["users"] = users
-        site.reload()
+        settings.grant(site.gateway, couple.anna)
     bo.presence_of(couple.anna, type="available")
     bo.await_roster(couple.anna, "both")

@@ -219,8 +219,11 @@ def test_a_row_that_cannot_be_is_named_or_passed_over(site, couple, stopped,
 
 
 def test_an_older_store_is_brought_forward(site, stopped):
-    """What the version before presence wrote: its identity is kept."""
+    """What the version before presence wrote: its identity is kept, and what
+    it read from its file is taken over."""
     [(store_id, epoch)] = site.store("SELECT store_id, epoch FROM node")
+    for table in ("setting", "settings_meta", "audit"):
+        site.store(f"DROP TABLE {table}")
     site.store("DROP TABLE dialog")
     site.store("DROP TABLE pair")
     site.store("PRAGMA user_version = 2")
@@ -234,6 +237,7 @@ def test_an_older_store_is_brought_forward(site, stopped):
     [(now, later)] = site.store("SELECT store_id, epoch FROM node")
     assert now == store_id and later > epoch
     assert site.store("SELECT count(*) FROM pair") == [(1,)]
+    assert ("import",) in site.store("SELECT via FROM audit")
 
 
 def test_without_presence_of_anybody_the_store_stays_small(site, couple):
