@@ -66,6 +66,23 @@ class Layout:
                    ["default", "via", "2001:db8:c::1"]],
     }
 
+
+def only6(items):
+    """Of addresses, or of routes in words."""
+    return [i for i in items if ":" in "".join(i)]
+
+
+class Layout6(Layout):
+    """Internet and perimeter without IPv4: what goes wrong by IPv6 cannot go
+    right by other means.  The pool, inside, has both."""
+
+    links = [(link, space, gateways, addresses) if space == INTERNAL else
+             (link, space, only6(gateways), only6(addresses))
+             for link, space, gateways, addresses in Layout.links]
+    routes = {space: routes if space == INTERNAL else only6(routes)
+              for space, routes in Layout.routes.items()}
+
+
 TOOLS = ("ip", "nft", "iptables-restore", "ip6tables-restore", "nsenter")
 
 
@@ -454,7 +471,8 @@ class NetRun(Run):
 
 
 class NetRun6(NetRun):
-    """What crosses a firewall does so by IPv6."""
+    """What crosses a firewall does so by IPv6, there being nothing else."""
 
+    layout = Layout6
     HOSTS = {**NetRun.HOSTS, 2: "2001:db8:f::53", 20: "2001:db8:f::20",
              30: "2001:db8:a::10", 31: "2001:db8:b::10"}

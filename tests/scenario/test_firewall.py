@@ -468,15 +468,16 @@ def test_a_message_passes_each_way_through_the_firewalls(networks, federation):
 
 @pytest.fixture
 def federation6(networks, description6):
-    """The same with IPv6 across each firewall, in networks of its own."""
+    """The same in networks of its own that have IPv6 alone, but for the
+    pool's."""
     run = NetRun6("firewall6")
     try:
         run.networks.load(plan(description6, "--format", "nftables"))
         site = Site("firewall6", wide=False, run=run)
         site.dns.clients = "::/0"
-        # For the clients at home; slixmpp wants the address itself in the
-        # certificate when it is one of IPv6.
-        site.prosody.interfaces.append(PARTNER)
+        # For clients; slixmpp wants the address itself in the certificate
+        # when it is one of IPv6.
+        site.prosody.interfaces.append("127.0.0.1")
         yield site.start()
         assert not site.reports()
     finally:
@@ -486,8 +487,11 @@ def federation6(networks, description6):
 
 def test_a_message_passes_each_way_by_ipv6(federation6):
     run, edge = federation6.run, federation6.edge
+    for space in INTERNET, PERIMETER:
+        addresses = run.networks.run(space, [tool("ip"), "-4", "-o", "addr"])
+        assert all(" lo " in l for l in addresses.splitlines()), addresses
     run.enter(INTERNET)
-    bo = XmppUser(run, BO, PARTNER, federation6.prosody.c2s,
+    bo = XmppUser(run, BO, "127.0.0.1", federation6.prosody.c2s,
                   federation6.public.certificate).login()
     run.enter(INTERNAL)
     anna = federation6.lync_user("anna")
@@ -495,7 +499,8 @@ def test_a_message_passes_each_way_by_ipv6(federation6):
     assert anna.message(body="By the longer addresses.").sender == BO
     assert anna.send(BO, "And back.").status == 200
     bo.message(body="And back.")
-    assert edge.log.lines(rf"peer=\"?\[{PARTNER6}\]:5269")
+    assert edge.log.lines(rf"s2s_out stream-up .*peer=\"?\[{PARTNER6}\]:5269")
+    assert edge.log.lines(rf"s2s_in stream-up .*peer=\"?\[{PARTNER6}\]:")
     channel = run.networks.run(ROUTER, [tool("nft"), "list", "ruleset"])
     assert re.search(rf"{GATEWAY6} ip6 daddr {INNER6} tcp dport 23456 .*"
                      r"packets [1-9]", channel), channel
