@@ -675,11 +675,10 @@ gateway_open(struct gateway **out, const struct gateway_opts *opts, char *why,
 		return rc;
 	}
 	log_info(&g->log, "started",
-	    "node=%s epoch=%llu generation=%llu hosted=%zu partners=%zu "
-	    "users=%zu",
+	    "node=%s epoch=%llu generation=%llu hosted=%zu partners=%zu",
 	    opts->conf->node, (unsigned long long)store_facts(g->store)->epoch,
 	    (unsigned long long)g->generation.counter, opts->conf->hosted_count,
-	    opts->conf->partner_count, opts->conf->user_count);
+	    opts->conf->partner_count);
 	service_notify("READY=1");
 	*out = g;
 	return 0;

@@ -193,7 +193,7 @@ struct gateway_conf {
 	size_t hosted_count;
 	struct gateway_partner *partners;
 	size_t partner_count;
-	char **users; /* prepared bare JIDs, sorted */
+	char **users; /* prepared bare JIDs, sorted; for the import */
 	size_t user_count;
 	uint8_t dialback_secret[64];
 	size_t dialback_secret_len; /* 0 = made from the store's secret */
@@ -241,7 +241,6 @@ bool gateway_conf_is_own(const struct gateway_conf *c, const char *domain);
 /* NULL when the domain is no partner. */
 const struct gateway_partner *
 gateway_conf_partner(const struct gateway_conf *c, const char *domain);
-bool gateway_conf_permits(const struct gateway_conf *c, const char *user);
 /* Whether formatted text is exchanged with that domain. */
 bool gateway_conf_formats(const struct gateway_conf *c, const char *domain);
 

@@ -1,6 +1,6 @@
 /*
- * The employees who may talk to partners: prepared when they are read and kept
- * sorted, for every message asks for one.
+ * The employees who could talk to partners before there were policies: prepared
+ * when they are read, for the import.
  */
 #include "frontend-gateway/gateway_conf_impl.h"
 
@@ -73,11 +73,4 @@ gateway_conf_read_users(struct gateway_conf *c, struct conf_obj *root)
 		c->user_count = i + 1;
 	}
 	qsort(c->users, c->user_count, sizeof(*c->users), by_string);
-}
-
-bool
-gateway_conf_permits(const struct gateway_conf *c, const char *user)
-{
-	return c->user_count > 0 && bsearch(&user, c->users, c->user_count,
-					sizeof(*c->users), by_string) != NULL;
 }

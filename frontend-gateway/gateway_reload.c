@@ -143,11 +143,9 @@ gateway_reload(struct gateway *g, json_t **restart, char *why, size_t size)
 	for (size_t i = 0; i < json_array_size(f.restart); i++)
 		log_warn(&g->log, "restart-needed", "member=%s",
 		    json_string_value(json_array_get(f.restart, i)));
-	log_info(&g->log, "reloaded",
-	    "generation=%llu hosted=%zu partners=%zu users=%zu",
+	log_info(&g->log, "reloaded", "generation=%llu hosted=%zu partners=%zu",
 	    (unsigned long long)g->generation.counter,
-	    g->opts.conf->hosted_count, g->opts.conf->partner_count,
-	    g->opts.conf->user_count);
+	    g->opts.conf->hosted_count, g->opts.conf->partner_count);
 	if (restart != NULL)
 		*restart = json_incref(f.restart);
 

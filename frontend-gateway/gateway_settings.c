@@ -111,9 +111,12 @@ recheck(struct gateway *g)
 void
 gateway_settings_follow(const char *user, void *arg)
 {
-	/* Those concerned are few; who is not keeps what he has. */
-	(void)user;
-	recheck(arg);
+	struct gateway *g = arg;
+
+	if (g->state != GATEWAY_RUNNING || g->presence == NULL)
+		return;
+	conversations_rights_changed(g->conversations, user);
+	presence_rights_changed(g->presence, user);
 }
 
 /* The text for the edges, numbered. */

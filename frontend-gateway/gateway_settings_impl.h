@@ -42,7 +42,7 @@ bool gateway_settings_are_open(const struct gateway *g);
 /* In gateway.c. */
 void gateway_settings_closed(struct gateway *g);
 
-/* A policy_change_fn: somebody's rights have changed. */
+/* A policy_change_fn: the rights of user have changed, or anybody's. */
 void gateway_settings_follow(const char *user, void *gateway);
 
 /* The configuration was changed otherwise: by a reload, a dialback secret. */

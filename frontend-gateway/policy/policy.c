@@ -11,7 +11,6 @@
 
 #include "common/err.h"
 #include "frontend-gateway/gateway_conf.h"
-#include "frontend-gateway/policy/access.h"
 #include "frontend-gateway/policy/day.h"
 #include "frontend-gateway/policy/names.h"
 #include "frontend-gateway/policy/newcomers.h"
@@ -42,25 +41,6 @@ rate_of(const struct gateway_rate *r)
 	};
 }
 
-/* As long as no settings are followed the file says who may talk. */
-static int
-take_users(struct policy *p)
-{
-	static const char name[] = "tag:file";
-	int rc;
-
-	rights_finish(&p->rights);
-	rc = rights_init(&p->rights);
-	if (rc < 0)
-		return rc;
-	access_set_master(p->rights.access, true);
-	rc = access_set_policy(
-	    p->rights.access, name, ACCESS_FEDERATION | ACCESS_XMPP);
-	for (size_t i = 0; rc == 0 && i < p->conf->user_count; i++)
-		rc = access_grant(p->rights.access, p->conf->users[i], name);
-	return rc;
-}
-
 int
 policy_new(
     struct policy **out, const struct gateway_conf *conf, size_t pairs_max)
@@ -79,7 +59,7 @@ policy_new(
 	p->max = pairs_max != 0 ? pairs_max : POLICY_PAIRS_MAX;
 	rc = map_init(&p->pairs);
 	if (rc == 0)
-		rc = take_users(p);
+		rc = rights_init(&p->rights);
 	if (rc == 0)
 		rc = newcomers_new(&p->newcomers, &fresh);
 	if (rc == 0)
@@ -100,8 +80,6 @@ policy_recheck(struct policy *p)
 
 	newcomers_set(p->newcomers, &fresh);
 	newcomers_set(p->misses, &missed);
-	if (p->settings == NULL)
-		p->broken = take_users(p) < 0;
 }
 
 void

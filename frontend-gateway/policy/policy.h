@@ -54,7 +54,7 @@ typedef void policy_change_fn(const char *user, void *arg);
 int policy_follow(struct policy *p, struct settings *settings,
     struct clock *clock, policy_change_fn *fn, void *arg);
 void policy_unfollow(struct policy *p);
-/* For tests: the rights themselves, without settings behind them. */
+/* The rights themselves; without settings nobody has any. */
 struct rights *policy_rights(struct policy *p);
 
 /* What the stored contacts know of a pair. */

@@ -68,3 +68,11 @@ def grant(gateway, *users, policy="Imported"):
 
 def ungrant(gateway, *users):
     return commit(gateway, *(change("grant", u, "DELETE") for u in users))
+
+
+def set_policy(gateway, name, **members):
+    return commit(gateway, change("policy", name, "PATCH", members))
+
+
+def set_access_edge(gateway, **members):
+    return commit(gateway, change("access-edge", "global", "PATCH", members))

@@ -31,6 +31,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/policy_sample.h"
 #include "tests/unit/settings_world.h"
 
 /* --- the journal ---------------------------------------------------------- */
@@ -425,7 +426,7 @@ on_setup(void **state)
 			      "'users': ['anna@contoso.example',"
 			      "'carl@contoso.example']}");
 	if (clock_open_manual(&wall, 1000, 1795248930000) < 0 ||
-	    policy_new(&policy, conf, 0) < 0 ||
+	    policy_sample(&policy, conf, 0) < 0 ||
 	    barrier_new(&barrier, "gw1", wall) < 0)
 		return -1;
 	o.conf = conf;

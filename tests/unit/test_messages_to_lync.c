@@ -37,6 +37,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/policy_sample.h"
 #include "tests/unit/stanza_parse.h"
 
 #define VECTORS "tests/vectors/messages_to_lync.json"
@@ -636,7 +637,7 @@ begin(const json_t *row)
 	assert_int_equal(clock_open_manual(&wall, 1000,
 			     now != NULL ? json_integer_value(now) : NOW),
 	    0);
-	assert_int_equal(policy_new(&policy, conf, 0), 0);
+	assert_int_equal(policy_sample(&policy, conf, 0), 0);
 	policy_set_ties(policy, on_tie, NULL);
 	assert_int_equal(barrier_new(&barrier, "gw1", wall), 0);
 	o.conf = conf;

@@ -12,6 +12,7 @@
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/policy/policy.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/policy_sample.h"
 
 #define ANNA "anna@contoso.example"
 #define OLAF "olaf@contoso.example"
@@ -55,7 +56,7 @@ inward_rights_follow_the_partner_type(void **state)
 		struct policy_inward v;
 		struct policy *p;
 
-		assert_int_equal(policy_new(&p, conf, 0), 0);
+		assert_int_equal(policy_sample(&p, conf, 0), 0);
 		if (inward[i].written)
 			policy_remember(p, inward[i].user, inward[i].contact);
 		v = policy_judge_inward(
@@ -99,7 +100,7 @@ outward_needs_a_permitted_user_and_a_partner(void **state)
 	struct policy *p;
 
 	(void)state;
-	assert_int_equal(policy_new(&p, conf, 0), 0);
+	assert_int_equal(policy_sample(&p, conf, 0), 0);
 	for (size_t i = 0; i < sizeof(outward) / sizeof(outward[0]); i++) {
 		struct policy_refusal why;
 		int rc = policy_judge_outward(p, &why,
@@ -142,7 +143,7 @@ the_pair_unused_longest_is_forgotten(void **state)
 	struct policy *p;
 
 	(void)state;
-	assert_int_equal(policy_new(&p, conf, 3), 0);
+	assert_int_equal(policy_sample(&p, conf, 3), 0);
 	for (int i = 0; i < 3; i++) {
 		snprintf(contact, sizeof(contact), "c%d@public.example", i);
 		policy_remember(p, ANNA, contact);
@@ -235,7 +236,7 @@ who_sees_her_is_known_by_the_stored_contacts(void **state)
 	struct policy *p;
 
 	(void)state;
-	assert_int_equal(policy_new(&p, conf, 0), 0);
+	assert_int_equal(policy_sample(&p, conf, 0), 0);
 	assert_false(policy_watches(p, ANNA, "bo@partner.example"));
 	policy_set_ties(p, on_any_tie, &tie);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -269,7 +270,7 @@ presence_rights_follow_the_partner_type(void **state)
 		struct policy_inward in;
 		struct policy *p;
 
-		assert_int_equal(policy_new(&p, conf, 0), 0);
+		assert_int_equal(policy_sample(&p, conf, 0), 0);
 		policy_set_ties(p, tie_of_row, &i);
 		if (rights[i].written)
 			policy_remember(p, rights[i].user, rights[i].contact);
@@ -304,7 +305,7 @@ whom_strangers_may_not_see_look_alike(void **state)
 	struct policy *p;
 
 	(void)state;
-	assert_int_equal(policy_new(&p, conf, 0), 0);
+	assert_int_equal(policy_sample(&p, conf, 0), 0);
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
 		struct policy_presence v = policy_judge_presence(
 		    p, users[i], "p@public.example", "public.example");
@@ -340,7 +341,7 @@ guessing_is_limited_and_talking_is_not(void **state)
 	struct policy *p;
 
 	(void)state;
-	assert_int_equal(policy_new(&p, conf, 0), 0);
+	assert_int_equal(policy_sample(&p, conf, 0), 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(
 		    first(p, ANNA, "bo@partner.example", 1), POLICY_STRANGER);

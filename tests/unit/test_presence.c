@@ -28,6 +28,7 @@
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/gateway_sample.h"
+#include "tests/unit/policy_sample.h"
 
 #define ANNA "anna@contoso.example"
 #define BO   "bo@partner.example"
@@ -692,7 +693,7 @@ setup(void **state)
 	log_set_fd(-1);
 	assert_int_equal(clock_open_manual(&clk, 1000000, 1763712000000), 0);
 	conf = gateway_sample(NULL);
-	assert_int_equal(policy_new(&policy, conf, 0), 0);
+	assert_int_equal(policy_sample(&policy, conf, 0), 0);
 	assert_int_equal(barrier_new(&barrier, "gw1", clk), 0);
 	open_presence();
 	return 0;
