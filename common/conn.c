@@ -347,6 +347,15 @@ conn_abort(struct conn *c, enum conn_end why)
 	conn_end_now(c, why, 0, NULL);
 }
 
+void
+conn_set_write_bounds(struct conn *c, size_t high, size_t low, size_t max)
+{
+	c->opts.write_high = high;
+	c->opts.write_low = low;
+	c->opts.write_max = max;
+	set_defaults(&c->opts);
+}
+
 size_t
 conn_queued(const struct conn *c)
 {

@@ -119,6 +119,9 @@ int conn_start_tls_client(struct conn *c, SSL_CTX *ctx, size_t leftover,
 /* Queues a copy.  ERR_FULL past write_max (the conn then ends with
  * CONN_END_WRITE_FULL), ERR_CLOSED after a close, ERR_NOMEM (the conn ends). */
 int conn_write(struct conn *c, const void *data, size_t len);
+/* Other bounds from now on, 0 as in conn_opts; to be set while nothing much is
+ * queued. */
+void conn_set_write_bounds(struct conn *c, size_t high, size_t low, size_t max);
 /* Bytes queued and not yet taken by the kernel. */
 size_t conn_queued(const struct conn *c);
 bool conn_backlogged(const struct conn *c);

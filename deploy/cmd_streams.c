@@ -1,6 +1,7 @@
 /* sallyport streams */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "deploy/command.h"
 #include "deploy/text.h"
@@ -36,6 +37,17 @@ describe_count(char *out, size_t size, const json_t *o, const char *key)
 		snprintf(out, size, "%" PRId64, text_number(o, key));
 }
 
+/* Who opened it comes first. */
+static const char *
+direction_of(const json_t *s)
+{
+	const char *direction = text_of(s, "direction");
+
+	if (!json_is_true(json_object_get(s, "bidi")))
+		return direction;
+	return strcmp(direction, "in") == 0 ? "in+out" : "out+in";
+}
+
 static void
 add_row(struct text_table *t, const json_t *s)
 {
@@ -47,7 +59,7 @@ add_row(struct text_table *t, const json_t *s)
 	describe_count(out, sizeof(out), s, "stanzas_out");
 	describe_count(open, sizeof(open), s, "unanswered");
 	text_table_row(
-	    t, (const char *const[COLUMNS]){ text_of(s, "direction"), pairs,
+	    t, (const char *const[COLUMNS]){ direction_of(s), pairs,
 		   text_of(s, "peer"), text_of(s, "auth"), text_of(s, "tls"),
 		   text_list(s, "proofs"), age, in, out, open });
 }

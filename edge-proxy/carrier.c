@@ -3,36 +3,32 @@
  *
  *   connector ──► stream ──► down (gone from the list) ──► end ──► freed
  *       └► failed, cancelled ──────────────────────────────────► freed
+ *   (partner's stream) ──► down ───────────────────────────────► freed
  *
  * A rider's way:
  *
  *   off ─► starting ────────────────► aboard ─► off
+ *     ├──► boarding ─────────────────────┤
  *     └──► waiting ──► joining ──────────┘
  *     ▲        │          │ refused
  *     └────────┴──────────┘ and boards again
  *
- * Another domain of ours is recognised by the partner's domain alone.  Another
- * domain of the partner's is resolved first; before its connector tries an
- * address it asks here whether somebody is there already, or about to be.
- *
  * Telling a rider may make it board or leave at once: a rider is out of every
  * list before it is told, and loops begin anew at the head where they tell.
  */
-#include "edge-proxy/carrier.h"
+#include "edge-proxy/carrier_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/clock.h"
 #include "common/err.h"
-#include "common/log.h"
-#include "edge-proxy/candidates.h"
 #include "edge-proxy/connector.h"
 #include "edge-proxy/dane.h"
 #include "edge-proxy/hosting.h"
-#include "edge-proxy/route_shared.h"
 #include "edge-proxy/routes.h"
+#include "edge-proxy/s2s_in_back.h"
+#include "edge-proxy/s2s_out_back.h"
 #include "edge-proxy/stream_xml.h"
 
 enum {
@@ -41,19 +37,6 @@ enum {
 };
 
 #define DIALBACK (AUTH_DIALBACK_TLS | AUTH_DIALBACK_TCP)
-
-struct carrier {
-	struct list link; /* in route_shared.carriers, or alone */
-	struct route_shared *shared;
-	struct log log;
-	struct connector *connector; /* while connecting */
-	struct s2s_out *stream;      /* while up */
-	struct list riders;
-	struct clock_timer stall; /* runs while some rider awaits room */
-	uint64_t up_ms, written;
-};
-
-static void board_again(struct rider *r);
 
 /* --- riders -------------------------------------------------------------- */
 
@@ -69,22 +52,22 @@ rider_init(struct rider *r, struct route_shared *shared, const char *local,
 	list_init(&r->link);
 }
 
-static struct rider *
-rider_of(struct list *n)
+struct rider *
+carrier_rider(struct list *n)
 {
 	return list_entry(n, struct rider, link);
 }
 
-static void
-attach(struct rider *r, struct carrier *c, enum rider_state state)
+void
+carrier_attach(struct rider *r, struct carrier *c, enum rider_state state)
 {
 	list_append(&c->riders, &r->link);
 	r->carrier = c;
 	r->state = state;
 }
 
-static void
-detach(struct rider *r)
+void
+carrier_detach(struct rider *r)
 {
 	s2s_out_join_cancel(&r->join);
 	list_remove(&r->link);
@@ -104,11 +87,16 @@ methods(const struct rider *r)
 	return hosting_methods(r->shared->opts->hosting, r->local, r->remote);
 }
 
-static bool
-may_share(const struct rider *r)
+bool
+carrier_is_apart(const struct rider *r)
 {
-	return !r->solo && now_ms(r->shared) >= r->solo_until_ms &&
-	       (methods(r) & DIALBACK) != 0;
+	return now_ms(r->shared) < r->solo_until_ms;
+}
+
+bool
+carrier_may_share(const struct rider *r)
+{
+	return !r->solo && !carrier_is_apart(r) && (methods(r) & DIALBACK) != 0;
 }
 
 void
@@ -117,8 +105,8 @@ carrier_keep_apart(struct rider *r)
 	r->solo_until_ms = now_ms(r->shared) + APART_MS;
 }
 
-static void
-tell_aboard(struct rider *r)
+void
+carrier_tell_aboard(struct rider *r)
 {
 	r->state = RIDER_ABOARD;
 	r->solo = false;
@@ -128,18 +116,18 @@ tell_aboard(struct rider *r)
 static void
 tell_failed(struct rider *r, const struct route_failure *f)
 {
-	detach(r);
+	carrier_detach(r);
 	r->solo = false;
 	r->events->on_failed(f, r->arg);
 }
 
-static size_t
-count_riders(const struct carrier *c, enum rider_state state)
+size_t
+carrier_count(const struct carrier *c, enum rider_state state)
 {
 	size_t n = 0;
 
 	LIST_FOREACH (it, &c->riders)
-		n += rider_of(it)->state == state ? 1 : 0;
+		n += carrier_rider(it)->state == state ? 1 : 0;
 	return n;
 }
 
@@ -147,8 +135,8 @@ static struct rider *
 starter_of(const struct carrier *c)
 {
 	LIST_FOREACH (it, &c->riders)
-		if (rider_of(it)->state == RIDER_STARTING)
-			return rider_of(it);
+		if (carrier_rider(it)->state == RIDER_STARTING)
+			return carrier_rider(it);
 	return NULL;
 }
 
@@ -158,7 +146,7 @@ unproven(const struct carrier *c)
 	size_t n = 0;
 
 	LIST_FOREACH (it, &c->riders)
-		n += rider_of(it)->unproven;
+		n += carrier_rider(it)->unproven;
 	return n;
 }
 
@@ -171,12 +159,12 @@ report_info(const struct carrier *c, enum stream_event ev,
 	c->shared->opts->on_event(ev, info, c->shared->opts->arg);
 }
 
-static void
-report(const struct carrier *c, enum stream_event ev)
+void
+carrier_report(const struct carrier *c, enum stream_event ev)
 {
 	struct stream_info info;
 
-	s2s_out_info(c->stream, &info);
+	s2s_out_info(c->way.out, &info);
 	report_info(c, ev, &info);
 }
 
@@ -190,8 +178,8 @@ report_left(const struct carrier *c, const struct rider *left)
 	const struct stream_pair pair = { left->local, left->remote, 0 };
 	struct stream_info info;
 
-	report(c, STREAM_UPDATE);
-	s2s_out_info(c->stream, &info);
+	carrier_report(c, STREAM_UPDATE);
+	s2s_out_info(c->way.out, &info);
 	for (size_t i = 0; i < info.pair_count; i++) {
 		const char *other = hosting_owner(h, info.pairs[i].local);
 
@@ -207,13 +195,14 @@ report_left(const struct carrier *c, const struct rider *left)
 
 /* --- the end ------------------------------------------------------------- */
 
-static void
-destroy(struct carrier *c)
+void
+carrier_destroy(struct carrier *c)
 {
 	struct route_shared *shared = c->shared;
 
 	list_remove(&c->link);
 	clock_timer_stop(&c->stall);
+	clock_timer_stop(&c->board);
 	free(c);
 	route_shared_drop(shared);
 }
@@ -224,10 +213,10 @@ send_away(struct carrier *c)
 {
 	list_remove(&c->link);
 	while (!list_empty(&c->riders)) {
-		struct rider *r = rider_of(c->riders.next);
+		struct rider *r = carrier_rider(c->riders.next);
 
-		detach(r);
-		board_again(r);
+		carrier_detach(r);
+		carrier_board_again(r);
 	}
 }
 
@@ -237,24 +226,17 @@ on_stall(struct clock_timer *timer, void *arg)
 	struct carrier *c = arg;
 
 	(void)timer;
-	s2s_out_close(
-	    c->stream, STREAM_ERR_CONNECTION_TIMEOUT, "partner does not read");
+	outlet_close(
+	    &c->way, STREAM_ERR_CONNECTION_TIMEOUT, "partner does not read");
 }
 
-/* --- the stream ---------------------------------------------------------- */
-
-static void
-on_stream_up(struct s2s_out *s, void *arg)
-{
-	(void)s; /* was told to the connector */
-	(void)arg;
-}
+/* --- from the stream to the riders ---------------------------------------- */
 
 /* Who came first the last time comes last this time. */
-static void
-on_stream_drained(struct s2s_out *s, void *arg)
+void
+carrier_room(struct carrier *c)
 {
-	struct carrier *c = arg;
+	const struct outlet way = c->way;
 	struct list *first;
 
 	clock_timer_stop(&c->stall);
@@ -264,39 +246,97 @@ on_stream_drained(struct s2s_out *s, void *arg)
 		list_append(&c->riders, first);
 	}
 	LIST_FOREACH_SAFE (it, &c->riders) {
-		struct rider *r = rider_of(it);
+		struct rider *r = carrier_rider(it);
 
-		if (r->state == RIDER_ABOARD && s2s_out_is_up(s))
+		if (!outlet_is_open(&way))
+			return;
+		if (r->state == RIDER_ABOARD)
 			r->events->on_room(r->arg);
 	}
 }
 
-static void
-on_stream_managed(struct s2s_out *s, void *arg)
+void
+carrier_managed(struct carrier *c)
 {
-	struct carrier *c = arg;
-
-	(void)s;
 	LIST_FOREACH_SAFE (it, &c->riders) {
-		struct rider *r = rider_of(it);
+		struct rider *r = carrier_rider(it);
 
 		if (r->state == RIDER_ABOARD)
 			r->events->on_managed(r->arg);
 	}
 }
 
-static void
-on_stream_acknowledged(struct s2s_out *s, uint64_t count, void *arg)
+void
+carrier_acknowledged(struct carrier *c, uint64_t count)
 {
-	struct carrier *c = arg;
-
-	(void)s;
 	LIST_FOREACH_SAFE (it, &c->riders) {
-		struct rider *r = rider_of(it);
+		struct rider *r = carrier_rider(it);
 
 		if (r->state == RIDER_ABOARD)
 			r->events->on_acknowledged(count, r->arg);
 	}
+}
+
+void
+carrier_down(struct carrier *c, const struct route_failure *f, bool again)
+{
+	clock_timer_stop(&c->stall);
+	c->way = (struct outlet){ 0 };
+	list_remove(&c->link);
+	while (!list_empty(&c->riders)) {
+		struct rider *r = carrier_rider(c->riders.next);
+		bool aboard = r->state == RIDER_ABOARD;
+
+		carrier_detach(r);
+		if (aboard) {
+			r->events->on_down(f, again, r->arg);
+		} else {
+			r->solo = true;
+			carrier_board_again(r);
+		}
+	}
+}
+
+/* --- the stream that we opened -------------------------------------------- */
+
+static void
+on_stream_up(struct s2s_out *s, void *arg)
+{
+	(void)s; /* was told to the connector */
+	(void)arg;
+}
+
+static void
+on_stream_drained(struct s2s_out *s, void *arg)
+{
+	(void)s;
+	carrier_room(arg);
+}
+
+static void
+on_stream_managed(struct s2s_out *s, void *arg)
+{
+	(void)s;
+	carrier_managed(arg);
+}
+
+static void
+on_stream_acknowledged(struct s2s_out *s, uint64_t count, void *arg)
+{
+	(void)s;
+	carrier_acknowledged(arg, count);
+}
+
+/* The owner of the routes takes it, as he takes what comes on inbound ones. */
+static void
+on_stream_stanza(struct s2s_out *s, const struct xml_elem *e,
+    const struct jid *from, const struct jid *to, void *arg)
+{
+	struct carrier *c = arg;
+	const struct routes_opts *o = c->shared->opts;
+
+	if (o->on_returned != NULL)
+		o->on_returned(o->arg, s, &c->inlet, e, from, to);
 }
 
 static void
@@ -305,36 +345,26 @@ on_stream_down(struct s2s_out *s, const struct s2s_out_end *end, void *arg)
 	struct carrier *c = arg;
 	struct stream_info info;
 	struct route_failure f;
-	bool again = route_failure_retry_at_once(end);
 
 	s2s_out_info(s, &info);
 	route_failure_of_end(&f, end, info.reason);
-	report(c, STREAM_DOWN);
-	clock_timer_stop(&c->stall);
-	c->stream = NULL;
-	list_remove(&c->link);
-	while (!list_empty(&c->riders)) {
-		struct rider *r = rider_of(c->riders.next);
-		bool aboard = r->state == RIDER_ABOARD;
-
-		detach(r);
-		if (aboard) {
-			r->events->on_down(&f, again, r->arg);
-		} else {
-			r->solo = true;
-			board_again(r);
-		}
-	}
+	carrier_report(c, STREAM_DOWN);
+	carrier_down(c, &f, route_failure_retry_at_once(end));
 }
 
 static void
 on_stream_end(struct s2s_out *s, const struct s2s_out_end *end,
     const struct stream_info *info, void *arg)
 {
+	struct carrier *c = arg;
+	const struct routes_opts *o = c->shared->opts;
+
 	(void)s;
 	(void)end;
 	(void)info;
-	destroy(arg);
+	if (c->inlet != NULL)
+		o->on_returns_end(o->arg, c->inlet);
+	carrier_destroy(c);
 }
 
 static const struct s2s_out_events stream_events = {
@@ -342,126 +372,10 @@ static const struct s2s_out_events stream_events = {
 	.on_drained = on_stream_drained,
 	.on_managed = on_stream_managed,
 	.on_acknowledged = on_stream_acknowledged,
+	.on_stanza = on_stream_stanza,
 	.on_down = on_stream_down,
 	.on_end = on_stream_end,
 };
-
-/* --- sharing ------------------------------------------------------------- */
-
-static void
-on_joined(struct s2s_out_join *j, bool joined, const char *reason)
-{
-	struct rider *r = list_entry(j, struct rider, join);
-	struct carrier *c = r->carrier;
-
-	if (joined) {
-		report(c, STREAM_UPDATE);
-		tell_aboard(r);
-		return;
-	}
-	log_info(&c->log, "pair-kept-apart", "local=%s remote=%s reason=%s",
-	    r->local, r->remote, reason);
-	carrier_keep_apart(r);
-	detach(r);
-	board_again(r);
-}
-
-static bool
-is_at(const struct carrier *c, const struct sockaddr_storage *addr)
-{
-	return c->stream != NULL &&
-	       candidates_same_address(s2s_out_addr(c->stream), addr);
-}
-
-/* Whether the stream that is up may be asked for the pair, whose server it
- * leads to. */
-static bool
-may_carry(const struct carrier *c, const struct rider *r)
-{
-	return c->stream != NULL && may_share(r) &&
-	       s2s_out_may_join(c->stream, r->local, r->remote);
-}
-
-static bool
-join(struct carrier *c, struct rider *r)
-{
-	int rc;
-
-	r->join.on_joined = on_joined;
-	rc = s2s_out_join(c->stream, &r->join, r->local, r->remote);
-	if (rc == 0) {
-		attach(r, c, RIDER_JOINING);
-		return true;
-	}
-	log_info(&c->log, "pair-not-asked-for", "local=%s remote=%s error=%s",
-	    r->local, r->remote, err_str(rc));
-	carrier_keep_apart(r);
-	return false;
-}
-
-static const char *
-next_hop(const struct rider *r)
-{
-	const struct partner *p =
-	    hosting_partner(r->shared->opts->hosting, r->local, r->remote);
-
-	return p != NULL ? p->proxy_fqdn : "";
-}
-
-/* The same domain of the partner's, to be reached by the same way. */
-static bool
-same_server(const struct rider *a, const struct rider *b)
-{
-	return strcmp(a->remote, b->remote) == 0 &&
-	       strcmp(next_hop(a), next_hop(b)) == 0;
-}
-
-/* Carries, or is being connected for, the rider's partner domain. */
-static bool
-leads_to(const struct carrier *c, const struct rider *r)
-{
-	LIST_FOREACH (it, &c->riders) {
-		const struct rider *other = rider_of(it);
-
-		if ((other->state == RIDER_ABOARD ||
-			other->state == RIDER_STARTING) &&
-		    same_server(other, r))
-			return true;
-	}
-	return false;
-}
-
-/* Boards one that leads to its partner domain, or waits for it. */
-static bool
-board_other(struct rider *r)
-{
-	LIST_FOREACH (it, &r->shared->carriers) {
-		struct carrier *c = list_entry(it, struct carrier, link);
-
-		if (!leads_to(c, r))
-			continue;
-		if (c->connector != NULL) {
-			attach(r, c, RIDER_WAITING);
-			return true;
-		}
-		if (may_carry(c, r) && join(c, r))
-			return true;
-	}
-	return false;
-}
-
-/* The connection it waited for is up. */
-static void
-join_or_go_solo(struct carrier *c, struct rider *r)
-{
-	bool there = leads_to(c, r) || is_at(c, &r->seen);
-
-	detach(r);
-	if (there && may_carry(c, r) && join(c, r))
-		return;
-	r->solo = true;
-	board_again(r);
-}
 
 /* --- connecting ---------------------------------------------------------- */
 
@@ -472,14 +386,14 @@ on_connector_stream(struct s2s_out *s, void *arg)
 	struct rider *starter = starter_of(c);
 
 	c->connector = NULL;
-	c->stream = s;
+	c->way.out = s;
 	c->up_ms = now_ms(c->shared);
 	s2s_out_set_owner(s, &stream_events, c);
-	report(c, STREAM_UP);
+	carrier_report(c, STREAM_UP);
 	LIST_FOREACH_SAFE (it, &c->riders)
-		if (rider_of(it)->state == RIDER_WAITING)
-			join_or_go_solo(c, rider_of(it));
-	tell_aboard(starter);
+		if (carrier_rider(it)->state == RIDER_WAITING)
+			carrier_join_or_go_solo(c, carrier_rider(it));
+	carrier_tell_aboard(starter);
 }
 
 static void
@@ -493,12 +407,13 @@ on_connector_failed(
 	list_remove(&c->link);
 	report_info(c, STREAM_FAILED, info);
 	LIST_FOREACH_SAFE (it, &c->riders) {
-		struct rider *r = rider_of(it);
+		struct rider *r = carrier_rider(it);
 		struct stream_info same = *info;
 		const struct stream_pair pair = { r->local, r->remote, 0 };
 
 		/* Where nobody was reached it would fare no better. */
-		if (r == starter || !f->unreached || !same_server(r, starter))
+		if (r == starter || !f->unreached ||
+		    !carrier_same_server(r, starter))
 			continue;
 		same.pairs = &pair;
 		same.pair_count = 1;
@@ -507,7 +422,7 @@ on_connector_failed(
 	}
 	tell_failed(starter, f);
 	send_away(c);
-	destroy(c);
+	carrier_destroy(c);
 }
 
 static void
@@ -516,7 +431,7 @@ on_connector_cancelled(void *arg)
 	struct carrier *c = arg;
 
 	c->connector = NULL;
-	destroy(c);
+	carrier_destroy(c);
 }
 
 static void
@@ -533,22 +448,22 @@ on_candidate(const struct sockaddr_storage *addr, void *arg)
 	struct carrier *own = arg;
 	struct rider *r = starter_of(own);
 
-	if (r == NULL || !may_share(r))
+	if (r == NULL || !carrier_may_share(r))
 		return false;
 	r->seen = *addr;
 	LIST_FOREACH (it, &r->shared->carriers) {
 		struct carrier *c = list_entry(it, struct carrier, link);
-		bool up = is_at(c, addr) && may_carry(c, r);
+		bool up = carrier_is_at(c, addr) && carrier_may_carry(c, r);
 
 		if (c == own ||
 		    (!up && (c->connector == NULL ||
 				!connector_tries(c->connector, addr))))
 			continue;
-		detach(r);
+		carrier_detach(r);
 		if (!up)
-			attach(r, c, RIDER_WAITING);
-		else if (!join(c, r)) {
-			attach(r, own, RIDER_STARTING);
+			carrier_attach(r, c, RIDER_WAITING);
+		else if (!carrier_join(c, r)) {
+			carrier_attach(r, own, RIDER_STARTING);
 			return false;
 		}
 		cancel(own);
@@ -564,11 +479,27 @@ static const struct connector_events connector_events = {
 	.on_cancelled = on_connector_cancelled,
 };
 
+struct carrier *
+carrier_new(struct route_shared *shared)
+{
+	struct carrier *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->shared = shared;
+	log_init(&c->log, "carrier");
+	list_init(&c->link);
+	list_init(&c->riders);
+	clock_timer_init(&c->stall, shared->opts->clock, on_stall, c);
+	shared->live++;
+	return c;
+}
+
 static int
 start(struct rider *r)
 {
 	const struct routes_opts *o = r->shared->opts;
-	struct carrier *c = calloc(1, sizeof(*c));
+	struct carrier *c = carrier_new(r->shared);
 	struct connector_opts opts = {
 		.loop = o->loop,
 		.clock = o->clock,
@@ -592,17 +523,11 @@ start(struct rider *r)
 		return ERR_NOMEM;
 	rc = connector_open(&c->connector, &opts);
 	if (rc < 0) {
-		free(c);
+		carrier_destroy(c);
 		return rc;
 	}
-	c->shared = r->shared;
-	log_init(&c->log, "carrier");
-	list_init(&c->link);
-	list_init(&c->riders);
-	clock_timer_init(&c->stall, o->clock, on_stall, c);
 	list_append(&r->shared->carriers, &c->link);
-	r->shared->live++;
-	attach(r, c, RIDER_STARTING);
+	carrier_attach(r, c, RIDER_STARTING);
 	return 0;
 }
 
@@ -611,13 +536,14 @@ carrier_board(struct rider *r)
 {
 	if (r->shared->closing)
 		return ERR_CLOSED;
-	if (may_share(r) && board_other(r))
+	if (carrier_board_back(r) ||
+	    (carrier_may_share(r) && carrier_board_other(r)))
 		return 0;
 	return start(r);
 }
 
-static void
-board_again(struct rider *r)
+void
+carrier_board_again(struct rider *r)
 {
 	struct route_failure f;
 	int rc = carrier_board(r);
@@ -630,6 +556,21 @@ board_again(struct rider *r)
 
 /* --- the riders' side ---------------------------------------------------- */
 
+/* A partner's own stream stays for him unless it is of no use. */
+static void
+leave_stream(struct carrier *c, const struct rider *r, enum stream_error e,
+    const char *why)
+{
+	bool last = carrier_count(c, RIDER_ABOARD) == 0;
+
+	if (last && (c->way.back == NULL || e != STREAM_ERR_NONE)) {
+		outlet_close(&c->way, e, why);
+	} else if (!last && c->way.back == NULL) {
+		s2s_out_leave(c->way.out, r->local, r->remote);
+		report_left(c, r);
+	}
+}
+
 void
 carrier_leave(struct rider *r, enum stream_error e, const char *why)
 {
@@ -638,41 +579,46 @@ carrier_leave(struct rider *r, enum stream_error e, const char *why)
 
 	if (was == RIDER_OFF)
 		return;
-	detach(r);
+	carrier_detach(r);
 	if (was == RIDER_STARTING) {
 		cancel(c);
 	} else if (was == RIDER_ABOARD) {
-		if (count_riders(c, RIDER_ABOARD) == 0) {
-			s2s_out_close(c->stream, e, why);
-			return;
-		}
-		s2s_out_leave(c->stream, r->local, r->remote);
-		report_left(c, r);
+		leave_stream(c, r, e, why);
 	}
 }
 
 bool
 carrier_permits(struct rider *r)
 {
+	const struct outlet *way = r->carrier != NULL ? &r->carrier->way : NULL;
+
 	r->solo_until_ms = 0;
+	if (way != NULL && way->back != NULL)
+		return s2s_in_back_carries(way->back, r->local, r->remote);
 	if (r->state == RIDER_ABOARD)
-		return s2s_out_permits(r->carrier->stream, r->local, r->remote);
+		return s2s_out_permits(
+		    r->carrier->way.out, r->local, r->remote);
 	if (r->state == RIDER_WAITING || r->state == RIDER_JOINING)
 		return (methods(r) & DIALBACK) != 0;
 	return true;
 }
 
+uint32_t
+carrier_bytes_max(const struct rider *r)
+{
+	return outlet_limits(&r->carrier->way)->max_bytes;
+}
+
 bool
 carrier_can_write(const struct rider *r)
 {
-	return r->state == RIDER_ABOARD && s2s_out_is_up(r->carrier->stream) &&
-	       !s2s_out_backlogged(r->carrier->stream);
+	return r->state == RIDER_ABOARD && outlet_has_room(&r->carrier->way);
 }
 
 int
 carrier_write(struct rider *r, const void *xml, size_t len)
 {
-	int rc = s2s_out_write(r->carrier->stream, xml, len);
+	int rc = outlet_write(&r->carrier->way, xml, len);
 
 	r->carrier->written += rc == 0 ? 1 : 0;
 	return rc;
@@ -687,29 +633,26 @@ carrier_ping(struct rider *r, const char *id)
 	stream_xml_ping(&out, r->local, r->remote, id);
 	/* A stream that cannot take it is ending; that settles the rest. */
 	if (!buf_failed(&out))
-		(void)s2s_out_write(r->carrier->stream, out.data, out.len);
+		(void)outlet_write(&r->carrier->way, out.data, out.len);
 	buf_finish(&out);
 }
 
 struct barrier_place
 carrier_place(const struct rider *r)
 {
-	return (struct barrier_place){
-		.stanza = s2s_out_stanzas(r->carrier->stream),
-		.bytes = s2s_out_bytes(r->carrier->stream),
-	};
+	return outlet_place(&r->carrier->way);
 }
 
 uint64_t
 carrier_bytes_acknowledged(const struct rider *r)
 {
-	return s2s_out_bytes_acknowledged(r->carrier->stream);
+	return outlet_bytes_acknowledged(&r->carrier->way);
 }
 
 void
 carrier_request_ack(struct rider *r)
 {
-	s2s_out_request_ack(r->carrier->stream);
+	outlet_request_ack(&r->carrier->way);
 }
 
 void
@@ -722,14 +665,20 @@ carrier_await_room(struct rider *r)
 void
 carrier_add_proof(struct rider *r, enum proof by)
 {
-	s2s_out_add_proof(r->carrier->stream, by);
-	report(r->carrier, STREAM_UPDATE);
+	struct carrier *c = r->carrier;
+
+	if (c->way.back != NULL) {
+		s2s_in_back_add_proof(c->way.back, by);
+		return;
+	}
+	s2s_out_add_proof(c->way.out, by);
+	carrier_report(c, STREAM_UPDATE);
 }
 
 struct s2s_out *
 carrier_stream(const struct rider *r)
 {
-	return r->state == RIDER_ABOARD ? r->carrier->stream : NULL;
+	return r->state == RIDER_ABOARD ? r->carrier->way.out : NULL;
 }
 
 void
@@ -740,10 +689,11 @@ carrier_each(struct route_shared *shared,
 		const struct carrier *c = list_entry(it, struct carrier, link);
 		struct stream_info info;
 
-		if (c->stream == NULL)
+		if (c->way.out == NULL)
 			continue;
-		s2s_out_info(c->stream, &info);
+		s2s_out_info(c->way.out, &info);
 		info.up_ms = c->up_ms;
+		info.stanzas_in = s2s_out_back_stanzas(c->way.out);
 		info.stanzas_out = c->written;
 		info.unanswered = unproven(c);
 		fn(&info, arg);
@@ -756,7 +706,7 @@ carrier_rest_all(struct route_shared *shared)
 	LIST_FOREACH (it, &shared->carriers) {
 		const struct carrier *c = list_entry(it, struct carrier, link);
 
-		if (c->stream != NULL)
-			s2s_out_rest(c->stream);
+		if (c->way.out != NULL)
+			s2s_out_rest(c->way.out);
 	}
 }

@@ -11,6 +11,9 @@
  * pair that is refused there gets a connection of its own, and keeps to that for
  * an hour; the others are not touched.
  *
+ * Where the partner himself has connected, and on that stream stanzas may go both
+ * ways (XEP-0288), the pairs that it carries board it instead.
+ *
  * Proof of delivery is each rider's own: the answer to a ping takes the way of
  * its pair.  What is counted (stanzas, bytes) is the stream's.
  *
@@ -35,6 +38,7 @@
 
 struct carrier;
 struct route_shared;
+struct s2s_in;
 
 struct rider_events {
 	/* The pair is let in: stanzas may be written. */
@@ -52,6 +56,7 @@ struct rider_events {
 
 enum rider_state {
 	RIDER_OFF,
+	RIDER_BOARDING, /* a stream of the partner's, in this turn of the loop */
 	RIDER_STARTING, /* its carrier is being connected for it */
 	RIDER_WAITING,  /* ... for another one */
 	RIDER_JOINING,  /* the partner has been asked to let it in */
@@ -89,7 +94,12 @@ bool carrier_permits(struct rider *r);
 /* For an hour it shall have connections of its own. */
 void carrier_keep_apart(struct rider *r);
 
+/* Whether a stream of the partner's is there that it could go back on. */
+bool carrier_may_go_back(const struct rider *r);
+
 /* The rest is for riders that are aboard. */
+/* Bytes that the partner takes in one stanza; 0 = he has not said. */
+uint32_t carrier_bytes_max(const struct rider *r);
 bool carrier_can_write(const struct rider *r);
 /* One whole stanza of the pair.  An error means that the stream is ending. */
 int carrier_write(struct rider *r, const void *xml, size_t len);
@@ -102,10 +112,15 @@ void carrier_request_ack(struct rider *r);
 /* Something waits for room: the partner has to make some in time. */
 void carrier_await_room(struct rider *r);
 void carrier_add_proof(struct rider *r, enum proof by);
-/* NULL when it is not aboard. */
+/* The stream of ours that it is aboard of, or NULL. */
 struct s2s_out *carrier_stream(const struct rider *r);
 
-/* Every stream that is up. */
+/* A stream of a partner's is up that goes both ways; it is told here when that
+ * is over.  ERR_CLOSED, ERR_NOMEM. */
+int carrier_open_back(struct route_shared *shared, struct s2s_in *s);
+/* Those streams are used no more; nobody may be aboard. */
+void carrier_close_back(struct route_shared *shared);
+/* Every stream of ours that is up. */
 void carrier_each(struct route_shared *shared,
     void (*fn)(const struct stream_info *info, void *arg), void *arg);
 /* s2s_out_rest() for every stream. */

@@ -22,6 +22,7 @@
 #include "edge-proxy/edge_gateways.h"
 #include "edge-proxy/edge_memory.h"
 #include "edge-proxy/edge_tell.h"
+#include "edge-proxy/edge_returns.h"
 #include "edge-proxy/edge_visitors.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
@@ -146,6 +147,8 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.make_id = edge_visitors_make_id,
 		.on_settled = on_settled,
 		.on_event = on_route_event,
+		.on_returned = edge_returns_stanza,
+		.on_returns_end = edge_returns_end,
 		.is_here = edge_visitors_are_here,
 		.on_closed = on_routes_closed,
 		.arg = e,

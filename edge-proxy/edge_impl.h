@@ -4,6 +4,7 @@
  *
  * edge.c           beginning and end
  * edge_visitors.c  the inbound streams
+ * edge_returns.c   what comes in on outbound ones
  * edge_gateways.c  gateways joining and leaving
  * edge_doors.c     whether partners may connect
  * edge_memory.c    what all may take of memory

@@ -20,6 +20,7 @@
 #include "edge-proxy/outward.h"
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in.h"
+#include "edge-proxy/s2s_in_back.h"
 #include "edge-proxy/stream_report.h"
 
 json_t *
@@ -195,12 +196,12 @@ add_stream(const struct stream_info *info, void *arg)
 	if (l->array == NULL)
 		return;
 	(void)json_array_append_new(l->array,
-	    json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I,"
-		      " s:I}",
+	    json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:s, s:s, s:o, s:I,"
+		      " s:I, s:I, s:I}",
 		"id", info->id, "direction",
-		stream_direction_str(info->direction), "pairs",
-		pairs_json(info), "peer", info->peer, "auth", info->auth, "tls",
-		info->tls, "cipher", info->cipher, "proofs",
+		stream_direction_str(info->direction), "bidi", (int)info->bidi,
+		"pairs", pairs_json(info), "peer", info->peer, "auth",
+		info->auth, "tls", info->tls, "cipher", info->cipher, "proofs",
 		stream_report_proofs(info->proofs), "age_s",
 		seconds_since(l->edge, info->up_ms), "stanzas_in",
 		(json_int_t)info->stanzas_in, "stanzas_out",
@@ -220,6 +221,7 @@ each_stream(struct edge *e, struct listing *l)
 		s2s_in_info(v->s2s, &info);
 		info.up_ms = v->up_ms;
 		info.stanzas_in = v->stanzas;
+		info.stanzas_out = s2s_in_back_stanzas(v->s2s);
 		info.unanswered = inward_stream_pending(v->inward);
 		add_stream(&info, l);
 	}

@@ -235,11 +235,15 @@ on_stream_event(struct s2s_in *s, enum stream_event ev,
 		admission_prove(e->admission, &v->place);
 		v->up_ms = clock_now_ms(e->opts.clock);
 	}
-	note_heard(e, info);
 	edge_tell_stream(e, ev, info);
-	if (ev == STREAM_UP && over_partner_limit(e, info))
+	if (ev == STREAM_UP && over_partner_limit(e, info)) {
 		s2s_in_close(
 		    s, STREAM_ERR_RESOURCE_CONSTRAINT, "too many connections");
+		return;
+	}
+	if (ev == STREAM_UP && info->bidi && e->routes != NULL)
+		routes_add_back(e->routes, s);
+	note_heard(e, info);
 }
 
 static void
@@ -285,6 +289,40 @@ ask_authority(struct dialback_ask *a, void *arg)
 
 	return e->routes != NULL ? routes_verify(e->routes, a) : ERR_CLOSED;
 }
+
+static void
+on_window_full(void *stream, void *arg)
+{
+	struct visitor *v = stream;
+
+	(void)arg;
+	s2s_in_pause(v->s2s);
+}
+
+static void
+on_window_open(void *stream, void *arg)
+{
+	struct visitor *v = stream;
+	struct edge *e = arg;
+
+	if (e->stage == RUNNING || e->stage == DRAINING)
+		s2s_in_resume(v->s2s);
+}
+
+static void
+on_handled(void *stream, uint64_t count, void *arg)
+{
+	struct visitor *v = stream;
+
+	(void)arg;
+	s2s_in_handled(v->s2s, count);
+}
+
+static const struct inward_stream_ops flow_ops = {
+	.pause = on_window_full,
+	.resume = on_window_open,
+	.handled = on_handled,
+};
 
 static const struct s2s_in_events stream_events = {
 	.on_event = on_stream_event,
@@ -338,7 +376,7 @@ receive(struct edge *e, const struct arrival *a)
 		goto fail;
 	v->edge = e;
 	list_init(&v->all);
-	rc = inward_stream_open(&v->inward, e->inward, id, v);
+	rc = inward_stream_open(&v->inward, e->inward, id, &flow_ops, v);
 	if (rc == 0)
 		rc = s2s_in_open(&v->s2s, a->listener, &opts);
 	if (rc < 0)
@@ -408,40 +446,9 @@ on_reply(
 	outward_reply(e->outward, local, remote, xml);
 }
 
-static void
-on_window_full(void *stream, void *arg)
-{
-	struct visitor *v = stream;
-
-	(void)arg;
-	s2s_in_pause(v->s2s);
-}
-
-static void
-on_window_open(void *stream, void *arg)
-{
-	struct visitor *v = stream;
-	struct edge *e = arg;
-
-	if (e->stage == RUNNING || e->stage == DRAINING)
-		s2s_in_resume(v->s2s);
-}
-
-static void
-on_handled(void *stream, uint64_t count, void *arg)
-{
-	struct visitor *v = stream;
-
-	(void)arg;
-	s2s_in_handled(v->s2s, count);
-}
-
 const struct inward_ops edge_visitors_ops = {
 	.channel = find_channel,
 	.reply = on_reply,
-	.pause = on_window_full,
-	.resume = on_window_open,
-	.handled = on_handled,
 };
 
 void

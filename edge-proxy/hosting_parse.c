@@ -34,6 +34,7 @@ hosting_default_settings(struct hosting_settings *out)
 		.stream_establishment_ms = 60000,
 		.stream_inactivity_ms = 600000,
 		.stream_silence_ms = 60000,
+		.keep_alive_ms = 300000,
 		.inward_deadline_ms = 65000,
 		.outward_deadline_ms = 30000,
 		.inward_window = 500,
@@ -256,6 +257,10 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 	    (int64_t)s->stream_inactivity_ms, 10000, 86400000);
 	s->stream_silence_ms = (uint64_t)conf_int(o, "stream_silence_ms",
 	    (int64_t)s->stream_silence_ms, 1000, 3600000);
+	s->keep_alive_ms = (uint64_t)conf_int(
+	    o, "keep_alive_ms", (int64_t)s->keep_alive_ms, 10000, 86400000);
+	/* A gateway that does not say so takes no stanzas of such streams. */
+	s->bidi = conf_bool(o, "bidi", false);
 	s->inward_deadline_ms = (uint64_t)conf_int(o, "inward_deadline_ms",
 	    (int64_t)s->inward_deadline_ms, 1000, 600000);
 	s->outward_deadline_ms = (uint64_t)conf_int(o, "outward_deadline_ms",

@@ -26,13 +26,14 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/log_limit.h"
+#include "edge-proxy/doors.h"
 #include "proto/frame.h"
 
 enum {
 	GREETING_MS = 5000,
 	HELLO_MAX = 4096,
 	STRANGERS_MAX = 64, /* guests that have not joined */
-	BACKLOG = 64,
+	REOPEN_MS = 5000,   /* after descriptors ran out */
 	/* What the channel may have under way, and control frames. */
 	WRITE_MAX = 48 * 1024 * 1024,
 	WRITE_HIGH = 1024 * 1024,
@@ -73,18 +74,13 @@ struct guest {
 	struct log log;
 };
 
-struct port {
-	uv_tcp_t tcp;
-	struct inner_listener *listener;
-	bool open;
-};
-
 struct inner_listener {
 	struct inner_listener_opts opts;
 	char node[256], boot[65];
 	SSL_CTX *tls;
-	struct port *ports;
-	size_t port_count, ports_open;
+	struct doors *doors;
+	struct clock_timer reopen;
+	struct clock_timer closed; /* started when the last guest has gone */
 	struct list gateways;
 	struct list guests;
 	size_t guest_count, strangers;
@@ -491,12 +487,21 @@ add_gateway(struct inner_listener *l, const char *node)
 
 /* --- the doors ---------------------------------------------------------- */
 
+/* Whoever cannot be taken is turned away: as long as he waits nobody else is
+ * let in. */
+static void
+turn_away(struct inner_listener *l, uv_stream_t *h, int rc)
+{
+	log_limited_warn(
+	    &l->log, NULL, "accept-failed", "error=%s", err_str(rc));
+	doors_turn_away(h);
+}
+
 /* Somebody connected. */
 static void
-on_connection(uv_stream_t *h, int status)
+on_connection(uv_stream_t *h, bool direct, void *arg)
 {
-	struct port *port = h->data;
-	struct inner_listener *l = port->listener;
+	struct inner_listener *l = arg;
 	struct conn_opts opts = {
 		.loop = l->opts.loop,
 		.clock = l->opts.clock,
@@ -506,23 +511,19 @@ on_connection(uv_stream_t *h, int status)
 		.write_low = WRITE_LOW,
 		.handshake_ms = GREETING_MS,
 	};
-	struct guest *p;
+	struct guest *p = calloc(1, sizeof(*p));
 	int rc;
 
-	if (status < 0) {
-		log_limited_warn(&l->log, NULL, "accept-failed", "error=%s",
-		    err_str(status));
+	(void)direct;
+	if (p == NULL) {
+		turn_away(l, h, ERR_NOMEM);
 		return;
 	}
-	p = calloc(1, sizeof(*p));
-	if (p == NULL)
-		return; /* asked again while it is pending */
 	opts.arg = p;
 	rc = conn_accept(&p->conn, h, &opts);
 	if (rc < 0) {
-		log_limited_warn(
-		    &l->log, NULL, "accept-failed", "error=%s", err_str(rc));
 		free(p);
+		turn_away(l, h, rc);
 		return;
 	}
 	p->listener = l;
@@ -543,57 +544,77 @@ on_connection(uv_stream_t *h, int status)
 		end_guest(p, err_str(rc));
 }
 
+/* The gateways that are here stay; those that are not come back later. */
 static void
-maybe_closed(struct inner_listener *l)
+on_exhausted(void *arg)
 {
-	if (!l->closing || l->ports_open > 0 || l->guest_count > 0)
+	struct inner_listener *l = arg;
+
+	log_error(&l->log, "inner-doors-closed", "reason=%s",
+	    "no descriptor is left");
+	clock_timer_start(&l->reopen, REOPEN_MS);
+}
+
+static void
+on_reopen(struct clock_timer *t, void *arg)
+{
+	struct inner_listener *l = arg;
+	char why[256];
+
+	if (doors_open(l->doors, why, sizeof(why)) < 0) {
+		log_error(&l->log, "inner-doors-failed", "reason=%s", why);
+		clock_timer_start(t, REOPEN_MS);
 		return;
-	if (l->handed_out)
-		l->opts.on_closed(l->opts.arg);
+	}
+	log_info(&l->log, "inner-doors-open", "node=%s", l->node);
+}
+
+static int
+open_doors(struct inner_listener *l, char *why, size_t size)
+{
+	const struct inner_listener_opts *o = &l->opts;
+	struct doors_place *places;
+	int rc;
+
+	rc = doors_new(&l->doors, o->loop, on_connection, on_exhausted, l);
+	if (rc < 0)
+		return rc;
+	places = calloc(o->listen_count, sizeof(*places));
+	if (places == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < o->listen_count; i++)
+		places[i].addr = o->listen[i];
+	rc = doors_set(l->doors, places, o->listen_count);
+	free(places);
+	return rc < 0 ? rc : doors_open(l->doors, why, size);
+}
+
+static void
+destroy(struct inner_listener *l)
+{
+	clock_timer_stop(&l->reopen);
+	clock_timer_stop(&l->closed);
+	doors_free(l->doors);
 	SSL_CTX_free(l->tls);
-	free(l->ports);
 	free(l);
 }
 
 static void
-on_port_closed(uv_handle_t *h)
+on_closed(struct clock_timer *t, void *arg)
 {
-	struct port *port = h->data;
-	struct inner_listener *l = port->listener;
+	struct inner_listener *l = arg;
 
-	port->open = false;
-	l->ports_open--;
-	maybe_closed(l);
-}
-
-static int
-open_port(struct port *port, const struct sockaddr_storage *addr)
-{
-	struct inner_listener *l = port->listener;
-	int rc;
-
-	rc = uv_tcp_init(l->opts.loop, &port->tcp);
-	if (rc < 0)
-		return rc;
-	port->tcp.data = port;
-	port->open = true;
-	l->ports_open++;
-	rc = uv_tcp_bind(&port->tcp, (const struct sockaddr *)addr, 0);
-	if (rc == 0)
-		rc = uv_listen(
-		    (uv_stream_t *)&port->tcp, BACKLOG, on_connection);
-	return rc;
+	(void)t;
+	if (l->handed_out)
+		l->opts.on_closed(l->opts.arg);
+	destroy(l);
 }
 
 static void
-say_address(const struct sockaddr_storage *addr, int rc, char *why, size_t size)
+maybe_closed(struct inner_listener *l)
 {
-	char host[64] = "?";
-
-	uv_ip_name((const struct sockaddr *)addr, host, sizeof(host));
-	/* The port is at the same place in both families. */
-	snprintf(why, size, "cannot listen on %s port %u: %s", host,
-	    ntohs(((const struct sockaddr_in *)addr)->sin_port), err_str(rc));
+	if (l->closing && l->guest_count == 0)
+		clock_timer_start(&l->closed, 0);
 }
 
 int
@@ -614,29 +635,25 @@ inner_listener_open(struct inner_listener **out,
 	log_init(&l->log, "inner_listener");
 	SSL_CTX_up_ref(opts->tls);
 	l->tls = opts->tls;
-	l->ports = calloc(opts->listen_count, sizeof(*l->ports));
-	if (l->ports == NULL)
-		goto fail;
+	clock_timer_init(&l->reopen, opts->clock, on_reopen, l);
+	clock_timer_init(&l->closed, opts->clock, on_closed, l);
 	for (size_t i = 0; i < opts->gateway_count; i++) {
 		rc = add_gateway(l, opts->gateways[i]);
 		if (rc < 0)
 			goto fail;
 	}
-	for (size_t i = 0; i < opts->listen_count; i++) {
-		l->ports[i].listener = l;
-		rc = open_port(&l->ports[i], &opts->listen[i]);
-		l->port_count = i + 1;
-		if (rc < 0) {
-			say_address(&opts->listen[i], rc, why, size);
-			goto fail;
-		}
-	}
+	rc = open_doors(l, why, size);
+	if (rc < 0)
+		goto fail;
 	l->handed_out = true;
 	*out = l;
 	return 0;
 
 fail:
-	inner_listener_close(l);
+	/* Nobody has come in yet. */
+	LIST_FOREACH_SAFE (it, &l->gateways)
+		free_gateway(list_entry(it, struct gateway, all));
+	destroy(l);
 	return rc;
 }
 
@@ -678,16 +695,14 @@ inner_listener_close(struct inner_listener *l)
 	if (l->closing)
 		return;
 	l->closing = true;
+	clock_timer_stop(&l->reopen);
+	doors_close(l->doors);
 	/* Held back, so that nothing is freed under our feet. */
 	l->guest_count++;
 	LIST_FOREACH_SAFE (it, &l->gateways)
 		free_gateway(list_entry(it, struct gateway, all));
 	LIST_FOREACH_SAFE (it, &l->guests)
 		end_guest(list_entry(it, struct guest, all), NULL);
-	for (size_t i = 0; i < l->port_count; i++)
-		if (l->ports[i].open)
-			uv_close(
-			    (uv_handle_t *)&l->ports[i].tcp, on_port_closed);
 	l->guest_count--;
 	maybe_closed(l);
 }

@@ -51,6 +51,7 @@ struct inward_stream {
 	struct list all;
 	struct inward *in;
 	char id[STREAM_ID_SIZE];
+	const struct inward_stream_ops *ops;
 	void *stream;
 	enum flow flow;
 	struct clock_timer pause;
@@ -122,11 +123,11 @@ set_flow(struct inward_stream *s, enum flow to)
 	if (to == FLOW_PAUSED) {
 		in->counters.paused++;
 		clock_timer_start(&s->pause, PAUSE_MS);
-		in->opts.ops->pause(s->stream, in->opts.arg);
+		s->ops->pause(s->stream, in->opts.arg);
 	} else {
 		clock_timer_stop(&s->pause);
 		if (from == FLOW_PAUSED)
-			in->opts.ops->resume(s->stream, in->opts.arg);
+			s->ops->resume(s->stream, in->opts.arg);
 	}
 }
 
@@ -157,15 +158,15 @@ on_pause_over(struct clock_timer *t, void *arg)
 static void
 count_moved(struct inward_stream *s)
 {
-	s->in->opts.ops->handled(
+	s->ops->handled(
 	    s->stream, handled_count_value(&s->handled), s->in->opts.arg);
 	if (s->flow != FLOW_READING && !handled_count_full(&s->handled))
 		set_flow(s, FLOW_READING);
 }
 
 int
-inward_stream_open(
-    struct inward_stream **out, struct inward *in, const char *id, void *stream)
+inward_stream_open(struct inward_stream **out, struct inward *in,
+    const char *id, const struct inward_stream_ops *ops, void *stream)
 {
 	struct inward_stream *s = calloc(1, sizeof(*s));
 
@@ -177,6 +178,7 @@ inward_stream_open(
 		return ERR_NOMEM;
 	}
 	s->in = in;
+	s->ops = ops;
 	s->stream = stream;
 	snprintf(s->id, sizeof(s->id), "%s", id);
 	list_init(&s->pending);

@@ -40,7 +40,10 @@ struct inward_ops {
 	/* Sends a stanza back to a partner. */
 	void (*reply)(const char *local, const char *remote,
 	    const struct buf *xml, void *arg);
-	/* stream as given to inward_stream_open(). */
+};
+
+/* What a stream can be told; arg is inward's. */
+struct inward_stream_ops {
 	void (*pause)(void *stream, void *arg);
 	void (*resume)(void *stream, void *arg);
 	/* The first count stanzas of the stream are done with; the count has
@@ -73,8 +76,9 @@ int inward_new(struct inward **out, const struct inward_opts *opts);
  * reporting it. */
 void inward_free(struct inward *in);
 
+/* ops is borrowed, static. */
 int inward_stream_open(struct inward_stream **out, struct inward *in,
-    const char *id, void *stream);
+    const char *id, const struct inward_stream_ops *ops, void *stream);
 /* The stream is gone; what came on it stays under way. */
 void inward_stream_close(struct inward_stream *s);
 

@@ -27,6 +27,7 @@
 #include "edge-proxy/route.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,12 +253,17 @@ on_failed(const struct route_failure *f, void *arg)
 {
 	struct route *t = arg;
 
-	if (!t->shared->closing) {
+	if (t->shared->closing) {
+		set_state(t, ROUTE_IDLE);
+		fail_queue(t, f);
+	} else if (carrier_may_go_back(&t->rider)) {
+		/* He cannot be reached, and has come meanwhile. */
+		set_state(t, ROUTE_IDLE);
+		if (!list_empty(&t->queue))
+			connect_route(t);
+	} else {
 		back_off(t, f);
-		return;
 	}
-	set_state(t, ROUTE_IDLE);
-	fail_queue(t, f);
 }
 
 static void
@@ -433,6 +439,7 @@ can_write(const struct route *t)
 static int
 write_late(struct route *t, const struct item *i, uint64_t waited_ms)
 {
+	const uint32_t max = carrier_bytes_max(&t->rider);
 	int64_t since =
 	    clock_wall_ms(t->shared->opts->clock) - (int64_t)waited_ms;
 	char stamp[XMPP_TIME_SIZE];
@@ -444,8 +451,8 @@ write_late(struct route *t, const struct item *i, uint64_t waited_ms)
 	buf_add(&out, i->payload, i->len - strlen(message_end));
 	buf_addf(&out, "<delay xmlns='" NS_DELAY "' from='%s' stamp='%s'/>%s",
 	    t->local, stamp, message_end);
-	/* Without memory it goes as it is. */
-	if (buf_failed(&out))
+	/* Without memory or room for it, it goes as it is. */
+	if (buf_failed(&out) || (max > 0 && out.len > max))
 		rc = carrier_write(&t->rider, i->payload, i->len);
 	else
 		rc = carrier_write(&t->rider, out.data, out.len);
@@ -467,6 +474,26 @@ write_item(struct route *t, const struct item *i)
 	return carrier_write(&t->rider, i->payload, i->len);
 }
 
+/* What the partner would end the stream for is not sent (XEP-0478 4). */
+static bool
+refuse_item(struct route *t, struct item *i)
+{
+	const uint32_t max = carrier_bytes_max(&t->rider);
+	struct route_failure f;
+	char reason[sizeof(f.reason)];
+
+	if (max == 0 || i->len <= max)
+		return false;
+	snprintf(reason, sizeof(reason),
+	    "the partner's server takes %u bytes in one stanza, this one has "
+	    "%zu",
+	    max, i->len);
+	route_failure_set(&f, COND_POLICY_VIOLATION, "modify", reason);
+	log_info(&t->log, "stanza-too-large", "bytes=%zu max=%u", i->len, max);
+	tell_failed(t->shared, release(i), &f);
+	return true;
+}
+
 /* Writes the queue, in order, as far as the connection takes it. */
 static void
 drain(struct route *t)
@@ -477,6 +504,8 @@ drain(struct route *t)
 		struct item *i = list_entry(n, struct item, link);
 		char *payload = i->payload;
 
+		if (refuse_item(t, i))
+			continue;
 		/* Not written means that the stream is ending: the item
 		 * stays first in the queue and goes with the next one. */
 		if (write_item(t, i) < 0)
@@ -518,6 +547,13 @@ item_new(struct route *t, const struct route_stanza *s)
 	list_init(&i->link);
 	list_init(&i->barrier.link);
 	return i;
+}
+
+bool
+route_can_probe(const struct route *t)
+{
+	return t->state == ROUTE_UP ||
+	       (t->state == ROUTE_IDLE && carrier_may_go_back(&t->rider));
 }
 
 static bool

@@ -62,6 +62,8 @@ void route_free(struct route *t);
 /* Queues a stanza, or writes it at once; may settle it (full, in back-off).
  * The cookie is not in use.  ERR_NOMEM: not taken. */
 int route_take(struct route *t, const struct route_stanza *s);
+/* Whether a stream is there to send a ping on, ours or the partner's. */
+bool route_can_probe(const struct route *t);
 /* Fails the queue and leaves the stream or the attempt. */
 void
 route_shut(struct route *t, const struct route_failure *f, const char *reason);

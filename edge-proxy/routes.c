@@ -20,6 +20,7 @@
 #include "edge-proxy/dialback_verify.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/route.h"
+#include "edge-proxy/s2s_in.h"
 #include "edge-proxy/s2s_out.h"
 
 struct routes {
@@ -110,7 +111,9 @@ routes_probe(struct routes *r, const struct route_stanza *s)
 		return rc;
 	if (s->barrier == NULL)
 		return ERR_MALFORMED;
-	if (t == NULL || t->state != ROUTE_UP) {
+	if (t == NULL && is_permitted(r, s->local, s->remote))
+		t = add(r, s);
+	if (t == NULL || !route_can_probe(t)) {
 		route_bounce(&r->shared, s->cookie, COND_REMOTE_SERVER_TIMEOUT,
 		    "no stream to the partner");
 		return 0;
@@ -147,6 +150,16 @@ routes_forget_pings(struct routes *r, const char *node)
 			    &list_entry(it, struct route, link)->barrier, s);
 	}
 	buf_finish(&prefix);
+}
+
+void
+routes_add_back(struct routes *r, struct s2s_in *s)
+{
+	int rc = carrier_open_back(&r->shared, s);
+
+	if (rc < 0)
+		log_warn(&r->log, "way-back-unused", "stream=%s error=%s",
+		    s2s_in_id(s), err_str(rc));
 }
 
 void
@@ -295,6 +308,7 @@ routes_close(struct routes *r)
 	LIST_FOREACH (it, &r->all)
 		route_shut(list_entry(it, struct route, link), &f,
 		    "the edge is stopping");
+	carrier_close_back(&r->shared);
 	if (r->shared.live == 0)
 		clock_timer_start(&r->shared.closed, 0);
 }

@@ -41,8 +41,12 @@ struct dialback_ask;
 struct hosting;
 struct identities;
 struct reach;
+struct jid;
 struct resolver_client;
 struct routes;
+struct s2s_in;
+struct s2s_out;
+struct xml_elem;
 
 struct route_stanza {
 	const char *local;  /* hosted domain, comparable form */
@@ -72,6 +76,14 @@ struct routes_opts {
 	    void *arg, void *cookie, const struct channel_result *r);
 	/* Outbound streams: up, update, down, failed. */
 	stream_event_fn *on_event;
+	/* What a partner sends on a stream of ours that goes both ways
+	 * (XEP-0288); as s2s_in_events.on_stanza.  *inlet is NULL at first, and
+	 * then what the owner leaves there; the end of the stream is told with
+	 * it unless it is NULL.  NULL: nobody takes it. */
+	void (*on_returned)(void *arg, struct s2s_out *s, void **inlet,
+	    const struct xml_elem *e, const struct jid *from,
+	    const struct jid *to);
+	void (*on_returns_end)(void *arg, void *inlet);
 	/* Whether a stream of the partner's own is up.  NULL: nobody knows. */
 	bool (*is_here)(void *arg, const char *remote);
 	void (*on_closed)(void *arg);
@@ -98,6 +110,9 @@ void routes_proof(struct routes *r, const char *barrier);
  * ("sp1-<node>-...") can no longer be verified.  What they covered waits for
  * the next barrier or its withdrawal. */
 void routes_forget_pings(struct routes *r, const char *node);
+/* A stream of a partner's is up on which stanzas may go back (s2s_in_back.h):
+ * the pairs that it carries may use it, as long as it lasts. */
+void routes_add_back(struct routes *r, struct s2s_in *s);
 /* The partner's domain has authenticated on a stream of its own. */
 void routes_heard(struct routes *r, const char *remote);
 /* Puts a question about a dialback key to the authoritative server of its remote

@@ -49,7 +49,7 @@ enum {
 	STEP_MS = 30000,
 	DEAD_MS = 60000, /* a partner's TCP that gives no sign of life */
 	/* Bytes of ours that he has not taken: stanzas go by another stream,
-	 * here are only answers. */
+	 * here are only answers; but see s2s_in_back_begin(). */
 	ANSWERS_HIGH = 32 * 1024,
 	ANSWERS_LOW = 8 * 1024,
 	ANSWERS_MAX = 1024 * 1024
@@ -126,6 +126,7 @@ say_goodbye(struct s2s_in *s)
 	stream_xml_goodbye(&out);
 	stream_wire_flush(s->conn, &out);
 	s2s_in_set_state(s, IN_GOODBYE);
+	s2s_in_back_lost(s);
 }
 
 /* What the partner sends until he knows is still taken.  One who counts has to
@@ -136,12 +137,14 @@ take_leave(struct s2s_in *s, enum stream_error e, const char *text)
 {
 	s2s_in_remember_end(s, e, text);
 	clock_timer_stop(&s->idle);
+	clock_timer_stop(&s->silence);
 	if (!sm_in_owes(&s->sm)) {
 		say_goodbye(s);
 		return;
 	}
 	s2s_in_set_state(s, IN_SETTLING);
 	s2s_in_hold(s, HOLD_SETTLING);
+	s2s_in_back_lost(s);
 }
 
 /* Nothing happens on it any more but its end. */
@@ -151,6 +154,7 @@ shut(struct s2s_in *s)
 	s2s_in_set_state(s, IN_CLOSED);
 	clock_timer_stop(&s->establish);
 	clock_timer_stop(&s->idle);
+	clock_timer_stop(&s->silence);
 	clock_timer_stop(&s->expiry);
 	clock_timer_stop(&s->slow);
 	dialback_in_finish(&s->dialback);
@@ -183,6 +187,7 @@ s2s_in_finish(struct s2s_in *s, enum stream_error e, const char *text)
 		stream_xml_goodbye(&out);
 	stream_wire_flush(s->conn, &out);
 	conn_close(s->conn, CONN_END_LOCAL);
+	s2s_in_back_lost(s);
 }
 
 void
@@ -214,6 +219,7 @@ s2s_in_drop(struct s2s_in *s, const char *text)
 	s2s_in_remember_end(s, STREAM_ERR_RESOURCE_CONSTRAINT, text);
 	shut(s);
 	conn_abort(s->conn, CONN_END_LOCAL);
+	s2s_in_back_lost(s);
 }
 
 static void
@@ -240,6 +246,13 @@ on_idle(struct clock_timer *t, void *arg)
 }
 
 static void
+on_silence(struct clock_timer *t, void *arg)
+{
+	(void)t;
+	s2s_in_close(arg, STREAM_ERR_NONE, "partner sends no keep-alives");
+}
+
+static void
 on_expiry(struct clock_timer *t, void *arg)
 {
 	(void)t;
@@ -256,6 +269,42 @@ s2s_in_restart_idle(struct s2s_in *s)
 
 	if (ms > 0)
 		clock_timer_start(&s->idle, ms);
+}
+
+bool
+s2s_in_keeps_alive(const struct s2s_in *s)
+{
+	const char *from = s->ends.from[0] == '\0' && s->pairs.count > 0
+			       ? s->pairs.v[0].remote
+			       : s->ends.from;
+	const struct partner *p =
+	    hosting_partner(s->opts.hosting, s->ends.to, from);
+
+	return p != NULL && p->keep_alive;
+}
+
+void
+s2s_in_heard(struct s2s_in *s)
+{
+	s2s_in_restart_idle(s);
+	if (s2s_in_keeps_alive(s))
+		clock_timer_start(
+		    &s->silence, hosting_settings(s->opts.hosting, s->ends.to)
+				     ->keep_alive_ms);
+}
+
+struct stream_limits
+s2s_in_limits(const struct s2s_in *s)
+{
+	const struct hosting_settings *hs =
+	    hosting_settings(s->opts.hosting, s->ends.to);
+	uint64_t idle_ms = hs->stream_inactivity_ms;
+
+	if (s2s_in_keeps_alive(s) &&
+	    (idle_ms == 0 || hs->keep_alive_ms < idle_ms))
+		idle_ms = hs->keep_alive_ms;
+	return (struct stream_limits){ .max_bytes = hs->stanza_max,
+		.idle_s = (uint32_t)(idle_ms / 1000) };
 }
 
 void
@@ -360,7 +409,7 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 		return;
 	s->heard = true;
 	if (s->state == IN_OPEN)
-		s2s_in_restart_idle(s);
+		s2s_in_heard(s);
 	rc = xml_stream_feed(s->xml, data, len, &used);
 	s2s_in_after_parsing(s, rc);
 	if (s->tls_wanted && s->state == IN_TLS)
@@ -396,9 +445,11 @@ destroy(struct s2s_in *s)
 	clock_timer_stop(&s->limit);
 	clock_timer_stop(&s->establish);
 	clock_timer_stop(&s->idle);
+	clock_timer_stop(&s->silence);
 	clock_timer_stop(&s->expiry);
 	clock_timer_stop(&s->slow);
 	sm_in_finish(&s->sm);
+	s2s_in_back_finish(s);
 	dialback_in_finish(&s->dialback);
 	s2s_in_drop_lookup(s);
 	if (s->xml != NULL)
@@ -421,6 +472,7 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 		    conn_end_str(why), detail[0] != '\0' ? ": " : "", detail);
 	if (s->state != IN_CLOSED)
 		s2s_in_set_state(s, IN_CLOSED);
+	s2s_in_back_lost(s);
 	/* The one line about a refusal, whoever was refused. */
 	log_limited(
 	    &(const struct log_limit){ .log = &s->log,
@@ -482,8 +534,10 @@ s2s_in_open(
 	clock_timer_init(&s->limit, opts->clock, on_limit, s);
 	clock_timer_init(&s->establish, opts->clock, on_limit, s);
 	clock_timer_init(&s->idle, opts->clock, on_idle, s);
+	clock_timer_init(&s->silence, opts->clock, on_silence, s);
 	clock_timer_init(&s->expiry, opts->clock, on_expiry, s);
 	clock_timer_init(&s->slow, opts->clock, s2s_in_on_slow_over, s);
+	s2s_in_back_init(s);
 	sm_in_init(&s->sm, opts->clock, s2s_in_on_handled, s);
 	s2s_in_init_dialback(s);
 	rc = xml_stream_open(&s->xml, &limits, &s2s_in_xml_events, s);
@@ -611,6 +665,8 @@ s2s_in_info(const struct s2s_in *s, struct stream_info *out)
 		.auth = s->auth,
 		.tls = s->tls,
 		.cipher = s->cipher,
+		.bidi = s->back.open,
+		.proofs = s->back.proofs,
 		.reason = s->reason[0] != '\0' ? s->reason : NULL,
 		.condition = s->error != STREAM_ERR_NONE
 				 ? stream_error_str(s->error)

@@ -71,14 +71,21 @@ take_stanza(struct s2s_in *s, const struct xml_elem *e)
 static void
 take_sm(struct s2s_in *s, const struct xml_elem *e)
 {
+	bool enabled = s->sm.enabled;
 	enum sm_in_verdict verdict;
 	struct buf out;
 
+	if (s->back.open && strcmp(e->name, "a") == 0) {
+		s2s_in_back_take_ack(s, e);
+		return;
+	}
 	buf_init(&out, 0);
 	verdict = sm_in_take(&s->sm, e, &out);
 	stream_wire_flush(s->conn, &out);
 	switch (verdict) {
 	case SM_IN_FINE:
+		if (s->sm.enabled && !enabled)
+			s2s_in_back_counted(s);
 		break;
 	case SM_IN_TWICE:
 		s2s_in_finish(s, STREAM_ERR_POLICY_VIOLATION,
@@ -136,8 +143,16 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		dialback_in_take(&s->dialback, e);
 	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
 		take_sm(s, e);
-	else if (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
-		 strcmp(e->ns, XML_NS_SERVER) != 0)
+	else if (xml_is(e, XML_NS_BIDI, "bidi") && s->state == IN_AUTH &&
+		 s->back.offered)
+		s2s_in_back_request(s, e);
+	else if (xml_is(e, XML_NS_BIDI_FEATURE, "bidi") && s->state == IN_AUTH)
+		/* Some ask in the namespace of the offer; that is no request. */
+		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
+		    e->ns);
+	else if (s->state == IN_GOODBYE ||
+		 (s->state == IN_OPEN && strcmp(e->ns, XML_NS_TLS) != 0 &&
+		     strcmp(e->ns, XML_NS_SERVER) != 0))
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
 		    e->ns);
 	else
@@ -154,7 +169,9 @@ on_goodbye(struct xml_stream *xs, void *arg)
 	s2s_in_remember_end(s, STREAM_ERR_NONE, "closed by the partner");
 	if (s->state == IN_OPEN && sm_in_owes(&s->sm)) {
 		clock_timer_stop(&s->idle);
+		clock_timer_stop(&s->silence);
 		s2s_in_set_state(s, IN_FAREWELL);
+		s2s_in_back_lost(s);
 	} else {
 		s2s_in_finish(s, STREAM_ERR_NONE, NULL);
 	}

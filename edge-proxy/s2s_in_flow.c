@@ -76,15 +76,24 @@ s2s_in_on_slow_over(struct clock_timer *t, void *arg)
 void
 s2s_in_on_backlog(struct conn *c, void *arg)
 {
+	struct s2s_in *s = arg;
+
 	(void)c;
-	s2s_in_hold(arg, HOLD_BACKLOG);
+	/* Where our stanzas go back, they may well wait for him; were he held
+	 * back for that, and we by him in the same way, nobody would ever be
+	 * read. */
+	if (!s2s_in_back_is_open(s))
+		s2s_in_hold(s, HOLD_BACKLOG);
 }
 
 void
 s2s_in_on_drained(struct conn *c, void *arg)
 {
+	struct s2s_in *s = arg;
+
 	(void)c;
-	s2s_in_let_go(arg, HOLD_BACKLOG);
+	s2s_in_let_go(s, HOLD_BACKLOG);
+	s2s_in_back_drained(s);
 }
 
 void

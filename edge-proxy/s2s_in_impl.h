@@ -7,6 +7,7 @@
  * s2s_in_dane.c         TLSA records of who dials us
  * s2s_in_elements.c     what a partner sends, sorted; the open stream
  * s2s_in_flow.c         when he is read, and when he has to wait
+ * s2s_in_back.c         the way back on a stream for both directions
  */
 #ifndef EDGE_S2S_IN_IMPL_H
 #define EDGE_S2S_IN_IMPL_H
@@ -25,7 +26,10 @@
 #include "edge-proxy/pair_set.h"
 #include "edge-proxy/peer_identity.h"
 #include "edge-proxy/s2s_in.h"
+#include "edge-proxy/s2s_in_back.h"
 #include "edge-proxy/sm_in.h"
+#include "edge-proxy/sm_out.h"
+#include "edge-proxy/stream_limits.h"
 #include "edge-proxy/xml_stream.h"
 
 struct conn;
@@ -71,7 +75,8 @@ struct s2s_in {
 	struct clock_timer limit;     /* of the state */
 	struct clock_timer establish; /* of all states before open */
 	struct clock_timer idle;
-	struct clock_timer expiry; /* of the partner's certificate */
+	struct clock_timer silence; /* a keep-alive of the partner's is due */
+	struct clock_timer expiry;  /* of the partner's certificate */
 	uint64_t accepted_ms;
 
 	struct tls_accept accept; /* with direct TLS */
@@ -81,6 +86,16 @@ struct s2s_in {
 	struct pair_set pairs;
 	struct sm_in sm;
 	struct dialback_in dialback;
+	struct {
+		bool offered;
+		bool open; /* the partner has asked for it */
+		struct sm_out sm;
+		struct stream_limits limits; /* the partner's */
+		struct clock_timer keep_alive;
+		unsigned proofs;                         /* as in stream_info */
+		const struct s2s_in_back_events *events; /* NULL: unused */
+		void *arg;
+	} back;
 	unsigned auth_failures;
 	bool header_sent; /* in the stream life that is going on */
 	bool tls_wanted;  /* start it when the parser has returned */
@@ -113,9 +128,16 @@ void
 s2s_in_remember_end(struct s2s_in *s, enum stream_error e, const char *text);
 /* Settling, and the partner knows of all that is done with: goodbye. */
 void s2s_in_settled(struct s2s_in *s);
+/* Something was sent or has come. */
 void s2s_in_restart_idle(struct s2s_in *s);
 /* The stream ends when what proves the partner expires. */
 void s2s_in_watch_expiry(struct s2s_in *s);
+/* ... and it has come from the partner. */
+void s2s_in_heard(struct s2s_in *s);
+/* Either side sends something now and then (EnableKeepAlive). */
+bool s2s_in_keeps_alive(const struct s2s_in *s);
+/* What we bear of the partner (XEP-0478). */
+struct stream_limits s2s_in_limits(const struct s2s_in *s);
 void s2s_in_tell(struct s2s_in *s, enum stream_event ev);
 /* The parser has returned from bytes or a resume. */
 void s2s_in_after_parsing(struct s2s_in *s, int rc);
@@ -138,6 +160,24 @@ void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
 /* Whether what he is offered waits for a look-up, which has begun. */
 bool s2s_in_look_up(struct s2s_in *s);
 void s2s_in_drop_lookup(struct s2s_in *s);
+
+/* --- s2s_in_back.c ------------------------------------------------------- */
+
+void s2s_in_back_init(struct s2s_in *s);
+void s2s_in_back_finish(struct s2s_in *s);
+/* It is permitted that the partner asks for both directions. */
+bool s2s_in_back_may_offer(const struct s2s_in *s);
+/* He does. */
+void s2s_in_back_request(struct s2s_in *s, const struct xml_elem *e);
+/* The stream is up. */
+void s2s_in_back_begin(struct s2s_in *s);
+/* He counts from now on what we send. */
+void s2s_in_back_counted(struct s2s_in *s);
+void s2s_in_back_take_ack(struct s2s_in *s, const struct xml_elem *a);
+/* The connection has room again. */
+void s2s_in_back_drained(struct s2s_in *s);
+/* The stream is open no more: tells it once. */
+void s2s_in_back_lost(struct s2s_in *s);
 
 /* --- s2s_in_elements.c --------------------------------------------------- */
 

@@ -81,6 +81,8 @@ offer_tls(struct s2s_in *s)
 			   .optional = plain,
 			   .dialback = plain,
 			   .sm = plain,
+			   .limits = plain ? s2s_in_limits(s)
+					   : (struct stream_limits){ 0 },
 		       });
 	s2s_in_set_state(s, IN_STARTTLS);
 }
@@ -101,9 +103,12 @@ s2s_in_offer_auth(struct s2s_in *s)
 		    why != NULL ? text : "TLS is not permitted");
 		return;
 	}
+	s->back.offered = s2s_in_back_may_offer(s);
 	send_header(s, &(struct stream_xml_features){ .external = s->external,
 			   .dialback = dialback,
-			   .sm = dialback });
+			   .sm = dialback,
+			   .bidi = s->back.offered,
+			   .limits = s2s_in_limits(s) });
 	s2s_in_set_state(s, IN_AUTH);
 }
 
@@ -118,7 +123,7 @@ open_stream(struct s2s_in *s, const char *auth)
 		s->tls = "-";
 	s2s_in_set_state(s, IN_OPEN);
 	clock_timer_stop(&s->establish);
-	s2s_in_restart_idle(s);
+	s2s_in_heard(s);
 	s->was_up = true;
 	log_limited(&(const struct log_limit){ .log = &s->log,
 			.level = LOG_INFO,
@@ -126,9 +131,10 @@ open_stream(struct s2s_in *s, const char *auth)
 			.peer = s2s_in_peer_ip(s),
 			.lines = S2S_IN_STREAM_LINES },
 	    "local=%s remote=%s auth=%s tls=%s "
-	    "cipher=%s direct=%d",
+	    "cipher=%s direct=%d bidi=%d",
 	    pair->local, pair->remote, s->auth, s->tls, s->cipher,
-	    s->opts.direct);
+	    s->opts.direct, s->back.open);
+	s2s_in_back_begin(s);
 	s2s_in_tell(s, STREAM_UP);
 }
 
@@ -142,6 +148,7 @@ open_external(struct s2s_in *s)
 		return;
 	}
 	send_header(s, &(struct stream_xml_features){ .sm = true,
+			   .limits = s2s_in_limits(s),
 			   .dialback = (methods(s) & AUTH_DIALBACK_TLS) != 0 });
 	open_stream(s, peer_identity_proven_by_dane(&s->identity, s->ends.from)
 			   ? "dane"

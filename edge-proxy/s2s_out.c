@@ -6,6 +6,10 @@
  *                     └► dialback ─► open
  *                                    (closed is reached from everywhere)
  *
+ * A stream for both directions on which the partner waits to be told what has
+ * become of his stanzas goes from open to goodbye by settling; when it is he who
+ * says goodbye, to closed by farewell.
+ *
  * With direct TLS, tls follows on connect.
  *
  * The normal path reads off the states; how it is chosen tells
@@ -37,8 +41,7 @@ enum {
 	CONNECT_MS = 8000,
 	STEP_MS = 10000,
 	DIALBACK_MS = 30000, /* the partner has somebody to ask */
-	GOODBYE_MS = 5000,
-	KEEP_ALIVE_MS = 300000
+	GOODBYE_MS = 5000
 };
 
 #define BIT(n) (1u << (n))
@@ -75,7 +78,13 @@ static const struct {
 	[OUT_AUTH_FEATURES] = { "auth-features",
 	    BIT(OUT_OPEN) | BIT(OUT_CLOSED), STEP_MS },
 	[OUT_ASKING] = { "asking", BIT(OUT_CLOSED), 0 },
-	[OUT_OPEN] = { "open", BIT(OUT_GOODBYE) | BIT(OUT_CLOSED), 0 },
+	[OUT_OPEN] = { "open",
+	    BIT(OUT_FAREWELL) | BIT(OUT_SETTLING) | BIT(OUT_GOODBYE) |
+		BIT(OUT_CLOSED),
+	    0 },
+	[OUT_FAREWELL] = { "farewell", BIT(OUT_CLOSED), GOODBYE_MS },
+	[OUT_SETTLING] = { "settling", BIT(OUT_GOODBYE) | BIT(OUT_CLOSED),
+	    GOODBYE_MS },
 	[OUT_GOODBYE] = { "goodbye", BIT(OUT_CLOSED), GOODBYE_MS },
 	[OUT_CLOSED] = { "closed", 0, 0 },
 };
@@ -106,8 +115,8 @@ s2s_out_remember_end(struct s2s_out *s, enum s2s_out_why why, const char *text)
 	snprintf(s->reason, sizeof(s->reason), "%s", text);
 }
 
-static void
-leave_open(struct s2s_out *s)
+void
+s2s_out_leave_open(struct s2s_out *s)
 {
 	clock_timer_stop(&s->idle);
 	clock_timer_stop(&s->keep_alive);
@@ -115,10 +124,8 @@ leave_open(struct s2s_out *s)
 	sm_out_finish(&s->sm);
 }
 
-/* Tells the owner once that an open stream takes no more.  It may hand the
- * stream on or close it again from there; both are harmless. */
-static void
-tell_down(struct s2s_out *s, enum out_state was)
+void
+s2s_out_tell_down(struct s2s_out *s, enum out_state was)
 {
 	if (was == OUT_OPEN && s->events->on_down != NULL)
 		s->events->on_down(s, &s->end, s->arg);
@@ -149,12 +156,14 @@ s2s_out_finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
 		return;
 	s2s_out_remember_end(s, why, text);
 	s2s_out_set_state(s, OUT_CLOSED);
-	leave_open(s);
+	s2s_out_leave_open(s);
 	fail_dialback(s, text);
 	if (!in_stream) {
 		conn_abort(s->conn, CONN_END_LOCAL);
 	} else {
 		buf_init(&out, 0);
+		if (was != OUT_GOODBYE)
+			s2s_out_back_flush(s, &out);
 		if (e != STREAM_ERR_NONE)
 			stream_xml_error(&out, e, text);
 		if (was != OUT_GOODBYE)
@@ -162,7 +171,7 @@ s2s_out_finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
 		stream_wire_flush(s->conn, &out);
 		conn_close(s->conn, CONN_END_LOCAL);
 	}
-	tell_down(s, was);
+	s2s_out_tell_down(s, was);
 }
 
 void
@@ -172,15 +181,17 @@ s2s_out_close(struct s2s_out *s, enum stream_error e, const char *text)
 		text =
 		    e != STREAM_ERR_NONE ? stream_error_str(e) : "closed by us";
 	if (e != STREAM_ERR_NONE || s->state != OUT_OPEN) {
-		if (s->state != OUT_GOODBYE || e != STREAM_ERR_NONE)
+		if (s->state < OUT_FAREWELL || e != STREAM_ERR_NONE)
 			s2s_out_finish(s, S2S_OUT_LOCAL, e, text);
 		return;
 	}
 	s2s_out_remember_end(s, S2S_OUT_LOCAL, text);
-	stream_wire_send(s->conn, stream_xml_goodbye);
-	leave_open(s);
-	s2s_out_set_state(s, OUT_GOODBYE);
-	tell_down(s, OUT_OPEN);
+	s2s_out_leave_open(s);
+	if (!s2s_out_back_settles(s)) {
+		stream_wire_send(s->conn, stream_xml_goodbye);
+		s2s_out_set_state(s, OUT_GOODBYE);
+	}
+	s2s_out_tell_down(s, OUT_OPEN);
 }
 
 static void
@@ -190,8 +201,8 @@ on_limit(struct clock_timer *t, void *arg)
 
 	(void)t;
 	s2s_out_finish(s, S2S_OUT_LOST,
-	    s->state == OUT_GOODBYE ? STREAM_ERR_NONE
-				    : STREAM_ERR_CONNECTION_TIMEOUT,
+	    s->state >= OUT_FAREWELL ? STREAM_ERR_NONE
+				     : STREAM_ERR_CONNECTION_TIMEOUT,
 	    "partner did not answer in time");
 }
 
@@ -209,6 +220,30 @@ on_expiry(struct clock_timer *t, void *arg)
 	s2s_out_close(arg, STREAM_ERR_RESET, "certificate has expired");
 }
 
+static const struct partner *
+row_of(const struct s2s_out *s)
+{
+	const struct stream_pair *pair = &s->pairs.v[0];
+
+	return hosting_partner(s->hosting, pair->local, pair->remote);
+}
+
+/* Twice in the time after which partners of the same mind would close, and in
+ * time for what this one calls idle (XEP-0478). */
+static void
+restart_keep_alive(struct s2s_out *s)
+{
+	const struct partner *p = row_of(s);
+	uint64_t quiet = stream_limits_quiet_ms(&s->limits);
+	uint64_t ms =
+	    hosting_settings(s->hosting, s->pairs.v[0].local)->keep_alive_ms /
+	    2;
+
+	if (p != NULL && p->keep_alive)
+		clock_timer_start(
+		    &s->keep_alive, quiet > 0 && quiet < ms ? quiet : ms);
+}
+
 /* RFC 6120 4.6: a request that has to be answered where the partner counts,
  * else a space between stanzas, which his TCP at least has to acknowledge. */
 static void
@@ -220,30 +255,45 @@ on_keep_alive(struct clock_timer *t, void *arg)
 		s2s_out_request_ack(s);
 	else
 		conn_write(s->conn, " ", 1);
-	clock_timer_start(t, KEEP_ALIVE_MS);
+	(void)t;
+	restart_keep_alive(s);
 }
 
+/* One that we do not read now is not expected to be heard. */
 static void
 on_silent(struct clock_timer *t, void *arg)
 {
-	(void)t;
-	s2s_out_finish(arg, S2S_OUT_LOST, STREAM_ERR_CONNECTION_TIMEOUT,
+	struct s2s_out *s = arg;
+
+	if (s->back.holds != 0) {
+		clock_timer_start(t, SM_OUT_ANSWER_MS);
+		return;
+	}
+	s2s_out_finish(s, S2S_OUT_LOST, STREAM_ERR_CONNECTION_TIMEOUT,
 	    "partner does not acknowledge any more");
+}
+
+/* To whom no keep-alives are sent, in order and before he finds it idle. */
+void
+s2s_out_restart_idle(struct s2s_out *s)
+{
+	const struct partner *p = row_of(s);
+	uint64_t quiet = stream_limits_quiet_ms(&s->limits);
+	uint64_t ms = hosting_settings(s->hosting, s->pairs.v[0].local)
+			  ->stream_inactivity_ms;
+
+	if ((p == NULL || !p->keep_alive) && quiet > 0 &&
+	    (ms == 0 || quiet < ms))
+		ms = quiet;
+	if (ms > 0)
+		clock_timer_start(&s->idle, ms);
 }
 
 void
 s2s_out_touch(struct s2s_out *s)
 {
-	const struct stream_pair *pair = &s->pairs.v[0];
-	const struct partner *p =
-	    hosting_partner(s->hosting, pair->local, pair->remote);
-	uint64_t ms =
-	    hosting_settings(s->hosting, pair->local)->stream_inactivity_ms;
-
-	if (ms > 0)
-		clock_timer_start(&s->idle, ms);
-	if (p != NULL && p->keep_alive)
-		clock_timer_start(&s->keep_alive, KEEP_ALIVE_MS);
+	s2s_out_restart_idle(s);
+	restart_keep_alive(s);
 }
 
 /* --- the connection ------------------------------------------------------ */
@@ -277,6 +327,8 @@ on_data(struct conn *c, const uint8_t *data, size_t len, void *arg)
 	if (s->state == OUT_CLOSED)
 		return;
 	s->heard = true;
+	if (s2s_out_back_is_open(s))
+		s2s_out_restart_idle(s);
 	if (xml_stream_feed(s->xml, data, len, &used) < 0)
 		s2s_out_finish(s, S2S_OUT_PROTOCOL, xml_stream_error(s->xml),
 		    xml_stream_error_text(s->xml));
@@ -312,7 +364,8 @@ static void
 destroy(struct s2s_out *s)
 {
 	clock_timer_stop(&s->limit);
-	leave_open(s);
+	s2s_out_leave_open(s);
+	s2s_out_back_finish(s);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);
@@ -337,9 +390,9 @@ on_end(struct conn *c, enum conn_end why, int rc, const char *detail, void *arg)
 	s->conn = NULL;
 	if (was != OUT_CLOSED) {
 		s2s_out_set_state(s, OUT_CLOSED);
-		leave_open(s);
+		s2s_out_leave_open(s);
 		fail_dialback(s, s->reason);
-		tell_down(s, was);
+		s2s_out_tell_down(s, was);
 	}
 	log_info(&s->log, "stream-end",
 	    "local=%s remote=%s was_up=%d reason=%s", s->local, s->remote,
@@ -415,6 +468,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	clock_timer_init(&s->keep_alive, s->clock, on_keep_alive, s);
 	clock_timer_init(&s->expiry, s->clock, on_expiry, s);
 	sm_out_init(&s->sm, s->clock, on_silent, s);
+	s2s_out_back_init(s);
 	memcpy(&s->addr, opts->addr,
 	    opts->addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					      : sizeof(struct sockaddr_in));
@@ -443,6 +497,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	snprintf(s->peer, sizeof(s->peer), "%s", conn_peer(s->conn));
 	log_object(&s->log, "stream=%s peer=%s", s->id, s->peer);
 	log_object(&s->dialback.log, "stream=%s peer=%s", s->id, s->peer);
+	log_object(&s->back.answers.log, "stream=%s peer=%s", s->id, s->peer);
 	*out = s;
 	return 0;
 
@@ -505,6 +560,12 @@ s2s_out_addr(const struct s2s_out *s)
 	return &s->addr;
 }
 
+const struct stream_limits *
+s2s_out_limits(const struct s2s_out *s)
+{
+	return &s->limits;
+}
+
 bool
 s2s_out_backlogged(const struct s2s_out *s)
 {
@@ -549,6 +610,7 @@ s2s_out_info(const struct s2s_out *s, struct stream_info *out)
 		.auth = s->auth,
 		.tls = s->tls,
 		.cipher = s->cipher,
+		.bidi = s->back.open,
 		.proofs = s->proofs,
 		.reason = s->ended ? s->reason : NULL,
 		.condition = s->end.error != STREAM_ERR_NONE

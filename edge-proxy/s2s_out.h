@@ -18,6 +18,10 @@
  * A stream may also be opened to ask the partner whether keys are its own,
  * and for nothing else.
  *
+ * Where the partner offers both directions and the gateway of our domain wants
+ * them, he is asked for them; what he sends then is told as what comes on
+ * inbound streams is (edge-proxy/s2s_out_back.h).
+ *
  * Where the partner offers stream management it is enabled, without resumption,
  * and his count reported (XEP-0198).
  *
@@ -41,11 +45,14 @@
 #include "edge-proxy/dialback_out.h"
 #include "edge-proxy/stream_error.h"
 #include "edge-proxy/stream_info.h"
+#include "edge-proxy/stream_limits.h"
 
 struct s2s_out;
 struct dane_server;
 struct hosting;
 struct identities;
+struct jid;
+struct xml_elem;
 
 enum s2s_out_why {
 	S2S_OUT_CONNECT,     /* TCP did not come up */
@@ -80,6 +87,12 @@ struct s2s_out_events {
 	void (*on_managed)(struct s2s_out *s, void *arg);
 	/* ... and has taken over the first so many, by s2s_out_stanzas(). */
 	void (*on_acknowledged)(struct s2s_out *s, uint64_t count, void *arg);
+	/* A stanza of the partner's, on a stream for both directions (XEP-0288),
+	 * whose pair is authorised.  from and to are its prepared addresses.
+	 * Everything is valid during the call only.  May pause or close the
+	 * stream.  May be NULL. */
+	void (*on_stanza)(struct s2s_out *s, const struct xml_elem *e,
+	    const struct jid *from, const struct jid *to, void *arg);
 	/* The stream takes no more: it is closing or its connection has gone.
 	 * Fires once for a stream that was up, before on_end.  May be NULL. */
 	void (*on_down)(
@@ -124,6 +137,8 @@ bool s2s_out_is_up(const struct s2s_out *s);
 const struct sockaddr_storage *s2s_out_addr(const struct s2s_out *s);
 /* More should wait for on_drained. */
 bool s2s_out_backlogged(const struct s2s_out *s);
+/* What the partner has said that he bears (XEP-0478). */
+const struct stream_limits *s2s_out_limits(const struct s2s_out *s);
 /* Asks the partner to acknowledge what was written so far, if he counts; many
  * calls make few requests.  Left unanswered for 30 s it ends the stream. */
 void s2s_out_request_ack(struct s2s_out *s);

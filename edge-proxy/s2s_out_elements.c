@@ -1,6 +1,7 @@
 /*
  * What a partner sends, sorted by who is to judge it.  Nobody may send us stanzas
- * on a stream that we opened; what has no place here is ignored.
+ * on a stream that we opened, unless it is one for both directions (XEP-0288);
+ * what has no place here is ignored.
  */
 #include "edge-proxy/s2s_out_impl.h"
 
@@ -31,6 +32,10 @@ take_sm(struct s2s_out *s, const struct xml_elem *e)
 	enum sm_out_verdict verdict;
 	struct buf out;
 
+	if (s->back.open && strcmp(e->name, "r") == 0) {
+		s2s_out_back_take_sm(s, e);
+		return;
+	}
 	buf_init(&out, 0);
 	verdict = sm_out_take(&s->sm, e, &out);
 	stream_wire_flush(s->conn, &out);
@@ -38,6 +43,7 @@ take_sm(struct s2s_out *s, const struct xml_elem *e)
 	case SM_OUT_FINE:
 		break;
 	case SM_OUT_ENABLED:
+		s2s_out_back_counted(s);
 		if (s->events->on_managed != NULL)
 			s->events->on_managed(s, s->arg);
 		break;
@@ -56,6 +62,15 @@ take_sm(struct s2s_out *s, const struct xml_elem *e)
 	}
 }
 
+static bool
+is_stanza(const struct xml_elem *e)
+{
+	return strcmp(e->ns, XML_NS_SERVER) == 0 &&
+	       (strcmp(e->name, "message") == 0 ||
+		   strcmp(e->name, "presence") == 0 ||
+		   strcmp(e->name, "iq") == 0);
+}
+
 static void
 on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 {
@@ -72,13 +87,20 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		s2s_out_take_tls(s, e);
 	else if (strcmp(e->ns, XML_NS_SASL) == 0)
 		s2s_out_take_sasl(s, e);
+	else if (s->back.open && is_stanza(e))
+		s2s_out_back_take_stanza(s, e);
+	else if (s2s_out_back_is_open(s) &&
+		 strcmp(e->ns, XML_NS_DIALBACK) == 0 &&
+		 xml_attr(e, "type") == NULL)
+		s2s_out_back_take_dialback(s, e);
 	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0)
 		dialback_out_take(&s->dialback, e);
 	else if (s->state == OUT_OPEN && strcmp(e->ns, XML_NS_SM) == 0)
 		take_sm(s, e);
-	else /* nobody may send us stanzas on a stream that we opened */
+	else
 		log_debug(&s->log, "element-ignored", "name=%s ns=%s", e->name,
 		    e->ns);
+	s2s_out_back_count_rate(s);
 }
 
 static void
@@ -87,6 +109,9 @@ on_goodbye(struct xml_stream *xs, void *arg)
 	struct s2s_out *s = arg;
 
 	(void)xs;
+	s2s_out_remember_end(s, S2S_OUT_PEER_CLOSED, "closed by the partner");
+	if (s2s_out_back_stays(s))
+		return;
 	s2s_out_finish(
 	    s, S2S_OUT_PEER_CLOSED, STREAM_ERR_NONE, "closed by the partner");
 }

@@ -6,6 +6,7 @@
  * s2s_out_negotiation.c  from our first header to the open stream
  * s2s_out_elements.c     what a partner sends, sorted; the open stream
  * s2s_out_pairs.c        further pairs on the open stream
+ * s2s_out_back.c         what comes back on a stream for both directions
  */
 #ifndef EDGE_S2S_OUT_IMPL_H
 #define EDGE_S2S_OUT_IMPL_H
@@ -15,11 +16,15 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/token_bucket.h"
 #include "edge-proxy/dane.h"
+#include "edge-proxy/dialback_in.h"
 #include "edge-proxy/dialback_out.h"
 #include "edge-proxy/pair_set.h"
 #include "edge-proxy/peer_identity.h"
 #include "edge-proxy/s2s_out.h"
+#include "edge-proxy/s2s_out_back.h"
+#include "edge-proxy/sm_in.h"
 #include "edge-proxy/sm_out.h"
 #include "edge-proxy/xml_stream.h"
 
@@ -37,9 +42,19 @@ enum out_state {
 	OUT_AUTH_FEATURES,
 	OUT_ASKING,
 	OUT_OPEN,
+	OUT_FAREWELL,
+	OUT_SETTLING,
 	OUT_GOODBYE,
 	OUT_CLOSED,
 	OUT_COUNT
+};
+
+/* Why nothing is read, in bits. */
+enum back_hold {
+	BACK_OWNER = 1,
+	BACK_SETTLING = 2,
+	BACK_RATE = 4,
+	BACK_ALL = 7
 };
 
 #define S2S_OUT_OVER_TLS     (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)
@@ -63,7 +78,18 @@ struct s2s_out {
 	struct sm_out sm;
 	bool sm_offered; /* in the features that came last */
 
-	bool heard; /* since s2s_out_rest() looked last */
+	bool heard;                  /* since s2s_out_rest() looked last */
+	struct stream_limits limits; /* as the partner announced them last */
+	struct {
+		bool open;      /* we have asked for it */
+		unsigned holds; /* of enum back_hold: why it is not read */
+		struct token_bucket rate;
+		struct clock_timer slow; /* until he may go on */
+		struct sm_in sm;
+		struct dialback_in answers; /* to questions about our keys */
+		char language[36];          /* of the partner's header, or "" */
+	} back;
+
 	bool tls_wanted; /* start it when the parser has returned */
 	bool asks, plain, direct;
 	bool secured;
@@ -105,6 +131,13 @@ void
 s2s_out_remember_end(struct s2s_out *s, enum s2s_out_why why, const char *text);
 /* Something was written: the stream is not idle. */
 void s2s_out_touch(struct s2s_out *s);
+/* Something was written or has come. */
+void s2s_out_restart_idle(struct s2s_out *s);
+/* What ends with the state of being open. */
+void s2s_out_leave_open(struct s2s_out *s);
+/* Tells the owner once that a stream that was in that state takes no more.  He
+ * may hand it on or close it again from there; both are harmless. */
+void s2s_out_tell_down(struct s2s_out *s, enum out_state was);
 
 /* --- s2s_out_negotiation.c ----------------------------------------------- */
 
@@ -118,6 +151,30 @@ void s2s_out_take_sasl(struct s2s_out *s, const struct xml_elem *e);
 void s2s_out_begin_tls(struct s2s_out *s, size_t leftover);
 /* The handshake is done: the certificate is judged. */
 void s2s_out_judge(struct s2s_out *s);
+
+/* --- s2s_out_back.c ------------------------------------------------------ */
+
+void s2s_out_back_init(struct s2s_out *s);
+void s2s_out_back_finish(struct s2s_out *s);
+/* Asks for both directions, if the partner offers them and they are wanted. */
+void s2s_out_back_request(struct s2s_out *s, const struct xml_elem *features);
+/* The stream is up. */
+void s2s_out_back_begin(struct s2s_out *s);
+/* The partner counts, and so do we. */
+void s2s_out_back_counted(struct s2s_out *s);
+/* A first-level element came; holds the stream when that was too many. */
+void s2s_out_back_count_rate(struct s2s_out *s);
+void s2s_out_back_take_stanza(struct s2s_out *s, const struct xml_elem *e);
+/* <r/>, the only thing that the partner says of his own stanzas. */
+void s2s_out_back_take_sm(struct s2s_out *s, const struct xml_elem *e);
+/* A dialback element that answers nothing. */
+void s2s_out_back_take_dialback(struct s2s_out *s, const struct xml_elem *e);
+/* Goodbye from our side, from the partner's: true when there is something to be
+ * settled first. */
+bool s2s_out_back_settles(struct s2s_out *s);
+bool s2s_out_back_stays(struct s2s_out *s);
+/* Appends the last word about his stanzas. */
+void s2s_out_back_flush(struct s2s_out *s, struct buf *out);
 
 /* --- s2s_out_elements.c -------------------------------------------------- */
 

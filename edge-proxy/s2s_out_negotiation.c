@@ -61,6 +61,10 @@ s2s_out_on_header(
 	struct s2s_out *s = arg;
 
 	(void)xs;
+	s->back.language[0] = '\0';
+	if (h->lang != NULL && strlen(h->lang) < sizeof(s->back.language))
+		snprintf(
+		    s->back.language, sizeof(s->back.language), "%s", h->lang);
 	if (h->version == NULL || strncmp(h->version, "1.", 2) != 0) {
 		/* no features, no STARTTLS, no SASL */
 		s2s_out_finish(s, S2S_OUT_PROTOCOL,
@@ -142,10 +146,12 @@ open_stream(struct s2s_out *s, const char *auth)
 	s2s_out_set_state(s, OUT_OPEN);
 	s->was_up = true;
 	s2s_out_touch(s);
+	s2s_out_back_begin(s);
 	log_info(&s->log, "stream-up",
 	    "local=%s remote=%s auth=%s tls=%s "
-	    "cipher=%s direct=%d",
-	    s->local, s->remote, s->auth, s->tls, s->cipher, s->direct);
+	    "cipher=%s direct=%d bidi=%d",
+	    s->local, s->remote, s->auth, s->tls, s->cipher, s->direct,
+	    s->back.open);
 	if (s->sm_offered)
 		enable_sm(s);
 	s->events->on_up(s, s->arg);
@@ -251,9 +257,11 @@ choose_after_tls(struct s2s_out *s, const struct xml_elem *e)
 		open_asking(s);
 	} else if ((methods(s) & AUTH_SASL_TLS) && s->unproven == NULL &&
 		   offers_external(e)) {
+		s2s_out_back_request(s, e);
 		send_auth(s, false);
 		s2s_out_set_state(s, OUT_SASL);
 	} else if (may_use_dialback(s)) {
+		s2s_out_back_request(s, e);
 		request_pair(s);
 	} else {
 		s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
@@ -269,6 +277,7 @@ s2s_out_take_features(struct s2s_out *s, const struct xml_elem *e)
 {
 	dialback_out_features(&s->dialback, e);
 	s->sm_offered = xml_child(e, XML_NS_SM, "sm") != NULL;
+	s->limits = stream_limits_read(e);
 	if (s->state == OUT_FEATURES)
 		choose_before_tls(s, e);
 	else if (s->state == OUT_TLS_FEATURES)

@@ -44,7 +44,7 @@ bool
 s2s_out_may_join(const struct s2s_out *s, const char *local, const char *remote)
 {
 	return s->state == OUT_OPEN && s->pairs.count < PAIR_SET_MAX &&
-	       s->dialback.errors &&
+	       s->dialback.errors && s2s_out_back_permits(s, local) &&
 	       good_enough(
 		   s, hosting_methods(s->hosting, local, remote), remote);
 }
@@ -145,6 +145,8 @@ s2s_out_permits(const struct s2s_out *s, const char *local, const char *remote)
 {
 	unsigned m = hosting_methods(s->hosting, local, remote);
 
+	if (!s2s_out_back_permits(s, local))
+		return false;
 	for (size_t i = 0; i < s->pairs.count; i++) {
 		const struct stream_pair *p = &s->pairs.v[i];
 

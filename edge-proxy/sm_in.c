@@ -37,19 +37,26 @@ put_ack(struct sm_in *m, struct buf *out)
 	clock_timer_stop(&m->tell);
 }
 
+void
+sm_in_enable(struct sm_in *m)
+{
+	m->enabled = true;
+	m->start = m->received;
+	m->told = m->handled;
+}
+
 static enum sm_in_verdict
 take_enable(struct sm_in *m, struct buf *out)
 {
 	if (m->enabled)
 		return SM_IN_TWICE;
-	m->enabled = true;
-	m->start = m->received;
-	m->told = m->handled;
+	sm_in_enable(m);
 	sm_xml_enabled(out);
 	return SM_IN_FINE;
 }
 
-/* We send no stanzas on his stream. */
+/* We send no stanzas on his stream; where we do (XEP-0288), it does not come
+ * here. */
 static enum sm_in_verdict
 take_ack(const struct xml_elem *a, struct buf *out)
 {

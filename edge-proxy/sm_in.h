@@ -1,5 +1,5 @@
 /*
- * sm_in - stream management on a stream that a partner opened: what he asks is
+ * sm_in - stream management where a partner sends stanzas: what he asks is
  * answered, and he is told how many of his stanzas are done with (XEP-0198 3,
  * 4).
  *
@@ -51,6 +51,9 @@ void sm_in_finish(struct sm_in *m);
 enum sm_in_verdict
 sm_in_take(struct sm_in *m, const struct xml_elem *e, struct buf *out);
 
+/* He has promised to count as we asked him to, and what he sends from now on is
+ * counted here (XEP-0288). */
+void sm_in_enable(struct sm_in *m);
 /* A stanza came and goes to its custodian now. */
 void sm_in_received(struct sm_in *m);
 /* The first count of all stanzas that came are done with. */

@@ -14,8 +14,6 @@
 #include "common/xml.h"
 #include "edge-proxy/sm_xml.h"
 
-enum { ANSWER_MS = 30000 };
-
 void
 sm_out_init(
     struct sm_out *m, struct clock *clock, clock_timer_fn *silent, void *arg)
@@ -36,8 +34,14 @@ sm_out_enable(struct sm_out *m, struct buf *out)
 	if (m->state != SM_OUT_OFF)
 		return;
 	m->state = SM_OUT_ASKED;
-	m->sent = m->acked = 0;
+	m->base = m->acked = m->sent;
 	sm_xml_enable(out);
+}
+
+bool
+sm_out_covers(const struct sm_out *m)
+{
+	return m->acked > m->base || m->base == 0;
 }
 
 uint64_t
@@ -51,7 +55,16 @@ put_request(struct sm_out *m, struct buf *out)
 {
 	m->wanted = false;
 	sm_xml_request(out);
-	clock_timer_start(&m->answer, ANSWER_MS);
+	clock_timer_start(&m->answer, SM_OUT_ANSWER_MS);
+}
+
+void
+sm_out_promised(struct sm_out *m, struct buf *out)
+{
+	m->state = SM_OUT_ON;
+	m->base = m->acked = m->sent;
+	if (m->wanted)
+		put_request(m, out);
 }
 
 void
@@ -70,9 +83,9 @@ take_ack(struct sm_out *m, const struct xml_elem *a, struct buf *out)
 
 	if (!sm_xml_read_h(&h, a))
 		return SM_OUT_UNKNOWN;
-	growth = h - (uint32_t)m->acked;
+	growth = h - (uint32_t)(m->acked - m->base);
 	if (growth > m->sent - m->acked) {
-		sm_xml_too_high(out, h, (uint32_t)m->sent);
+		sm_xml_too_high(out, h, (uint32_t)(m->sent - m->base));
 		return SM_OUT_TOO_HIGH;
 	}
 	m->acked += growth;

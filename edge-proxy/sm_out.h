@@ -1,8 +1,9 @@
 /*
- * sm_out - stream management on a stream that we opened: we ask, and learn how
- * many of our stanzas the partner has taken over (XEP-0198 3, 4).
+ * sm_out - stream management where we send stanzas: we ask, and learn how many
+ * of them the partner has taken over (XEP-0198 3, 4).
  *
- * Stanzas are numbered from 1 as they are written behind <enable/>.  At most
+ * Stanzas are numbered from 1 as they are written; those in front of <enable/>
+ * are not counted by the partner, but taken over when one behind it is.  At most
  * one <r/> is out at a time; what is written meanwhile is asked for when it has
  * been answered.  A partner that does not answer within 30 s has gone silent.
  *
@@ -21,6 +22,8 @@
 struct buf;
 struct xml_elem;
 
+enum { SM_OUT_ANSWER_MS = 30000 };
+
 enum sm_out_state {
 	SM_OUT_OFF, /* not offered, or refused */
 	SM_OUT_ASKED,
@@ -29,8 +32,9 @@ enum sm_out_state {
 
 struct sm_out {
 	enum sm_out_state state;
-	uint64_t sent;  /* stanzas written since <enable/> */
-	uint64_t acked; /* of them, by the partner's count */
+	uint64_t sent;  /* stanzas written */
+	uint64_t base;  /* of them, before it was enabled */
+	uint64_t acked; /* of all, by the partner's count; base at first */
 	bool wanted;    /* an <r/> is to follow the one that is out */
 	struct clock_timer answer; /* runs while an <r/> is out */
 };
@@ -52,6 +56,11 @@ void sm_out_finish(struct sm_out *m);
 
 /* The partner offers it: appends <enable/>. */
 void sm_out_enable(struct sm_out *m, struct buf *out);
+/* The partner has enabled it on the stream that he opened, and counts what we
+ * send on it from now on (XEP-0288).  Appends an <r/> if one was wanted. */
+void sm_out_promised(struct sm_out *m, struct buf *out);
+/* The partner's count covers something. */
+bool sm_out_covers(const struct sm_out *m);
 /* A stanza was written: its number. */
 uint64_t sm_out_sent(struct sm_out *m);
 /* What was written so far is to be acknowledged: appends an <r/> now, or when

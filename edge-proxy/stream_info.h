@@ -8,6 +8,7 @@
 #ifndef EDGE_STREAM_INFO_H
 #define EDGE_STREAM_INFO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ struct stream_info {
 	const char *auth;
 	const char *tls;  /* "TLSv1.3", "-" for none; "" before */
 	const char *cipher; /* "" before */
+	bool bidi;          /* stanzas go both ways on it (XEP-0288) */
 	unsigned proofs;    /* bit 1u << enum proof for each that was seen */
 	const char *reason; /* down, failed: for an admin; else NULL */
 	/* down: the stream error, failed: the stanza error that senders get;

@@ -101,6 +101,8 @@ make_content(enum stream_event ev, const struct stream_info *info,
 	rc |= add(o, "auth", info->auth);
 	rc |= add(o, "tls", info->tls);
 	rc |= add(o, "cipher", info->cipher);
+	if (info->bidi)
+		rc |= json_object_set_new(o, "bidi", json_true());
 	rc |= json_object_set_new(
 	    o, "proofs", stream_report_proofs(info->proofs));
 	rc |= add(o, "reason", info->reason);

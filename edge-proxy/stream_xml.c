@@ -34,7 +34,9 @@ stream_xml_header(
 	attribute(out, "from", h->from);
 	attribute(out, "to", h->to);
 	attribute(out, "id", h->id);
-	buf_add_str(out, " version='1.0' xml:lang='en'>");
+	if (!h->old)
+		buf_add_str(out, " version='1.0'");
+	buf_add_str(out, " xml:lang='en'>");
 }
 
 void
@@ -60,7 +62,10 @@ stream_xml_error(struct buf *out, enum stream_error e, const char *text)
 void
 stream_xml_features(struct buf *out, const struct stream_xml_features *f)
 {
-	if (!f->starttls && !f->external && !f->dialback && !f->sm) {
+	bool limits = f->limits.max_bytes > 0 || f->limits.idle_s > 0;
+
+	if (!f->starttls && !f->external && !f->dialback && !f->sm &&
+	    !f->bidi && !limits) {
 		buf_add_str(out, "<stream:features/>");
 		return;
 	}
@@ -75,9 +80,20 @@ stream_xml_features(struct buf *out, const struct stream_xml_features *f)
 	if (f->dialback)
 		buf_add_str(out, "<dialback xmlns='" XML_NS_DIALBACK_FEATURE
 				 "'><errors/></dialback>");
+	if (f->bidi)
+		buf_add_str(out, "<bidi xmlns='" XML_NS_BIDI_FEATURE "'/>");
 	if (f->sm)
 		sm_xml_feature(out);
+	stream_limits_write(out, &f->limits);
 	buf_add_str(out, "</stream:features>");
+}
+
+void
+stream_xml_bidi(struct buf *out, const struct stream_limits *limits)
+{
+	buf_add_str(out, "<bidi xmlns='" XML_NS_BIDI "'>");
+	stream_limits_write(out, limits);
+	buf_add_str(out, "</bidi>");
 }
 
 void

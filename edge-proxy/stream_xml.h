@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "edge-proxy/stream_error.h"
+#include "edge-proxy/stream_limits.h"
 
 struct buf;
 
@@ -19,6 +20,7 @@ struct stream_xml_header {
 	const char *from; /* NULL leaves the attribute out, as for the others */
 	const char *to;
 	const char *id;
+	bool old; /* no version: the peer gave none (RFC 6120 4.7.5) */
 };
 
 /* XML declaration and opening tag.  The dialback namespace is declared when
@@ -35,8 +37,13 @@ struct stream_xml_features {
 	bool external;
 	bool dialback; /* XEP-0220 2.4, with errors */
 	bool sm;       /* stream management */
+	bool bidi;     /* both directions (XEP-0288) */
+	struct stream_limits limits;
 };
 void stream_xml_features(struct buf *out, const struct stream_xml_features *f);
+
+/* The request for both directions, with what we bear on the way back. */
+void stream_xml_bidi(struct buf *out, const struct stream_limits *limits);
 
 void stream_xml_starttls(struct buf *out);
 void stream_xml_proceed(struct buf *out);

@@ -26,6 +26,8 @@
 #define XML_NS_DIALBACK_FEATURE "urn:xmpp:features:dialback"
 #define XML_NS_TLS              "urn:ietf:params:xml:ns:xmpp-tls"
 #define XML_NS_SASL             "urn:ietf:params:xml:ns:xmpp-sasl"
+#define XML_NS_BIDI             "urn:xmpp:bidi"
+#define XML_NS_BIDI_FEATURE     "urn:xmpp:features:bidi"
 #define XML_NS_STREAM_ERRORS    "urn:ietf:params:xml:ns:xmpp-streams"
 
 struct xml_stream;

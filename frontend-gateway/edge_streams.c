@@ -336,6 +336,10 @@ take_live(struct edge_streams *s, struct stream **out, bool *fresh,
 	}
 	if (*fresh || direction[0] != '\0')
 		st->public.guard.inbound = strcmp(direction, "in") == 0;
+	/* A stream that is up stays what it is. */
+	if (*fresh)
+		st->public.guard.bidi =
+		    json_is_true(json_object_get(report, "bidi"));
 	if (*fresh || text(report, "auth")[0] != '\0')
 		snprintf(
 		    st->auth, sizeof(st->auth), "%s", text(report, "auth"));
@@ -462,9 +466,10 @@ on_each_list(struct map_node *n, void *arg)
 	if (l->array == NULL)
 		return;
 	(void)json_array_append_new(l->array,
-	    json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:I}", "id",
-		st->id, "edge", l->edge, "direction",
-		st->public.guard.inbound ? "in" : "out", "pairs",
+	    json_pack("{s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:s, s:o, s:I}",
+		"id", st->id, "edge", l->edge, "direction",
+		st->public.guard.inbound ? "in" : "out", "bidi",
+		(int)st->public.guard.bidi, "pairs",
 		pairs_json(&st->public.guard), "peer", st->peer, "auth",
 		st->auth, "tls", st->tls, "proofs",
 		st->proofs != NULL ? json_copy(st->proofs) : json_array(),

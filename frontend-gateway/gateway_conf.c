@@ -315,9 +315,19 @@ read_timers(struct gateway_conf *c, struct conf_obj *root)
 	t->stream_inactivity_ms =
 	    1000 *
 	    (uint64_t)conf_int(o, "StreamInactivityTimeout", 600, 10, 86400);
-	t->keep_alive_ms = 300000; /* the settings' */
 	t->stream_silence_ms =
 	    1000 * (uint64_t)conf_int(o, "silence_seconds", 60, 3, 3600);
+	t->keep_alive_ms =
+	    1000 * (uint64_t)conf_int(o, "KeepAliveInterval", 300, 10, 86400);
+	conf_end_object(o);
+}
+
+static void
+read_streams(struct gateway_conf *c, struct conf_obj *root)
+{
+	struct conf_obj *o = conf_object(root, "streams", false);
+
+	c->streams.bidirectional = conf_bool(o, "bidirectional", true);
 	conf_end_object(o);
 }
 
@@ -406,6 +416,7 @@ read_root(struct gateway_conf *c)
 	read_secret(c, root);
 	read_limits(c, root);
 	read_timers(c, root);
+	read_streams(c, root);
 	gateway_conf_read_presence(c, root);
 	c->notices = (enum gateway_notices)gateway_conf_choice(
 	    root, "notices", notices, 3, GATEWAY_NOTICES_CHAT);

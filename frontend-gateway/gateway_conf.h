@@ -122,6 +122,11 @@ struct gateway_timers {
 	uint64_t stream_silence_ms; /* of a partner's TCP */
 };
 
+/* "streams" */
+struct gateway_streams_conf {
+	bool bidirectional; /* stanzas both ways on one (XEP-0288) */
+};
+
 /* How a Lync user hears of a message that failed behind its 200. */
 enum gateway_notices {
 	GATEWAY_NOTICES_CHAT,
@@ -199,6 +204,7 @@ struct gateway_conf {
 	size_t dialback_secret_len; /* 0 = made from the store's secret */
 	struct gateway_limits limits;
 	struct gateway_timers timers;
+	struct gateway_streams_conf streams;
 	struct gateway_presence_conf presence;
 	enum gateway_notices notices;
 	struct gateway_messages_conf messages;

@@ -140,10 +140,12 @@ base_json(const struct gateway_conf *c)
 
 	/* The edge waits a little longer than we do, so that our answer, not
 	 * its deadline, decides. */
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
+	return json_pack(
+	    "{s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
 	    "stream_establishment_ms", (json_int_t)t->stream_establishment_ms,
 	    "stream_inactivity_ms", (json_int_t)t->stream_inactivity_ms,
-	    "keep_alive_ms", (json_int_t)t->keep_alive_ms, "stream_silence_ms",
+	    "keep_alive_ms", (json_int_t)t->keep_alive_ms, "bidi",
+	    (int)c->streams.bidirectional, "stream_silence_ms",
 	    (json_int_t)t->stream_silence_ms, "inward_deadline_ms",
 	    (json_int_t)t->inward_ms + 5000, "outward_deadline_ms",
 	    (json_int_t)t->outward_ms + 2000, "inward_window",

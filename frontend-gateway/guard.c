@@ -84,7 +84,7 @@ judge(const struct gateway_conf *conf, const struct guard_addresses *a,
 		return "to-not-hosted";
 	if (stream == NULL)
 		return "stream-unknown";
-	if (!stream->inbound)
+	if (!stream->inbound && !stream->bidi)
 		return "stream-not-inbound";
 	if (!stream_has(stream, a->to.ascii, a->from.ascii))
 		return "stream-not-authorised";

@@ -18,7 +18,8 @@ struct gateway_conf;
 
 /* What an edge has reported about one of its streams. */
 struct guard_stream {
-	bool inbound;
+	bool inbound; /* the partner opened it */
+	bool bidi;    /* stanzas go both ways on it */
 	size_t pair_count;
 	const struct guard_pair {
 		char local[256], remote[256]; /* comparable form */

@@ -125,7 +125,7 @@ prover_on_stream(struct prover *p, unsigned edge, const struct edges_stream *s)
 {
 	size_t end = s->guard.pair_count;
 
-	if (s->guard.inbound)
+	if (s->guard.inbound && !s->guard.bidi)
 		return;
 	if (end > s->fresh + PAIRS_MAX)
 		end = s->fresh + PAIRS_MAX;

@@ -278,7 +278,7 @@ presence_on_stream(
 {
 	(void)edge;
 	/* A stream of theirs proves that they live, not that we reach them. */
-	if (pr->stopping || s->guard.inbound)
+	if (pr->stopping || (s->guard.inbound && !s->guard.bidi))
 		return;
 	for (size_t i = 0; i < s->guard.pair_count; i++) {
 		struct presence_partner *t = pairs_partner(

@@ -373,6 +373,14 @@ script_expect(struct script *p, const char *text)
 }
 
 bool
+script_has(struct script *p, const char *text)
+{
+	world_pass(p->w, 20);
+	return buf_cstr(&p->seen) != NULL &&
+	       strstr(buf_cstr(&p->seen), text) != NULL;
+}
+
+bool
 script_ended_with(struct script *p, const char *text)
 {
 	if (!p->ended)

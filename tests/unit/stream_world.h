@@ -104,6 +104,8 @@ void script_accept(struct script *p, struct world *w, uv_stream_t *listener);
 void script_send(struct script *p, const char *text);
 /* Runs until text was seen; what was seen up to it is forgotten. */
 void script_expect(struct script *p, const char *text);
+/* What has come lately, and was not expected yet, has that in it. */
+bool script_has(struct script *p, const char *text);
 /* Runs until the connection has ended, and says whether text was seen. */
 bool script_ended_with(struct script *p, const char *text);
 void script_tls_client(struct script *p, struct site *as);

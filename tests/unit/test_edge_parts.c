@@ -127,6 +127,7 @@ test_a_report_names_only_the_nodes_own_pairs(void **state)
 		.auth = "",
 		.tls = "TLSv1.3",
 		.cipher = "",
+		.bidi = true,
 		.proofs = 1u << PROOF_PING,
 		.reason = "bad \xff bytes" };
 	const struct frame_field *field;
@@ -158,6 +159,7 @@ test_a_report_names_only_the_nodes_own_pairs(void **state)
 	    json_string_value(json_object_get(o, "event")), "up");
 	assert_string_equal(
 	    json_string_value(json_object_get(o, "direction")), "out");
+	assert_true(json_is_true(json_object_get(o, "bidi")));
 	assert_int_equal(json_array_size(json_object_get(o, "pairs")), 1);
 	assert_string_equal(
 	    json_string_value(json_array_get(

@@ -189,6 +189,8 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->timers.stream_establishment_ms, 60000);
 	assert_int_equal(c->timers.stream_inactivity_ms, 600000);
 	assert_int_equal(c->timers.stream_silence_ms, 60000);
+	assert_int_equal(c->timers.keep_alive_ms, 300000);
+	assert_true(c->streams.bidirectional);
 	assert_int_equal(c->timers.outward_ms, 28000);
 	assert_int_equal(c->timers.inward_ms, 60000);
 	assert_int_equal(c->timers.idle_ms, 1800000);

@@ -116,6 +116,8 @@ the_other_half_reads_it(void **state)
 	assert_false(h->partners[0].partner.dialback);
 	assert_string_equal(h->partners[1].partner.domain, "b.example");
 	assert_int_equal(h->settings.inward_deadline_ms, 65000);
+	assert_int_equal(h->settings.keep_alive_ms, 300000);
+	assert_true(h->settings.bidi);
 	assert_int_equal(h->settings.outward_deadline_ms, 30000);
 	assert_int_equal(h->settings.half_open_limit, 5);
 	assert_int_equal(h->settings.address_limit, 4);

@@ -27,10 +27,12 @@ static const struct guard_pair own_pair[] = {
 	{ "contoso.example", "stranger.example" },
 	{ "other.example", "partner.example" },
 };
-static const struct guard_stream good = { true, 2, both_pairs };
-static const struct guard_stream other = { true, 1, other_pair };
-static const struct guard_stream lying = { true, 4, own_pair };
-static const struct guard_stream outbound = { false, 2, both_pairs };
+static const struct guard_stream good = { true, false, 2, both_pairs };
+static const struct guard_stream other = { true, false, 1, other_pair };
+static const struct guard_stream lying = { true, false, 4, own_pair };
+static const struct guard_stream outbound = { false, false, 2, both_pairs };
+static const struct guard_stream two_way = { false, true, 2, both_pairs };
+static const struct guard_stream two_way_other = { false, true, 1, other_pair };
 
 #define BO   "bo@partner.example/phone"
 #define ANNA "anna@contoso.example"
@@ -85,6 +87,9 @@ static const struct {
 	/* On which stream. */
 	{ FRAME_MESSAGE, "chat", BO, ANNA, NULL, "stream-unknown" },
 	{ FRAME_MESSAGE, "chat", BO, ANNA, &outbound, "stream-not-inbound" },
+	{ FRAME_MESSAGE, "chat", BO, ANNA, &two_way, NULL },
+	{ FRAME_MESSAGE, "chat", BO, ANNA, &two_way_other,
+	    "stream-not-authorised" },
 	{ FRAME_MESSAGE, "chat", BO, ANNA, &other, "stream-not-authorised" },
 	{ FRAME_MESSAGE, "chat", "v@verified.example", ANNA, &good,
 	    "stream-not-authorised" },

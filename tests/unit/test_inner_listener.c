@@ -7,6 +7,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -262,14 +263,25 @@ new_channel(struct dialler *d, const char *node, const char *boot)
 
 /* --- the rig -------------------------------------------------------------- */
 
+/* One turn of the loop; the clock keeps up with it. */
+static void
+turn(void)
+{
+	uint64_t before = uv_now(&loop);
+
+	uv_run(&loop, UV_RUN_NOWAIT);
+	usleep(200);
+	uv_update_time(&loop);
+	clock_advance(clk, uv_now(&loop) - before);
+}
+
 static void
 spin(const bool *flag, const unsigned *count, unsigned want)
 {
 	uint64_t begun = uv_now(&loop);
 
 	while ((flag != NULL && !*flag) || (count != NULL && *count < want)) {
-		uv_run(&loop, UV_RUN_NOWAIT);
-		usleep(200);
+		turn();
 		if (uv_now(&loop) - begun > 10000)
 			fail_msg("it never came");
 	}
@@ -334,7 +346,7 @@ setup(void **state)
 	(void)state;
 	ups = downs = removed = closed = stanzas = 0;
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_int_equal(clock_open_uv(&clk, &loop), 0);
+	assert_int_equal(clock_open_manual(&clk, 1, 0), 0);
 	pick_address();
 	opts.clock = clk;
 	opts.tls = edge_id.server;
@@ -348,7 +360,7 @@ teardown(void **state)
 {
 	(void)state;
 	inner_listener_close(listener);
-	uv_run(&loop, UV_RUN_DEFAULT);
+	spin(NULL, &closed, 1);
 	assert_int_equal(closed, 1);
 	clock_close(clk);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -361,7 +373,7 @@ finish(struct dialler *d)
 	if (d->conn != NULL)
 		conn_abort(d->conn, CONN_END_LOCAL);
 	while (d->conn != NULL)
-		uv_run(&loop, UV_RUN_ONCE);
+		turn();
 	channel_free(d->channel);
 	d->channel = NULL;
 }
@@ -490,8 +502,7 @@ test_strangers_are_few(void **state)
 		dial(&crowd[i], &gw1_id);
 	/* Until each has got its answer, one way or the other. */
 	for (int i = 0; i < 50000 && turned_away + admitted < 80; i++) {
-		uv_run(&loop, UV_RUN_NOWAIT);
-		usleep(100);
+		turn();
 		turned_away = admitted = 0;
 		for (size_t k = 0; k < 80; k++) {
 			turned_away += crowd[k].ended;
@@ -502,7 +513,7 @@ test_strangers_are_few(void **state)
 	for (size_t i = 0; i < 80; i++)
 		finish(&crowd[i]);
 	for (int i = 0; i < 500; i++)
-		uv_run(&loop, UV_RUN_NOWAIT);
+		turn();
 	new_channel(&good, GW1, "b1");
 	dial(&good, &gw1_id);
 	spin(NULL, &good.ups, 1);
@@ -536,6 +547,46 @@ test_an_address_that_is_taken(void **state)
 	assert_int_equal(closed, 0);
 }
 
+/* Without a descriptor the door closes for a while instead of taking all the
+ * time there is; who is in is served, and later the door is open again. */
+static void
+test_no_descriptor_is_left(void **state)
+{
+	struct dialler good = { 0 }, late = { 0 };
+	struct rlimit before, none;
+	int caller = socket(AF_INET, SOCK_STREAM, 0), turns;
+
+	(void)state;
+	new_channel(&good, GW1, "b1");
+	dial(&good, &gw1_id);
+	spin(NULL, &good.ups, 1);
+	/* As in the sandbox: libuv has none in reserve. */
+	close(loop.emfile_fd);
+	loop.emfile_fd = -1;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 3;
+	assert_int_equal(
+	    connect(caller, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (turns = 0; turns < 20; turns++)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	close(caller);
+	assert_false(good.ended);
+	/* Nobody listens. */
+	new_channel(&late, GW2, "b2");
+	dial(&late, &gw2_id);
+	spin(&late.ended, NULL, 0);
+	assert_false(late.secured);
+	clock_advance(clk, 5000);
+	dial(&late, &gw2_id);
+	spin(NULL, &late.ups, 1);
+	assert_int_equal(good.ups, 1);
+	finish(&good);
+	finish(&late);
+}
+
 int
 main(void)
 {
@@ -547,6 +598,7 @@ main(void)
 		T(test_a_node_that_is_taken_off_the_list),
 		T(test_strangers_are_few),
 		T(test_an_address_that_is_taken),
+		T(test_no_descriptor_is_left),
 	};
 	int rc;
 

@@ -210,8 +210,9 @@ on_handled(void *s, uint64_t count, void *arg)
 	handled = count;
 }
 
-static const struct inward_ops ops = { find_channel, on_reply, on_pause,
-	on_resume, on_handled };
+static const struct inward_ops ops = { find_channel, on_reply };
+static const struct inward_stream_ops stream_ops = { on_pause, on_resume,
+	on_handled };
 
 static void
 configure(void)
@@ -270,7 +271,8 @@ setup(void **state)
 	opts.clock = clk;
 	opts.hosting = hosting;
 	assert_int_equal(inward_new(&in, &opts), 0);
-	assert_int_equal(inward_stream_open(&stream, in, "e.1", NULL), 0);
+	assert_int_equal(
+	    inward_stream_open(&stream, in, "e.1", &stream_ops, NULL), 0);
 	return 0;
 }
 

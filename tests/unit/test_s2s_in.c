@@ -31,8 +31,11 @@
 	"<message from='" from "' to='" to "'><body>hi</body></message>"
 #define GOOD BODY("bo@partner.example/x", "anna@contoso.example")
 
-#define SM            " xmlns='urn:xmpp:sm:3'"
-#define OPEN_FEATURES "<stream:features><sm" SM "/></stream:features>"
+#define SM " xmlns='urn:xmpp:sm:3'"
+#define LIMITS                                                                 \
+	"<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>262144"           \
+	"</max-bytes><idle-seconds>300</idle-seconds></limits>"
+#define OPEN_FEATURES "<stream:features><sm" SM "/><limits"
 
 struct fixture {
 	struct world w;
@@ -99,8 +102,8 @@ on_end(struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
 static const struct s2s_in_events events = { on_event, on_stanza, on_end };
 
 static void
-begin_with(
-    struct fixture *f, const struct site_opts *partner, const char *settings)
+begin_row(struct fixture *f, const struct site_opts *partner,
+    const char *settings, const char *row)
 {
 	memset(f, 0, sizeof(*f));
 	buf_init(&f->seen, 0);
@@ -109,10 +112,18 @@ begin_with(
 	    &(struct site_opts){ .hosted = "contoso.example",
 		.partner = "partner.example",
 		.settings = settings,
+		.row = row,
 		.in_events = &events,
 		.in_arg = f });
 	site_init(&f->partner, &f->w, partner);
 	script_connect(&f->p, &f->edge);
+}
+
+static void
+begin_with(
+    struct fixture *f, const struct site_opts *partner, const char *settings)
+{
+	begin_row(f, partner, settings, NULL);
 }
 
 static void
@@ -193,7 +204,8 @@ test_opens(void **state)
 	assert_int_equal(32, strspn(second, "0123456789abcdef"));
 	script_expect(&f.p,
 	    "<stream:features><mechanisms " SASL
-	    "><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>");
+	    "><mechanism>EXTERNAL</mechanism></mechanisms>" LIMITS
+	    "</stream:features>");
 	script_send(&f.p, GOOD_AUTH);
 	script_expect(&f.p, "<success " SASL "/>");
 	script_send(&f.p, "<?xml version='1.0'?>" PARTNER);
@@ -1014,7 +1026,8 @@ test_time_limits(void **state)
 	assert_true(script_ended_with(&f.p, "<connection-timeout"));
 	finish(&f);
 	/* idle after it was open; what arrives counts */
-	begin(&f);
+	begin_row(&f, &(struct site_opts){ .hosted = "partner.example" }, NULL,
+	    ",\"EnableKeepAlive\":false");
 	go_open(&f);
 	world_skip(&f.w, 590000);
 	script_send(&f.p, " " GOOD);
@@ -1028,6 +1041,25 @@ test_time_limits(void **state)
 	assert_true(world_run(&f.w, &f.end, 6000));
 	finish(&f);
 	assert_string_equal("", f.condition);
+	/* a partner who is expected to be heard of, and one who is not */
+	begin(&f);
+	go_open(&f);
+	world_skip(&f.w, 299000);
+	script_send(&f.p, " ");
+	world_pass(&f.w, 20);
+	world_skip(&f.w, 299000);
+	assert_true(s2s_in_is_up(f.in));
+	world_skip(&f.w, 1100);
+	assert_false(s2s_in_is_up(f.in));
+	script_expect(&f.p, "</stream:stream>");
+	finish(&f);
+	begin_row(&f, &(struct site_opts){ .hosted = "partner.example" },
+	    "{\"stream_inactivity_ms\":86400000,\"keep_alive_ms\":20000}",
+	    ",\"EnableKeepAlive\":false");
+	go_open(&f);
+	world_skip(&f.w, 3000000);
+	assert_true(s2s_in_is_up(f.in));
+	finish(&f);
 	/* the certificate's hour is over */
 	begin(&f);
 	go_open(&f);
@@ -1150,8 +1182,8 @@ test_direct_tls(void **state)
 			script_send(&f.p, PARTNER);
 			script_expect(&f.p,
 			    "<stream:features><mechanisms " SASL
-			    "><mechanism>EXTERNAL</mechanism></mechanisms>"
-			    "</stream:features>");
+			    "><mechanism>EXTERNAL</mechanism></"
+			    "mechanisms>" LIMITS "</stream:features>");
 		}
 		finish(&f);
 		assert_false(f.was_up);
