@@ -53,10 +53,13 @@ struct side {
 	struct s2s_out *out; /* the one that has brought something back */
 	unsigned ins, ended;
 	unsigned came, returned;
-	bool handles; /* counts all that comes as done with */
+	bool same_cookie; /* one name for all, and settled as often */
+	bool handles;     /* counts all that comes as done with */
 	struct buf seen;
 	struct buf events;
 	struct settled s[STANZAS];
+	char marks[500 * STANZAS];
+	unsigned marked;
 	struct dialback_ask *asked;
 	unsigned ids;
 };
@@ -178,9 +181,13 @@ make_id(char *out, void *arg)
 static void
 on_settled(void *arg, void *cookie, const struct channel_result *r)
 {
+	struct side *d = arg;
 	struct settled *s = cookie;
 
-	(void)arg;
+	if (d->same_cookie) {
+		d->s[((char *)cookie - d->marks) % STANZAS].times++;
+		return;
+	}
 	s->times++;
 	s->r = *r;
 	snprintf(s->text, sizeof(s->text), "%s", r->text ? r->text : "");
@@ -315,6 +322,15 @@ finish(struct fixture *f)
 	free_side(&f->b);
 }
 
+static void *
+cookie_of(struct side *d, unsigned n)
+{
+	if (!d->same_cookie)
+		return &d->s[n];
+	assert_true(d->marked < sizeof(d->marks) / STANZAS);
+	return &d->marks[STANZAS * d->marked++ + n];
+}
+
 /* A message of so many bytes, at least. */
 static void
 send_long(struct side *d, unsigned n, const char *barrier, size_t bytes)
@@ -333,7 +349,7 @@ send_long(struct side *d, unsigned n, const char *barrier, size_t bytes)
 					  .xml = xml.data,
 					  .len = xml.len,
 					  .barrier = barrier,
-					  .cookie = &d->s[n] }));
+					  .cookie = cookie_of(d, n) }));
 	buf_finish(&xml);
 }
 
@@ -558,6 +574,33 @@ test_paused(void **state)
 	assert_non_null(f.b.in);
 	s2s_out_back_resume(f.a.out);
 	until_seen(&f, &f.a, "back:m2");
+	finish(&f);
+}
+
+/* Much both ways at the same time: nobody waits for the other for ever. */
+static void
+test_floods(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	send_one(&f.a, 0, NULL);
+	until_seen(&f, &f.b, "m0");
+	f.a.same_cookie = f.b.same_cookie = true;
+	for (int i = 0; i < 400; i++) {
+		send_long(&f.a, 1, NULL, 5000);
+		send_long(&f.b, 2, NULL, 5000);
+	}
+	for (int i = 0;
+	     i < 4000 && (f.a.s[1].times < 400 || f.b.s[2].times < 400); i++)
+		pass(&f);
+	assert_int_equal(400, f.a.s[1].times);
+	assert_int_equal(400, f.b.s[2].times);
+	for (int i = 0; i < 1500 && f.a.returned < 400; i++)
+		pass(&f);
+	assert_int_equal(400, f.a.returned);
+	assert_int_equal(0, f.a.ins);
 	finish(&f);
 }
 
@@ -853,6 +896,26 @@ test_dialback_on_it(void **state)
 	finish(&f);
 }
 
+/* He sends more than he may in a second. */
+static void
+test_slowed(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_scripted(&f, "{\"bidi\":true,\"stanza_rate\":2}", NULL);
+	go_open(&f);
+	for (int i = 0; i < 40; i++)
+		script_send(&f.p, GOOD);
+	for (int i = 0; i < 50; i++)
+		pass(&f);
+	assert_in_range(f.a.returned, 15, 25);
+	for (int i = 0; i < 20; i++, pass(&f))
+		world_skip(&f.w, 1000);
+	assert_int_equal(40, f.a.returned);
+	finish(&f);
+}
+
 /* He asks how many of his stanzas are done with. */
 static void
 test_his_count(void **state)
@@ -1107,6 +1170,8 @@ main(void)
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_settled_first),
 		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_floods),
+		cmocka_unit_test(test_slowed),
 		cmocka_unit_test(test_recheck),
 		cmocka_unit_test(test_at_once),
 		cmocka_unit_test(test_limits),
