@@ -590,14 +590,15 @@ carrier_leave(struct rider *r, enum stream_error e, const char *why)
 bool
 carrier_permits(struct rider *r)
 {
-	const struct outlet *way = r->carrier != NULL ? &r->carrier->way : NULL;
+	const struct carrier *c = r->carrier;
 
 	r->solo_until_ms = 0;
-	if (way != NULL && way->back != NULL)
-		return s2s_in_back_carries(way->back, r->local, r->remote);
+	if (c == NULL)
+		return true;
+	if (c->way.back != NULL)
+		return s2s_in_back_carries(c->way.back, r->local, r->remote);
 	if (r->state == RIDER_ABOARD)
-		return s2s_out_permits(
-		    r->carrier->way.out, r->local, r->remote);
+		return s2s_out_permits(c->way.out, r->local, r->remote);
 	if (r->state == RIDER_WAITING || r->state == RIDER_JOINING)
 		return (methods(r) & DIALBACK) != 0;
 	return true;
