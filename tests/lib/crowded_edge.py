@@ -1,4 +1,5 @@
-"""An edge with a gateway of our making inside, and crowds of partners outside.
+"""Crowds of partners outside an edge; an edge with a gateway of our making
+inside, for them.
 
 Names of partners are p0.example, p1.example ...; each may have as many streams
 as PartnerConnectionLimit permits by default.  Loopback has sixteen million
@@ -26,48 +27,17 @@ def partner_name(i):
     return f"p{i}.example"
 
 
-class CrowdedEdge:
-    def __init__(self, name="crowd", partners=50):
-        self.run = Run(name)
-        self.dns = Dns(self.run)
-        self.public = Authority(self.run, "public")
-        self.internal = Authority(self.run, "internal", eku="both")
-        self.edge = Edge(self.run, self.public, self.internal, self.dns,
-                         [self.public.leaf(COMPANY)])
-        self.edge.config["log"] = {"level": "info"}
+class Crowd:
+    """Those outside an edge, and what they cost it."""
+
+    def __init__(self, edge, public, partners=50):
+        self.edge = edge
+        self.public = public
         self.partners = [partner_name(i) for i in range(partners)]
         # Public enough: one address for each stream, as partners have.
         self.addresses = (f"127.{a}.{b}.{c}" for a in range(200, 250)
                           for b in range(256) for c in range(1, 255))
         self.streams = []
-        self.counter = itertools.count(1)
-
-    def start(self, **settings):
-        self.dns.start()
-        self.edge.start()
-        leaf = self.internal.leaf(NODE)
-        self.inside = dial((self.edge.inner_address, self.edge.inner_port),
-                           NODE, leaf.certificate, leaf.key,
-                           self.internal.certificate)
-        self.inside.hello("hello", store="s1", epoch=1)
-        self.inside.wait("welcome")
-        self.inside.send("credit", result_seen=0, credit_seq=1000000,
-                         credit_bytes=1 << 40)
-        self.configure(**settings)
-        self.edge.await_open()
-        return self
-
-    def configure(self, rows=(), **settings):
-        """Another generation; rows are those of partners with settings of
-        their own."""
-        named = {row["Domain"] for row in rows}
-        self.inside.send("config", json={
-            "generation": {"store": "s1", "counter": next(self.counter)},
-            "hosted": [{"domain": COMPANY}],
-            "partners": [*rows, *({"Domain": p, "PartnerType": "Federated"}
-                                  for p in self.partners if p not in named)],
-            "settings": settings})
-        assert self.inside.wait("confirm")["status"] == "ok"
 
     # --- who comes --------------------------------------------------------
 
@@ -117,6 +87,46 @@ class CrowdedEdge:
 
     def handles(self):
         return len(os.listdir(f"/proc/{self.streams_pid()}/fd"))
+
+
+class CrowdedEdge(Crowd):
+    def __init__(self, name="crowd", partners=50):
+        self.run = Run(name)
+        self.dns = Dns(self.run)
+        self.public = Authority(self.run, "public")
+        self.internal = Authority(self.run, "internal", eku="both")
+        self.edge = Edge(self.run, self.public, self.internal, self.dns,
+                         [self.public.leaf(COMPANY)])
+        self.edge.config["log"] = {"level": "info"}
+        super().__init__(self.edge, self.public, partners)
+        self.counter = itertools.count(1)
+
+    def start(self, **settings):
+        self.dns.start()
+        self.edge.start()
+        leaf = self.internal.leaf(NODE)
+        self.inside = dial((self.edge.inner_address, self.edge.inner_port),
+                           NODE, leaf.certificate, leaf.key,
+                           self.internal.certificate)
+        self.inside.hello("hello", store="s1", epoch=1)
+        self.inside.wait("welcome")
+        self.inside.send("credit", result_seen=0, credit_seq=1000000,
+                         credit_bytes=1 << 40)
+        self.configure(**settings)
+        self.edge.await_open()
+        return self
+
+    def configure(self, rows=(), **settings):
+        """Another generation; rows are those of partners with settings of
+        their own."""
+        named = {row["Domain"] for row in rows}
+        self.inside.send("config", json={
+            "generation": {"store": "s1", "counter": next(self.counter)},
+            "hosted": [{"domain": COMPANY}],
+            "partners": [*rows, *({"Domain": p, "PartnerType": "Federated"}
+                                  for p in self.partners if p not in named)],
+            "settings": settings})
+        assert self.inside.wait("confirm")["status"] == "ok"
 
     def close(self):
         self.let_go()
