@@ -22,8 +22,9 @@
 
 enum {
 	READ_SIZE = 64 * 1024,
-	READ_PER_TURN = 256 * 1024,
-	FEED_SIZE = 16 * 1024, /* keeps OpenSSL's buffer small */
+	READ_PER_TURN = 256 * 1024, /* of all that have something to read */
+	READ_LEAST = 2 * 1024,      /* of one */
+	FEED_SIZE = 16 * 1024,      /* keeps OpenSSL's buffer small */
 	RECORD_SIZE = 16 * 1024,
 	WIRE_AHEAD = 64 * 1024, /* ciphertext made before the kernel asks */
 	WRITE_BUFFERS = 16
@@ -33,6 +34,12 @@ enum {
  * while its read callback does. */
 static _Thread_local uint8_t read_space[READ_SIZE];
 static _Thread_local uint8_t record_space[RECORD_SIZE];
+
+/* Connections that had bytes in this turn of the loop and in the one before. */
+static _Thread_local struct {
+	uint64_t now;
+	size_t count, before;
+} readers;
 
 static void on_turn(uv_idle_t *h);
 
@@ -168,11 +175,43 @@ conn_io_flush(struct conn *c)
 
 /* ---- inward --------------------------------------------------------- */
 
+/* One more has bytes.  A turn has the time that the loop had when it began. */
+static void
+count_reader(const struct conn *c)
+{
+	uint64_t now = uv_now(c->opts.loop);
+
+	if (now != readers.now) {
+		readers.now = now;
+		readers.before = readers.count;
+		readers.count = 0;
+	}
+	readers.count++;
+}
+
+/* What one may read in a turn: many divide it, or whoever has a few bytes would
+ * wait until all others have had their megabytes. */
+static size_t
+turn_share(void)
+{
+	size_t n =
+	    readers.before > readers.count ? readers.before : readers.count;
+	size_t share = n > 1 ? READ_PER_TURN / n : READ_PER_TURN;
+
+	return share < READ_LEAST ? READ_LEAST : share;
+}
+
 static void
 on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
-	(void)h, (void)suggested;
-	*buf = uv_buf_init((char *)read_space, sizeof read_space);
+	const struct conn *c = h->data;
+	size_t share = turn_share();
+	size_t left = share > c->turn_bytes ? share - c->turn_bytes : 1;
+
+	(void)suggested;
+	if (left > sizeof read_space)
+		left = sizeof read_space;
+	*buf = uv_buf_init((char *)read_space, (unsigned)left);
 }
 
 /* The next step of the handshake; on_secured after the last. */
@@ -308,6 +347,8 @@ on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 	if (n < 0) {
 		take_end(c, (int)n);
 	} else {
+		if (c->turn_bytes == 0)
+			count_reader(c);
 		c->turn_bytes += (size_t)n;
 		if (c->state == CONN_PLAIN)
 			c->opts.events->on_data(
@@ -322,7 +363,7 @@ on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 static bool
 wants_bytes(const struct conn *c)
 {
-	if (c->peer_ended || c->turn_bytes >= READ_PER_TURN)
+	if (c->peer_ended || c->turn_bytes >= turn_share())
 		return false;
 	if (c->state == CONN_PLAIN || c->state == CONN_SECURE)
 		return c->pauses == 0 && !c->unread;

@@ -5,6 +5,9 @@
  *                   │                      ├─────► failed     ── error back
  *                   │                      └─────► timed out  ── error back
  *                   └──► answered, refused, dropped: all done here
+ * When all streams together have many stanzas under way, each may have its share
+ * only (fair_share.h): so the channel never fills, for then stanzas of those
+ * would be refused who have few.
  *
  * A stream's:  reading ── window full ──► paused ── 5 s ──► refusing
  *                 ▲                          │                  │
@@ -26,6 +29,7 @@
 #include "common/log.h"
 #include "common/log_limit.h"
 #include "common/xml.h"
+#include "edge-proxy/fair_share.h"
 #include "edge-proxy/handled_count.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/iq_asked.h"
@@ -34,7 +38,12 @@
 #include "edge-proxy/stream_info.h"
 #include "proto/channel.h"
 
-enum { PAUSE_MS = 5000, REPLY_MAX = 64 * 1024 };
+enum {
+	PAUSE_MS = 5000,
+	REPLY_MAX = 64 * 1024,
+	MUCH =
+	    2048 /* under way, of all streams; far less than a channel holds */
+};
 
 enum flow { FLOW_READING, FLOW_PAUSED, FLOW_REFUSING };
 
@@ -56,6 +65,7 @@ struct inward_stream {
 	enum flow flow;
 	struct clock_timer pause;
 	struct list pending;
+	struct fair_share_stream share;
 	struct handled_count handled;
 	struct log log;
 };
@@ -82,9 +92,10 @@ struct inward {
 	struct list streams;
 	struct list pending;
 	size_t under_way;
+	struct fair_share *shares;
 	struct normalised normalised;
 	struct buf xml;
-	size_t window_max; /* of every stream; 0 = as configured */
+	size_t window_max; /* while memory is short; else 0 */
 	struct inward_counters counters;
 	struct log log;
 };
@@ -96,6 +107,10 @@ inward_new(struct inward **out, const struct inward_opts *opts)
 
 	if (in == NULL)
 		return ERR_NOMEM;
+	if (fair_share_new(&in->shares, MUCH) < 0) {
+		free(in);
+		return ERR_NOMEM;
+	}
 	in->opts = *opts;
 	list_init(&in->streams);
 	list_init(&in->pending);
@@ -116,8 +131,8 @@ set_flow(struct inward_stream *s, enum flow to)
 	enum flow from = s->flow;
 
 	assert((flows[from].next & 1u << to) != 0);
-	log_info(&s->log, "flow", "from=%s to=%s ahead=%zu", flows[from].name,
-	    flows[to].name, handled_count_ahead(&s->handled));
+	log_limited_info(&s->log, NULL, "flow", "from=%s to=%s ahead=%zu",
+	    flows[from].name, flows[to].name, handled_count_ahead(&s->handled));
 	/* First: a resume brings stanzas at once, which may fill the window. */
 	s->flow = to;
 	if (to == FLOW_PAUSED) {
@@ -129,6 +144,19 @@ set_flow(struct inward_stream *s, enum flow to)
 		if (from == FLOW_PAUSED)
 			s->ops->resume(s->stream, in->opts.arg);
 	}
+}
+
+/* Whether the stream has to wait: its window is full, or its share of what all
+ * may have under way. */
+static bool
+is_ahead(const struct inward_stream *s)
+{
+	const struct inward *in = s->in;
+	size_t ahead = handled_count_ahead(&s->handled);
+
+	return handled_count_full(&s->handled) ||
+	       (in->window_max > 0 && ahead >= in->window_max) ||
+	       ahead >= fair_share_of(in->shares, &s->share);
 }
 
 /* Whether what the stream waits for is held by a gateway that is there. */
@@ -160,7 +188,7 @@ count_moved(struct inward_stream *s)
 {
 	s->ops->handled(
 	    s->stream, handled_count_value(&s->handled), s->in->opts.arg);
-	if (s->flow != FLOW_READING && !handled_count_full(&s->handled))
+	if (s->flow != FLOW_READING && !is_ahead(s))
 		set_flow(s, FLOW_READING);
 }
 
@@ -190,18 +218,27 @@ inward_stream_open(struct inward_stream **out, struct inward *in,
 	return 0;
 }
 
+/* The stream has nothing to do with it any more. */
+static void
+part(struct pending *p)
+{
+	struct inward_stream *s = p->stream;
+
+	if (s == NULL)
+		return;
+	p->stream = NULL;
+	list_remove(&p->of_stream);
+	fair_share_drop(s->in->shares, &s->share);
+}
+
 void
 inward_stream_close(struct inward_stream *s)
 {
 	if (s == NULL)
 		return;
 	clock_timer_stop(&s->pause);
-	LIST_FOREACH_SAFE (it, &s->pending) {
-		struct pending *p = list_entry(it, struct pending, of_stream);
-
-		p->stream = NULL;
-		list_remove(&p->of_stream);
-	}
+	LIST_FOREACH_SAFE (it, &s->pending)
+		part(list_entry(it, struct pending, of_stream));
 	list_remove(&s->all);
 	handled_count_finish(&s->handled);
 	free(s);
@@ -223,16 +260,11 @@ void
 inward_limit_window(struct inward *in, size_t stanzas)
 {
 	in->window_max = stanzas;
-	if (stanzas == 0)
-		return;
-	/* Who is beyond it is held now: else his next one were refused. */
 	LIST_FOREACH (it, &in->streams) {
 		struct inward_stream *s =
 		    list_entry(it, struct inward_stream, all);
 
-		if (s->handled.window > stanzas)
-			(void)handled_count_resize(&s->handled, stanzas);
-		if (s->flow == FLOW_READING && handled_count_full(&s->handled))
+		if (s->flow == FLOW_READING && is_ahead(s))
 			set_flow(s, FLOW_PAUSED);
 	}
 }
@@ -244,7 +276,7 @@ free_pending(struct pending *p)
 {
 	clock_timer_stop(&p->deadline);
 	list_remove(&p->all);
-	list_remove(&p->of_stream);
+	part(p);
 	jid_finish(&p->from);
 	jid_finish(&p->to);
 	free(p->id);
@@ -262,6 +294,7 @@ inward_free(struct inward *in)
 		free_pending(list_entry(it, struct pending, all));
 	normalise_finish(&in->normalised);
 	buf_finish(&in->xml);
+	fair_share_free(in->shares);
 	free(in);
 }
 
@@ -370,11 +403,7 @@ inward_forget(struct inward *in, const struct channel *ch)
 size_t
 inward_stream_pending(const struct inward_stream *s)
 {
-	size_t count = 0;
-
-	LIST_FOREACH (it, &s->pending)
-		count++;
-	return count;
+	return s->share.count;
 }
 
 size_t
@@ -472,7 +501,13 @@ send_frame(struct inward_stream *s, struct pending *p, const char *node)
 		refuse(p, COND_SERVICE_UNAVAILABLE, NULL);
 		return false;
 	}
-	rc = channel_send(p->channel, &in->normalised.frame, p, &p->seq);
+	rc = fair_share_add(in->shares, &s->share, p->from.ascii);
+	if (rc == 0) {
+		rc =
+		    channel_send(p->channel, &in->normalised.frame, p, &p->seq);
+		if (rc < 0)
+			fair_share_drop(in->shares, &s->share);
+	}
 	if (rc < 0) {
 		log_limited_warn(&s->log, p->from.ascii, "channel-full",
 		    "node=%s error=%s", node, err_str(rc));
@@ -481,8 +516,8 @@ send_frame(struct inward_stream *s, struct pending *p, const char *node)
 	}
 	in->counters.sent++;
 	in->under_way++;
-	p->stream = s;
 	list_append(&in->pending, &p->all);
+	p->stream = s;
 	list_append(&s->pending, &p->of_stream);
 	clock_timer_start(
 	    &p->deadline, hosting_settings(in->opts.hosting, p->to.ascii)
@@ -572,8 +607,6 @@ number(struct inward_stream *s, struct taken *t)
 	size_t window =
 	    hosting_settings(s->in->opts.hosting, t->to->ascii)->inward_window;
 
-	if (s->in->window_max > 0 && window > s->in->window_max)
-		window = s->in->window_max;
 	if (s->handled.window != window &&
 	    handled_count_resize(&s->handled, window) < 0)
 		log_limited_warn(&s->log, t->from->ascii, "window-kept",
@@ -612,7 +645,7 @@ inward_take(struct inward_stream *s, const struct xml_elem *e,
 	    (t.numbered ? handled_count_end(&s->handled, t.number)
 			: handled_count_pass(&s->handled)))
 		count_moved(s);
-	if (s->flow == FLOW_READING && handled_count_full(&s->handled))
+	if (s->flow == FLOW_READING && is_ahead(s))
 		set_flow(s, FLOW_PAUSED);
 	return 0;
 }

@@ -26,6 +26,14 @@ KB, MB = 1 << 10, 1 << 20
 EACH_MOST, ALL_MOST = 48 * KB, 64 * MB
 MEMORY_MOST = 256 * MB          # limits.edge_memory_bytes by default
 HONEST = "load.example"
+ATTACKS = (
+    ("half-open connections", "half_open", 16000),
+    ("half handshakes", "half_handshake", 10000),
+    ("streams with bombs", "bombs", 50),
+    ("slow writers and readers", "drips", 900),
+    ("streams in a large stanza", "large", 900),
+    ("streams at their limit", "floods", 980))
+STANDING = ("drips", "large", "floods")     # begin when the crowd stands
 ATTACK = os.path.join(os.path.dirname(__file__), "attack.py")
 EVERY = 0.02                    # seconds between two honest messages
 
@@ -215,6 +223,8 @@ class Hostile:
             p.stdin.write(json.dumps(plan) + "\n")
             p.stdin.flush()
             assert p.stdout.readline() == "ready\n", "the attack did not begin"
+            if kind in STANDING:
+                begin = time.monotonic()
             time.sleep(seconds)
             end = time.monotonic()
             held = self.status("counters", "streams", "half_open")
@@ -231,14 +241,11 @@ class Hostile:
         time.sleep(1)
         self.phase(name, begin, end)
 
-    def run(self, seconds):
+    def run(self, seconds, only):
         self.calm("before", seconds)
-        self.attack("half-open connections", "half_open", 16000, 2)
-        self.attack("half handshakes", "half_handshake", 10000, 2)
-        self.attack("streams with bombs", "bombs", 50, seconds)
-        self.attack("slow writers and readers", "drips", 900, seconds)
-        self.attack("streams in a large stanza", "large", 900, seconds)
-        self.attack("streams at their limit", "floods", 980, seconds)
+        for name, kind, count in ATTACKS:
+            if only in (None, kind):
+                self.attack(name, kind, count, seconds)
         self.calm("after", seconds)
         lost, errors = self.honest.finish()
         print(f"{len(self.honest.sent)} honest messages, {lost} lost, "
@@ -246,9 +253,9 @@ class Hostile:
         return self.whole and lost == errors == self.honest.copies == 0
 
 
-def hostile(seconds, share=1.0):
+def hostile(seconds, share=1.0, only=None):
     place = Hostile(share)
     try:
-        return place.start().run(seconds)
+        return place.start().run(seconds, only)
     finally:
         place.site.close()
