@@ -711,19 +711,26 @@ on_direct_srv(const struct dns_answer *a, void *arg)
 	take_srv(c, a, true);
 }
 
+/* Whether the partner's row permits TLS at all. */
+static bool
+may_use_tls(const struct connector *c)
+{
+	return (hosting_methods(c->opts.hosting, c->local, c->remote) &
+		   (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)) != 0;
+}
+
 /* Both services side by side; direct TLS only where the partner's row permits
  * TLS at all. */
 static int
 ask_for_services(struct connector *c)
 {
-	unsigned m = hosting_methods(c->opts.hosting, c->local, c->remote);
 	char name[300];
 	int rc;
 
 	snprintf(name, sizeof(name), "_xmpp-server._tcp.%s", c->remote);
 	rc = resolver_query(
 	    &c->srv, c->opts.resolver, name, DNS_SRV, DNS_MS, on_srv, c);
-	if (rc < 0 || (m & (AUTH_SASL_TLS | AUTH_DIALBACK_TLS)) == 0)
+	if (rc < 0 || !may_use_tls(c))
 		return rc;
 	snprintf(name, sizeof(name), "_xmpps-server._tcp.%s", c->remote);
 	return resolver_query(&c->direct_srv, c->opts.resolver, name, DNS_SRV,
@@ -809,7 +816,7 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	target_tlsa_init(&c->tlsa, &(struct target_tlsa_opts){
 				       .resolver = opts->resolver,
 				       .log = &c->log,
-				       .enabled = opts->dane,
+				       .enabled = opts->dane && may_use_tls(c),
 				       .on_known = on_tlsa_known,
 				       .arg = c,
 				   });

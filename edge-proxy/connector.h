@@ -14,7 +14,8 @@
  *
  * Where the service and a target's addresses are signed, the target's TLSA
  * records decide whom it must prove to be (RFC 7673); if they cannot be found
- * out, or their signatures are wrong, the target is passed over.
+ * out, or their signatures are wrong, the target is passed over.  A row that
+ * permits no TLS is left out of it.
  *
  * Owns     the look-ups and the attempts in progress.
  * Borrows  loop, clock, resolver, hosting, identities, the event table.

@@ -38,6 +38,10 @@
 	",\"TlsNegotiation\":\"Optional\",\"SaslNegotiation\":\"Optional\","   \
 	"\"SupportDialbackNegotiation\":true"
 
+#define NO_TLS                                                                 \
+	",\"TlsNegotiation\":\"NotSupported\",\"SaslNegotiation\":"            \
+	"\"NotSupported\",\"SupportDialbackNegotiation\":true"
+
 enum cert { TRUSTED, STRANGER, OF_HOST, OF_OTHER };
 enum tlsa { NO_TLSA, RIGHT, WRONG, UNUSABLE, RIGHT_AND_WRONG, BROKEN, BOGUS };
 
@@ -355,6 +359,9 @@ static const struct row rows[] = {
 	{ "s", WRONG, TRUSTED, NULL, "external", NULL, false, 0 },
 	{ "", WRONG, TRUSTED, NULL, "external", NULL, false, 0 },
 	{ "sat", WRONG, TRUSTED, NULL, "external", NULL, false, OFF },
+	/* a row without TLS asks for nothing; this partner demands it */
+	{ "sat", RIGHT, TRUSTED, NO_TLS, NULL, "dialback without TLS", false,
+	    0 },
 	/* nor may they be missing unexplained */
 	{ "sa", BOGUS, TRUSTED, NULL, NULL, "DNSSEC", true, 0 },
 	{ "sa", BROKEN, TRUSTED, NULL, NULL, "TLSA of " HOST, true, 0 },
