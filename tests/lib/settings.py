@@ -70,6 +70,10 @@ def ungrant(gateway, *users):
     return commit(gateway, *(change("grant", u, "DELETE") for u in users))
 
 
+def put_policy(gateway, name, **members):
+    return commit(gateway, change("policy", name, "PUT", members))
+
+
 def set_policy(gateway, name, **members):
     return commit(gateway, change("policy", name, "PATCH", members))
 
