@@ -325,8 +325,7 @@ static const struct {
 	    400, NULL, true },
 	{ "GET /a HTTP/1.1\r\n\r\n", 400, NULL, true },
 	{ "GET\r\n\r\n", 0, NULL, true },
-	{ "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 0, NULL,
-	    true },
+	{ "\x16\x03\x01\x02\xfc\x03\x03\r\n\r\n", 0, NULL, true },
 	{ "GET /a HTTP/1.0\r\nHost: x\r\n\r\n", 200, "GET /a unix[] -", true },
 };
 
