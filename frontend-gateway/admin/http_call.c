@@ -206,35 +206,32 @@ on_body_done(void *arg)
 	free(b);
 }
 
-void
+int
 http_call_stream(struct http_call *call, const struct http_stream *stream)
 {
-	struct MHD_Response *r = NULL;
+	struct MHD_Response *r;
 	struct body *b = calloc(1, sizeof(*b));
 
 	assert(!call->answered);
-	if (b != NULL)
-		r = MHD_create_response_from_callback(
-		    MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, b, on_body_done);
+	if (b == NULL)
+		return ERR_NOMEM;
+	r = MHD_create_response_from_callback(
+	    MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, b, on_body_done);
 	if (r == NULL) {
 		free(b);
-		stream->on_end(stream->arg);
-		keep_answer(call, 0, NULL);
-		return;
+		return ERR_NOMEM;
+	}
+	if (!add_headers(r, NULL) ||
+	    MHD_add_response_header(
+		r, MHD_HTTP_HEADER_CONTENT_TYPE, stream->type) == MHD_NO) {
+		MHD_destroy_response(r);
+		return ERR_NOMEM;
 	}
 	b->call = call;
 	b->stream = *stream;
 	call->body = b;
-	if (!add_headers(r, NULL) ||
-	    MHD_add_response_header(
-		r, MHD_HTTP_HEADER_CONTENT_TYPE, stream->type) == MHD_NO) {
-		stream->on_end(stream->arg);
-		b->call = NULL;
-		call->body = NULL;
-		MHD_destroy_response(r);
-		r = NULL;
-	}
 	keep_answer(call, MHD_HTTP_OK, r);
+	return 0;
 }
 
 void

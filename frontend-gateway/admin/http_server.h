@@ -149,8 +149,9 @@ struct http_stream {
 };
 
 /* Instead of http_call_answer(): status 200 and a body of unknown length.  call
- * stays valid until on_end. */
-void http_call_stream(struct http_call *call, const struct http_stream *stream);
+ * stays valid until on_end.  ERR_NOMEM: nothing was taken, and the call is still
+ * to be answered. */
+int http_call_stream(struct http_call *call, const struct http_stream *stream);
 /* There is something to read again. */
 void http_call_wake(struct http_call *call);
 
