@@ -115,12 +115,22 @@ $(LIB_PROTO): $(call obj,$(SRC_PROTO))
 	$(archive)
 $(LIB_EDGE): $(call obj,$(SRC_EDGE))
 	$(archive)
-$(LIB_GATEWAY): $(call obj,$(SRC_GATEWAY))
+$(LIB_GATEWAY): $(call obj,$(SRC_GATEWAY)) $(BUILD)/gen/openapi_builtin.o
 	$(archive)
 
 $(LIB_COMMAND): $(call obj,$(filter-out deploy/sallyport.c,$(SRC_COMMAND))) \
 		$(BUILD)/gen/ports_builtin.o
 	$(archive)
+
+# The description of the HTTP interface goes into the program as it is.
+$(BUILD)/gen/openapi_builtin.c: frontend-gateway/admin/openapi.json
+	@mkdir -p $(@D)
+	@{ echo '#include "frontend-gateway/admin/openapi_builtin.h"'; \
+	echo 'const unsigned char openapi_builtin[] = {'; \
+	od -An -v -tu1 $< | sed 's/ *\([0-9][0-9]*\)/\1,/g'; \
+	echo '};'; \
+	echo 'const size_t openapi_builtin_size = sizeof(openapi_builtin);'; } \
+		>$@
 
 # The port table goes into the program as it is.
 $(BUILD)/gen/ports_builtin.c: deploy/ports.json

@@ -64,11 +64,12 @@ on_change(const struct settings_view *now, const struct settings_delta *deltas,
 
 		if (d->before == d->after)
 			continue;
+		if (d->kind == &setting_kind_token)
+			event_hub_drop(a->events, d->key);
 		admin_tell(a, "setting",
 		    json_pack("{s:s, s:s, s:b, s:I}", "kind", d->kind->name,
-			"key", d->key, "removed",
-			s == NULL || s->version == 0, "version",
-			(json_int_t)(s != NULL ? s->version : 0)));
+			"key", d->key, "removed", s == NULL || s->version == 0,
+			"version", (json_int_t)(s != NULL ? s->version : 0)));
 	}
 }
 

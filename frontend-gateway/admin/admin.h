@@ -96,8 +96,8 @@ struct admin_sources {
 	    void *arg);
 	/* Appends the names of the edges that have confirmed a generation, and
 	 * of those that have not; false when one that is there has not. */
-	bool (*confirmed)(uint64_t generation, json_t *confirmed,
-	    json_t *waiting, void *arg);
+	bool (*confirmed)(
+	    uint64_t generation, json_t *confirmed, json_t *waiting, void *arg);
 	/* Prometheus text exposition, appended to out; 0 or a negative
 	 * code. */
 	int (*metrics)(struct buf *out, void *arg);
@@ -115,14 +115,14 @@ struct admin_opts {
 	const struct admin_sources *sources; /* borrowed */
 };
 
-int admin_open(struct admin **out, const struct admin_opts *opts, char *why,
-    size_t size);
+int admin_open(
+    struct admin **out, const struct admin_opts *opts, char *why, size_t size);
 /* on_closed may be NULL. */
 void admin_close(struct admin *a, void (*on_closed)(void *arg), void *arg);
 
 /* routes is borrowed; before the first request. */
-int admin_add_routes(struct admin *a, const struct admin_route *routes,
-    size_t count, void *arg);
+int admin_add_routes(
+    struct admin *a, const struct admin_route *routes, size_t count, void *arg);
 typedef void admin_route_fn(const struct admin_route *route, void *arg);
 void admin_each_route(const struct admin *a, admin_route_fn *fn, void *arg);
 
@@ -141,8 +141,8 @@ void admin_reply_version(
 void admin_fail(struct admin_request *r, unsigned status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same with "problems", which is taken over. */
-void admin_fail_with(
-    struct admin_request *r, unsigned status, const char *text, json_t *problems);
+void admin_fail_with(struct admin_request *r, unsigned status, const char *text,
+    json_t *problems);
 /* The status that stands for one of our codes. */
 unsigned admin_status_of(int rc);
 /* NULL when it was not given. */

@@ -12,7 +12,7 @@
 #include "common/utf8.h"
 #include "frontend-gateway/admin/etag.h"
 
-static const char json_type[] = "application/json";
+static const char type_json[] = "application/json";
 
 /* --- objects --------------------------------------------------------------- */
 
@@ -20,9 +20,8 @@ static const char json_type[] = "application/json";
 static void
 answer_bare(struct http_call *call)
 {
-	http_call_answer(call,
-	    &(struct http_answer){
-		.status = 503, .headers = { { "Retry-After", "1" } } });
+	http_call_answer(call, &(struct http_answer){ .status = 503,
+				   .headers = { { "Retry-After", "1" } } });
 }
 
 /* body is taken over. */
@@ -32,7 +31,7 @@ answer(struct http_call *call, unsigned status, json_t *body,
 {
 	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
 	struct http_answer a = { .status = status,
-		.type = json_type,
+		.type = type_json,
 		.body = text,
 		.len = text != NULL ? strlen(text) : 0 };
 
@@ -115,8 +114,8 @@ admin_status_of(int rc)
 static json_t *
 error_json(unsigned status, const char *text)
 {
-	return json_pack("{s:{s:s, s:s}}", "error", "code", code_of(status),
-	    "text", text);
+	return json_pack(
+	    "{s:{s:s, s:s}}", "error", "code", code_of(status), "text", text);
 }
 
 void
@@ -143,13 +142,13 @@ admin_fail(struct admin_request *r, unsigned status, const char *fmt, ...)
 }
 
 void
-admin_fail_with(
-    struct admin_request *r, unsigned status, const char *text, json_t *problems)
+admin_fail_with(struct admin_request *r, unsigned status, const char *text,
+    json_t *problems)
 {
 	json_t *body = error_json(status, text);
 
-	if (json_object_set_new(json_object_get(body, "error"), "problems",
-		problems) < 0) {
+	if (json_object_set_new(
+		json_object_get(body, "error"), "problems", problems) < 0) {
 		json_decref(body);
 		body = NULL;
 	}
@@ -230,11 +229,11 @@ admin_reply_lines(struct admin_request *r, const struct admin_lines *from)
 		return;
 	}
 	l->from = *from;
-	if (http_call_stream(r->call,
-		&(struct http_stream){ .type = "application/x-ndjson",
-		    .read = on_read,
-		    .on_end = on_lines_end,
-		    .arg = l }) < 0) {
+	if (http_call_stream(
+		r->call, &(struct http_stream){ .type = "application/x-ndjson",
+			     .read = on_read,
+			     .on_end = on_lines_end,
+			     .arg = l }) < 0) {
 		on_lines_end(l);
 		answer_bare(r->call);
 	}

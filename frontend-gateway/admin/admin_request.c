@@ -174,8 +174,8 @@ find_route(struct admin_request *r)
 	int rc = http_target_parse(&r->target, target, strlen(target));
 
 	if (rc < 0) {
-		admin_fail(r, rc == ERR_NOMEM ? 503 : 400, "target: %s",
-		    err_str(rc));
+		admin_fail(
+		    r, rc == ERR_NOMEM ? 503 : 400, "target: %s", err_str(rc));
 		return false;
 	}
 	look_up(r, allow, sizeof(allow));
@@ -265,9 +265,9 @@ on_refused(struct http_call *call, unsigned status, void *arg)
 {
 	(void)arg;
 	admin_reply_refusal(call, status,
-	    status == 413	? "the body is larger than allowed"
-		: status == 431 ? "the header is larger than allowed"
-				: "the request can be read in two ways",
+	    status == 413   ? "the body is larger than allowed"
+	    : status == 431 ? "the header is larger than allowed"
+			    : "the request can be read in two ways",
 	    NULL);
 }
 

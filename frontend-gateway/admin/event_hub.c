@@ -113,7 +113,8 @@ event_hub_tell(struct event_hub *h, const char *event, json_t *data)
 	k->event = event;
 	k->data = text_of(h, data);
 	LIST_FOREACH_SAFE (it, &h->listeners)
-		send_kept(h, list_entry(it, struct listener, link)->sse, number);
+		send_kept(
+		    h, list_entry(it, struct listener, link)->sse, number);
 }
 
 /* --- listeners ------------------------------------------------------------- */

@@ -99,10 +99,10 @@ answer_json(const struct change *c, const struct settings_outcome *o)
 		version = after->version;
 	if (json_object_set_new(
 		answer, "version", json_integer((json_int_t)version)) < 0 ||
-	    json_object_set_new(answer, "warnings",
-		settings_report_warnings(o->report)) < 0 ||
-	    (c->dry_run && json_object_set_new(
-			       answer, "dry_run", json_true()) < 0) ||
+	    json_object_set_new(
+		answer, "warnings", settings_report_warnings(o->report)) < 0 ||
+	    (c->dry_run &&
+		json_object_set_new(answer, "dry_run", json_true()) < 0) ||
 	    (c->extra != NULL && json_object_update(answer, c->extra) < 0)) {
 		json_decref(answer);
 		return NULL;
@@ -159,8 +159,8 @@ on_step(struct clock_timer *t, void *arg)
 static unsigned
 status_of(const struct change *c, int rc)
 {
-	if (c->condition && (rc == ERR_CONFLICT || rc == ERR_EXISTS ||
-				rc == ERR_NOT_FOUND))
+	if (c->condition &&
+	    (rc == ERR_CONFLICT || rc == ERR_EXISTS || rc == ERR_NOT_FOUND))
 		return 412;
 	return admin_status_of(rc);
 }

@@ -28,8 +28,7 @@ const struct setting *
 setting_routes_find(const struct admin_request *r)
 {
 	const struct setting_kind *kind = r->route->kind;
-	const struct settings_view *now =
-	    settings_now(r->admin->opts.settings);
+	const struct settings_view *now = settings_now(r->admin->opts.settings);
 	char key[SETTING_KEY_SIZE], why[256];
 
 	if (kind->read_key == NULL)
@@ -51,9 +50,8 @@ is_known(struct admin_request *r, const struct setting *s)
 	    !etag_has(&tags, s->version))
 		return false;
 	etag_write(tag, s->version);
-	http_call_answer(r->call,
-	    &(struct http_answer){
-		.status = 304, .headers = { { "ETag", tag } } });
+	http_call_answer(r->call, &(struct http_answer){ .status = 304,
+				      .headers = { { "ETag", tag } } });
 	return true;
 }
 
@@ -130,8 +128,8 @@ list_lines(struct admin_request *r, const struct listing *from)
 			return;
 		}
 	}
-	admin_reply_lines(r,
-	    &(struct admin_lines){ on_next_line, on_lines_end, l });
+	admin_reply_lines(
+	    r, &(struct admin_lines){ on_next_line, on_lines_end, l });
 }
 
 static void
@@ -186,8 +184,8 @@ setting_routes_is_single(const struct setting_kind *k)
 }
 
 static struct admin_route *
-add_kind(struct admin_route *t, const struct setting_kind *k, char *all,
-    char *one)
+add_kind(
+    struct admin_route *t, const struct setting_kind *k, char *all, char *one)
 {
 	const bool single = setting_routes_is_single(k);
 

@@ -74,12 +74,12 @@ sse_open(struct sse **out, struct http_call *call, struct clock *clock,
 	}
 	s->call = call;
 	clock_timer_init(&s->beat, clock, on_beat, s);
-	if (http_call_stream(call,
-		&(struct http_stream){ .type = "text/event-stream",
-		    .read = on_read,
-		    .on_end = on_call_end,
-		    .arg = s,
-		    .endless = true }) < 0) {
+	if (http_call_stream(
+		call, &(struct http_stream){ .type = "text/event-stream",
+			  .read = on_read,
+			  .on_end = on_call_end,
+			  .arg = s,
+			  .endless = true }) < 0) {
 		buf_finish(&s->queue);
 		free(s);
 		return ERR_NOMEM;
@@ -92,8 +92,7 @@ sse_open(struct sse **out, struct http_call *call, struct clock *clock,
 }
 
 void
-sse_send(
-    struct sse *s, const char *id, const char *event, const char *data)
+sse_send(struct sse *s, const char *id, const char *event, const char *data)
 {
 	/* Whole or not at all. */
 	const size_t len = (id != NULL ? strlen(id) : 0) + strlen(event) +

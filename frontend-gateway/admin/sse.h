@@ -30,8 +30,8 @@ typedef void sse_end_fn(struct sse *s, void *arg);
 int sse_open(struct sse **out, struct http_call *call, struct clock *clock,
     sse_end_fn *on_end, void *arg);
 /* id may be NULL.  data is one line. */
-void sse_send(struct sse *s, const char *id, const char *event,
-    const char *data);
+void
+sse_send(struct sse *s, const char *id, const char *event, const char *data);
 /* data is taken over; NULL, for want of memory, cuts. */
 void sse_send_json(struct sse *s, const char *event, json_t *data);
 /* A last event, "cut" with that reason; nothing is sent behind it. */

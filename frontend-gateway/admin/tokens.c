@@ -35,8 +35,8 @@ tokens_make(struct tokens_new *out)
 
 	random_hex(out->id, TOKENS_ID_LEN / 2);
 	random_hex(secret, TOKENS_SECRET_LEN / 2);
-	snprintf(out->text, sizeof(out->text), "%s%s-%s", prefix, out->id,
-	    secret);
+	snprintf(
+	    out->text, sizeof(out->text), "%s%s-%s", prefix, out->id, secret);
 	OPENSSL_cleanse(secret, sizeof(secret));
 	hash_of(out->hash, out->text);
 }
@@ -54,8 +54,7 @@ well_formed(const char *text)
 	       memcmp(text, prefix, PREFIX_LEN) == 0 &&
 	       is_hex(text + PREFIX_LEN, TOKENS_ID_LEN) &&
 	       text[PREFIX_LEN + TOKENS_ID_LEN] == '-' &&
-	       is_hex(text + PREFIX_LEN + TOKENS_ID_LEN + 1,
-		   TOKENS_SECRET_LEN);
+	       is_hex(text + PREFIX_LEN + TOKENS_ID_LEN + 1, TOKENS_SECRET_LEN);
 }
 
 void

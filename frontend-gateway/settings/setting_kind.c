@@ -13,6 +13,7 @@ const struct setting_kind *const setting_kinds[] = {
 	&setting_kind_provider,
 	&setting_kind_licence,
 	&setting_kind_partner,
+	&setting_kind_token,
 };
 
 enum { COUNT = sizeof(setting_kinds) / sizeof(setting_kinds[0]) };

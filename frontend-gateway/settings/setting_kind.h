@@ -115,5 +115,6 @@ extern const struct setting_kind setting_kind_policy;
 extern const struct setting_kind setting_kind_grant;
 extern const struct setting_kind setting_kind_provider;
 extern const struct setting_kind setting_kind_licence;
+extern const struct setting_kind setting_kind_token;
 
 #endif

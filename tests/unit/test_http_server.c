@@ -5,16 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -22,15 +17,23 @@
 #include "common/log.h"
 #include "frontend-gateway/admin/http_server.h"
 #include "frontend-gateway/admin/http_target.h"
+#include "tests/unit/http_client.h"
 
 enum { BODY_MAX = 1000, TEXT_MAX = 400000 };
+
+#define turn(f)             http_client_turn(&(f)->c)
+#define dial(f)             http_client_dial(&(f)->c)
+#define dial_tcp(f)         http_client_dial_tcp(&(f)->c)
+#define say(f, fd, s, n)    http_client_say(&(f)->c, fd, s, n)
+#define hear(f, fd, closed) http_client_hear(&(f)->c, fd, closed)
+#define status_of(text)     http_client_status(text)
 
 struct fixture {
 	char dir[64], path[80];
 	uv_loop_t loop;
 	struct clock *clock;
 	struct http_server *server;
-	struct sockaddr_in tcp;
+	struct http_client c;
 	struct http_call *kept; /* answered later */
 	unsigned gone, ended, freed, requests;
 	size_t to_stream; /* bytes that the stream still has */
@@ -150,14 +153,13 @@ setup(void **state)
 	snprintf(f->dir, sizeof(f->dir), "/tmp/http-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/socket", f->dir);
-	f->tcp.sin_family = AF_INET;
-	/* An address of this process alone. */
-	f->tcp.sin_addr.s_addr =
-	    htonl(0x7f400000u | ((unsigned)getpid() & 0x3fffffu));
-	f->tcp.sin_port = htons(8480);
-	memcpy(&ss, &f->tcp, sizeof(f->tcp));
+	http_client_address(&f->c.tcp);
+	memcpy(&ss, &f->c.tcp, sizeof(f->c.tcp));
 	assert_int_equal(uv_loop_init(&f->loop), 0);
 	assert_int_equal(clock_open_manual(&f->clock, 1000, 1700000000000), 0);
+	f->c.loop = &f->loop;
+	f->c.clock = f->clock;
+	f->c.path = f->path;
 	assert_int_equal(http_server_open(&f->server,
 			     &(struct http_server_opts){ .loop = &f->loop,
 				 .clock = f->clock,
@@ -186,93 +188,6 @@ teardown(void **state)
 	rmdir(f->dir);
 	free(f);
 	return 0;
-}
-
-/* --- clients ------------------------------------------------------------- */
-
-static void
-turn(struct fixture *f)
-{
-	for (int i = 0; i < 5; i++) {
-		uv_run(&f->loop, UV_RUN_NOWAIT);
-		clock_advance(f->clock, 0);
-	}
-}
-
-static int
-dial(struct fixture *f)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-	memcpy(addr.sun_path, f->path, strlen(f->path) + 1);
-	assert_int_equal(
-	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	turn(f);
-	return fd;
-}
-
-static int
-dial_tcp(struct fixture *f)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	const int on = 1;
-
-	assert_int_equal(
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)), 0);
-	assert_int_equal(
-	    connect(fd, (struct sockaddr *)&f->tcp, sizeof(f->tcp)), 0);
-	turn(f);
-	return fd;
-}
-
-static void
-say(struct fixture *f, int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EAGAIN)
-			return; /* he has closed; the answer tells why */
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-		turn(f);
-	}
-}
-
-/* What has come so far; *closed when there will be no more. */
-static char *
-hear(struct fixture *f, int fd, bool *closed)
-{
-	static char text[TEXT_MAX];
-	size_t len = 0;
-
-	*closed = false;
-	for (int quiet = 0; quiet < 4;) {
-		ssize_t n;
-
-		turn(f);
-		n = recv(fd, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
-		if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-			*closed = true;
-			break;
-		}
-		quiet = n < 0 ? quiet + 1 : 0;
-		len += n > 0 ? (size_t)n : 0;
-	}
-	text[len] = '\0';
-	return text;
-}
-
-static unsigned
-status_of(const char *text)
-{
-	unsigned status = 0;
-
-	(void)sscanf(text, "HTTP/1.%*c %u", &status);
-	return status;
 }
 
 static bool
