@@ -28,7 +28,6 @@
 #include "frontend-gateway/admin/http_target.h"
 
 struct admin;
-struct buf;
 struct clock;
 struct setting_kind;
 struct setting_store;
@@ -98,9 +97,6 @@ struct admin_sources {
 	 * of those that have not; false when one that is there has not. */
 	bool (*confirmed)(
 	    uint64_t generation, json_t *confirmed, json_t *waiting, void *arg);
-	/* Prometheus text exposition, appended to out; 0 or a negative
-	 * code. */
-	int (*metrics)(struct buf *out, void *arg);
 	void *arg;
 };
 

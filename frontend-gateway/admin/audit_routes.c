@@ -107,6 +107,7 @@ static bool
 read_from(struct admin_request *r, uint64_t *after, bool *newest)
 {
 	const char *text = admin_param(r, "after");
+	const bool given = text != NULL && text[0] != '\0';
 	const char *order = admin_param(r, "order");
 	char *end = NULL;
 
@@ -116,9 +117,9 @@ read_from(struct admin_request *r, uint64_t *after, bool *newest)
 		admin_fail(r, 400, "order: oldest or newest are possible");
 		return false;
 	}
-	if (text != NULL && text[0] >= '0' && text[0] <= '9')
+	if (given && text[0] >= '0' && text[0] <= '9')
 		*after = strtoull(text, &end, 10);
-	if (text != NULL && (end == NULL || *end != '\0')) {
+	if (given && (end == NULL || *end != '\0')) {
 		admin_fail(r, 400, "after: not the number of a row");
 		return false;
 	}

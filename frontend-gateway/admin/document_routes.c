@@ -6,6 +6,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "frontend-gateway/admin/metrics.h"
 #include "frontend-gateway/admin/openapi_builtin.h"
 
 static void
@@ -35,15 +36,16 @@ static void
 on_metrics(struct admin_request *r)
 {
 	const struct admin_sources *s = r->admin->opts.sources;
+	json_t *status = s->status(s->arg);
 	struct buf text;
 
 	buf_init(&text, 0);
-	if (s->metrics(&text, s->arg) < 0 || buf_failed(&text))
+	if (status == NULL || metrics_write(&text, status) < 0)
 		admin_reply(r, 503, NULL);
 	else
-		reply_text(r, "text/plain; version=0.0.4; charset=utf-8",
-		    text.data, text.len);
+		reply_text(r, METRICS_TYPE, text.data, text.len);
 	buf_finish(&text);
+	json_decref(status);
 }
 
 static const struct admin_route routes[] = {

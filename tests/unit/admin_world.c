@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/log.h"
 
 /* --- sources --------------------------------------------------------------- */
@@ -103,17 +102,10 @@ on_confirmed(uint64_t generation, json_t *confirmed, json_t *waiting, void *arg)
 	return w->waiting == NULL;
 }
 
-static int
-on_metrics(struct buf *out, void *arg)
-{
-	(void)arg;
-	return buf_add_str(out, "sallyport_up 1\n");
-}
-
 /* --- life ------------------------------------------------------------------ */
 
 static struct admin_sources sources = { on_status, on_edges, on_streams,
-	on_contacts, on_conversations, on_confirmed, on_metrics, NULL };
+	on_contacts, on_conversations, on_confirmed, NULL };
 
 void
 admin_world_init(struct admin_world *w)
