@@ -132,7 +132,6 @@ admin_open(
 	}
 	a->opts = *opts;
 	log_init(&a->log, "admin");
-	list_init(&a->waits);
 	rc = open_parts(a, why, size);
 	if (rc < 0) {
 		finish(a);
@@ -154,6 +153,5 @@ admin_close(struct admin *a, void (*on_closed)(void *arg), void *arg)
 	a->on_closed = on_closed;
 	a->closed_arg = arg;
 	settings_unlisten(&a->listener);
-	setting_changes_stop(a);
 	http_server_close(a->http, on_http_closed, a);
 }

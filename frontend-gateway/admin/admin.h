@@ -81,6 +81,9 @@ struct admin_route {
 	const struct setting_kind *kind; /* of settings' routes */
 };
 
+/* confirmations is borrowed. */
+typedef void admin_confirmed_fn(json_t *confirmations, void *arg);
+
 /* What the rest of the gateway tells; references are the caller's. */
 struct admin_sources {
 	json_t *(*status)(void *arg);
@@ -93,10 +96,11 @@ struct admin_sources {
 	json_t *(*conversations)(const struct admin_page *page,
 	    const char *user, const char *contact, const char *state,
 	    void *arg);
-	/* Appends the names of the edges that have confirmed a generation, and
-	 * of those that have not; false when one that is there has not. */
-	bool (*confirmed)(
-	    uint64_t generation, json_t *confirmed, json_t *waiting, void *arg);
+	/* Calls fn once, now or later, with {"counter", "confirmed", "waiting"}
+	 * of that generation of what the edges are told; NULL without
+	 * memory. */
+	void (*confirm)(uint64_t generation, admin_confirmed_fn *fn,
+	    void *fn_arg, void *arg);
 	void *arg;
 };
 

@@ -14,7 +14,6 @@
 #define GATEWAY_ADMIN_ADMIN_IMPL_H
 
 #include "common/clock.h"
-#include "common/list.h"
 #include "common/log.h"
 #include "frontend-gateway/admin/admin.h"
 #include "frontend-gateway/settings/settings.h"
@@ -39,8 +38,7 @@ struct admin {
 	size_t table_count;
 	struct admin_route *setting_routes; /* made from the kinds */
 	char *setting_paths;
-	struct list waits; /* for edges to confirm */
-	bool verifying;    /* the audit trail is being walked */
+	bool verifying; /* the audit trail is being walked */
 	void (*on_closed)(void *arg);
 	void *closed_arg;
 };
@@ -79,8 +77,6 @@ void setting_changes_commit(
  * false when they don't hold or are malformed. */
 bool setting_changes_expected(
     struct admin_request *r, uint64_t *version, bool *condition);
-/* Waits of requests end with the server. */
-void setting_changes_stop(struct admin *a);
 
 /* --- tables of routes ---------------------------------------------------- */
 

@@ -324,6 +324,8 @@ admin_read_page(struct admin_request *r, struct admin_page *out)
 
 	out->filter = admin_param(r, "filter");
 	out->after = admin_param(r, "after");
+	if (out->after != NULL && out->after[0] == '\0')
+		out->after = NULL;
 	out->limit = ADMIN_LIMIT_DEFAULT;
 	if (limit == NULL)
 		return true;

@@ -1,36 +1,41 @@
 /* Several changes at once, all or nothing. */
 #include "frontend-gateway/admin/admin_impl.h"
 
-#include <string.h>
-
 #include "common/err.h"
-#include "frontend-gateway/admin/changes.h"
+#include "frontend-gateway/settings/settings_batch.h"
+
+static bool
+has_token(const struct settings_batch *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->v[i].kind == &setting_kind_token)
+			return true;
+	return false;
+}
 
 static void
 on_post(struct admin_request *r)
 {
 	struct setting_changes_opts opts = { 0 };
-	struct changes_problem p;
-	struct changes c;
+	struct settings_batch b;
+	char why[256];
 	int rc;
 
 	if (!admin_read_bool(r, "dry_run", &opts.dry_run))
 		return;
-	rc = changes_read(&c, r->body, &p);
-	if (rc == ERR_CONFIG) {
-		admin_fail_with(r, 422, "the list of changes is not in order",
-		    json_pack(
-			"[{s:s, s:s}]", "member", p.member, "text", p.text));
-		return;
-	}
+	rc = settings_batch_read(
+	    &b, json_object_get(r->body, "changes"), why, sizeof(why));
 	if (rc < 0) {
-		admin_reply(r, 503, NULL);
+		admin_fail(r, rc == ERR_NOMEM ? 503 : 422, "%s", why);
 		return;
 	}
-	opts.changes = c.v;
-	opts.count = c.count;
-	setting_changes_commit(r, &opts);
-	changes_finish(&c);
+	opts.changes = b.v;
+	opts.count = b.count;
+	if (has_token(&b))
+		admin_fail(r, 422, "tokens are made by POST /v1/tokens");
+	else
+		setting_changes_commit(r, &opts);
+	settings_batch_finish(&b);
 }
 
 static const struct admin_route routes[] = {

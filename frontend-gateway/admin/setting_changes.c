@@ -1,9 +1,11 @@
 /*
  * A change over HTTP: its conditions become the version that is expected, the
  * commit is handed to settings, and its outcome becomes the answer.  When the
- * edges are told something new the answer waits up to CONFIRM_MS for them, so
- * that it can say who has confirmed; an edge that is not there is not waited
- * for.
+ * edges are told something new the answer waits for them a while, so that it can
+ * say who has confirmed.
+ *
+ * The client may go, or the server end, at each of these points; what has begun
+ * comes back here nevertheless, and is dropped then.
  */
 #include "frontend-gateway/admin/admin_impl.h"
 
@@ -14,28 +16,21 @@
 #include "frontend-gateway/admin/etag.h"
 #include "frontend-gateway/admin/setting_routes.h"
 
-enum { CONFIRM_MS = 1000, CONFIRM_STEP_MS = 10 };
-
 /* A commit of a request, from its beginning to the answer. */
 struct change {
-	struct list link; /* while it waits for edges */
 	struct admin *admin;
 	struct admin_request *request; /* NULL when the client is gone */
-	bool committing;
 	bool single, dry_run, condition;
 	json_t *extra;
 	/* The answer, while it waits for edges. */
 	json_t *answer;
 	unsigned status;
-	uint64_t version, generation, until_ms;
-	struct clock_timer step;
+	uint64_t version;
 };
 
 static void
 drop(struct change *c)
 {
-	list_remove(&c->link);
-	clock_timer_stop(&c->step);
 	json_decref(c->extra);
 	json_decref(c->answer);
 	free(c);
@@ -44,12 +39,7 @@ drop(struct change *c)
 static void
 on_gone(void *arg)
 {
-	struct change *c = arg;
-
-	c->request = NULL;
-	/* What has begun is finished. */
-	if (!c->committing)
-		drop(c);
+	((struct change *)arg)->request = NULL;
 }
 
 /* --- the answer ------------------------------------------------------------ */
@@ -63,36 +53,30 @@ item_or_null(const struct setting *s)
 static json_t *
 delta_json(const struct settings_delta *d)
 {
-	return json_pack("{s:s, s:s, s:o, s:o}", "kind", d->kind->name, "key",
-	    d->key, "before", item_or_null(d->before), "after",
-	    item_or_null(d->after));
+	return json_pack("{s:s, s:s, s:b, s:o, s:o}", "kind", d->kind->name,
+	    "key", d->key, "changed", d->before != d->after, "before",
+	    item_or_null(d->before), "after", item_or_null(d->after));
 }
 
-/* Those that change something, and the number of the others. */
 static json_t *
 batch_json(const struct settings_outcome *o)
 {
 	json_t *all = json_array();
-	json_int_t alike = 0;
 
-	for (size_t i = 0; i < o->delta_count; i++) {
-		const struct settings_delta *d = &o->deltas[i];
-
-		if (d->before == d->after)
-			alike++;
-		else if (json_array_append_new(all, delta_json(d)) < 0) {
+	for (size_t i = 0; i < o->delta_count; i++)
+		if (json_array_append_new(all, delta_json(&o->deltas[i])) < 0) {
 			json_decref(all);
 			return NULL;
 		}
-	}
-	return json_pack("{s:o, s:I}", "changes", all, "unchanged", alike);
+	return json_pack("{s:o}", "changes", all);
 }
 
 static json_t *
 answer_json(const struct change *c, const struct settings_outcome *o)
 {
 	json_t *answer = c->single ? delta_json(&o->deltas[0]) : batch_json(o);
-	const struct setting *after = o->deltas[0].after;
+	const struct setting *after =
+	    o->delta_count > 0 ? o->deltas[0].after : NULL;
 	uint64_t version = o->version;
 
 	if (c->single && version == 0 && after != NULL)
@@ -124,36 +108,18 @@ reply(struct change *c)
 	drop(c);
 }
 
-/* Who has the new generation; false when that is worth waiting for. */
-static bool
-add_generation(struct change *c)
-{
-	const struct admin_sources *s = c->admin->opts.sources;
-	json_t *confirmed = json_array(), *waiting = json_array(), *g;
-	const bool settled =
-	    s->confirmed(c->generation, confirmed, waiting, s->arg);
-
-	g = json_pack("{s:I, s:o, s:o}", "counter", (json_int_t)c->generation,
-	    "confirmed", confirmed, "waiting", waiting);
-	if (json_object_set_new(c->answer, "generation", g) < 0) {
-		/* Without memory the change is made nevertheless. */
-		json_decref(c->answer);
-		c->answer = NULL;
-		return true;
-	}
-	return settled;
-}
-
 static void
-on_step(struct clock_timer *t, void *arg)
+on_confirmed(json_t *confirmations, void *arg)
 {
 	struct change *c = arg;
 
-	if (add_generation(c) ||
-	    clock_now_ms(c->admin->opts.clock) >= c->until_ms)
-		reply(c);
-	else
-		clock_timer_start(t, CONFIRM_STEP_MS);
+	if (c->request == NULL) {
+		drop(c);
+		return;
+	}
+	/* Without memory to tell of it the change is made nevertheless. */
+	(void)json_object_set(c->answer, "generation", confirmations);
+	reply(c);
 }
 
 static unsigned
@@ -182,9 +148,9 @@ static void
 on_done(const struct settings_outcome *o, void *arg)
 {
 	struct change *c = arg;
+	const struct admin_sources *s;
 	const struct setting *after;
 
-	c->committing = false;
 	if (c->request == NULL) {
 		drop(c);
 		return;
@@ -193,6 +159,7 @@ on_done(const struct settings_outcome *o, void *arg)
 		refuse(c, o);
 		return;
 	}
+	s = c->admin->opts.sources;
 	after = o->delta_count > 0 ? o->deltas[0].after : NULL;
 	c->answer = answer_json(c, o);
 	c->version = after != NULL ? after->version : 0;
@@ -200,12 +167,10 @@ on_done(const struct settings_outcome *o, void *arg)
 			    after != NULL
 			? 201
 			: 200;
-	c->generation = o->generation;
-	c->until_ms = clock_now_ms(c->admin->opts.clock) + CONFIRM_MS;
-	if (c->generation == 0 || c->dry_run || c->answer == NULL)
+	if (o->generation == 0 || c->dry_run || c->answer == NULL)
 		reply(c);
 	else
-		on_step(&c->step, c);
+		s->confirm(o->generation, on_confirmed, c, s->arg);
 }
 
 /* --- the commit ------------------------------------------------------------ */
@@ -224,13 +189,10 @@ setting_changes_commit(
 	}
 	c->admin = a;
 	c->request = r;
-	c->committing = true;
 	c->single = opts->single;
 	c->dry_run = opts->dry_run;
 	c->condition = opts->condition;
 	c->extra = opts->extra;
-	clock_timer_init(&c->step, a->opts.clock, on_step, c);
-	list_append(&a->waits, &c->link);
 	http_call_wait(r->call, on_gone, c);
 	settings_commit(a->opts.settings,
 	    &(struct settings_commit){ .changes = opts->changes,
@@ -240,20 +202,6 @@ setting_changes_commit(
 		.dry_run = opts->dry_run,
 		.internal = opts->internal },
 	    on_done, c);
-}
-
-/* The calls are told by the HTTP server that they are gone; what is being
- * written comes back to us nevertheless. */
-void
-setting_changes_stop(struct admin *a)
-{
-	LIST_FOREACH_SAFE (it, &a->waits) {
-		struct change *c = list_entry(it, struct change, link);
-
-		clock_timer_stop(&c->step);
-		list_remove(&c->link);
-		c->admin = NULL;
-	}
 }
 
 /* --- conditions ------------------------------------------------------------ */

@@ -89,40 +89,41 @@ on_conversations(const struct admin_page *page, const char *user,
 	return all;
 }
 
-static bool
-on_confirmed(uint64_t generation, json_t *confirmed, json_t *waiting, void *arg)
+static void
+on_confirm(uint64_t generation, admin_confirmed_fn *fn, void *fn_arg, void *arg)
 {
-	const struct admin_world *w = arg;
+	struct admin_world *w = arg;
 
-	(void)generation;
-	if (w->confirmed != NULL)
-		json_array_append_new(confirmed, json_string(w->confirmed));
-	if (w->waiting != NULL)
-		json_array_append_new(waiting, json_string(w->waiting));
-	return w->waiting == NULL;
+	w->generation = generation;
+	w->confirmed = fn;
+	w->confirmed_arg = fn_arg;
+}
+
+void
+admin_world_confirm(struct admin_world *w)
+{
+	json_t *all = json_pack("{s:I, s:[s], s:[s]}", "counter",
+	    (json_int_t)w->generation, "confirmed", "edge1.contoso.example",
+	    "waiting", "edge2.contoso.example");
+
+	assert_non_null(w->confirmed);
+	w->confirmed(all, w->confirmed_arg);
+	json_decref(all);
+	w->confirmed = NULL;
 }
 
 /* --- life ------------------------------------------------------------------ */
 
 static struct admin_sources sources = { on_status, on_edges, on_streams,
-	on_contacts, on_conversations, on_confirmed, NULL };
+	on_contacts, on_conversations, on_confirm, NULL };
 
-void
-admin_world_init(struct admin_world *w)
+static void
+open_admin(struct admin_world *w)
 {
 	struct sockaddr_storage ss = { 0 };
 	char why[256];
 
-	memset(w, 0, sizeof(*w));
-	log_set_fd(-1);
-	settings_test_init(&w->settings);
-	snprintf(w->path, sizeof(w->path), "%s/admin.sock", w->settings.dir);
-	w->client.loop = &w->settings.loop;
-	w->client.clock = w->settings.clock;
-	w->client.path = w->path;
-	http_client_address(&w->client.tcp);
 	memcpy(&ss, &w->client.tcp, sizeof(w->client.tcp));
-	sources.arg = w;
 	if (admin_open(&w->admin,
 		&(struct admin_opts){ .loop = &w->settings.loop,
 		    .clock = w->settings.clock,
@@ -137,22 +138,51 @@ admin_world_init(struct admin_world *w)
 	w->fd = w->tcp = -1;
 }
 
+void
+admin_world_init(struct admin_world *w)
+{
+	memset(w, 0, sizeof(*w));
+	log_set_fd(-1);
+	settings_test_init(&w->settings);
+	snprintf(w->path, sizeof(w->path), "%s/admin.sock", w->settings.dir);
+	w->client.loop = &w->settings.loop;
+	w->client.clock = w->settings.clock;
+	w->client.path = w->path;
+	http_client_address(&w->client.tcp);
+	sources.arg = w;
+	open_admin(w);
+}
+
 static void
 on_closed(void *arg)
 {
 	((struct admin_world *)arg)->closed = true;
 }
 
-void
-admin_world_finish(struct admin_world *w)
+static void
+close_admin(struct admin_world *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);
 	if (w->tcp >= 0)
 		close(w->tcp);
+	w->closed = false;
 	admin_close(w->admin, on_closed, w);
 	while (!w->closed)
 		uv_run(&w->settings.loop, UV_RUN_ONCE);
+}
+
+void
+admin_world_restart(struct admin_world *w)
+{
+	close_admin(w);
+	open_admin(w);
+}
+
+void
+admin_world_finish(struct admin_world *w)
+{
+	close_admin(w);
 	json_decref(w->body);
 	unlink(w->path);
 	settings_test_finish(&w->settings);

@@ -21,7 +21,10 @@ struct admin_world {
 	int fd, tcp; /* connections that are kept; -1 = none */
 	/* What sources say. */
 	size_t streams, conversations;
-	const char *confirmed, *waiting; /* an edge's name each, or NULL */
+	/* Who waits for the edges; NULL = nobody. */
+	admin_confirmed_fn *confirmed;
+	void *confirmed_arg;
+	uint64_t generation;
 	bool closed;
 	/* The last answer. */
 	unsigned status;
@@ -30,6 +33,8 @@ struct admin_world {
 };
 
 void admin_world_init(struct admin_world *w);
+/* The interface closes and opens; settings stay. */
+void admin_world_restart(struct admin_world *w);
 void admin_world_finish(struct admin_world *w);
 
 /* Asks by the Unix socket; header ("If-Match: \"1\"\r\n") and body (JSON with '
@@ -42,6 +47,8 @@ unsigned admin_world_ask_tcp(struct admin_world *w, const char *token,
 /* A member of the last answer by a path ("/after/object/Domain"), as a compact
  * text, "" when there is none; valid until the next call. */
 const char *admin_world_member(const struct admin_world *w, const char *path);
+/* One edge has confirmed what it was told, the other has not. */
+void admin_world_confirm(struct admin_world *w);
 /* Makes a token; the text is the caller's to free(). */
 char *admin_world_token(struct admin_world *w, const char *object);
 
