@@ -39,6 +39,9 @@ keep_all(struct keeping *k, struct gateway_conf *fresh,
 	KEEP("node", fresh, now, node);
 	KEEP("store", fresh, now, store);
 	KEEP("control", fresh, now, control);
+	KEEP("admin.socket", fresh, now, admin.socket);
+	KEEP("admin.listen", fresh, now, admin.listen_count);
+	KEEP("admin.listen", fresh, now, admin.listen);
 	KEEP("sip.listen", f, n, listen_count);
 	KEEP("sip.listen", f, n, listen);
 	KEEP("sip.listen", f, n, port);

@@ -152,6 +152,15 @@ edges_choose(const struct edges *e, const char *local, const char *user,
 /* --- links -------------------------------------------------------------- */
 
 static void
+tell_link(const struct edge *d, bool up)
+{
+	struct edges *e = d->edges;
+
+	if (e->opts.events->on_link != NULL)
+		e->opts.events->on_link(e, d->index, up, e->opts.arg);
+}
+
+static void
 on_up(struct edge_link *l, bool resumed, void *arg)
 {
 	struct edge *d = arg;
@@ -170,6 +179,7 @@ on_up(struct edge_link *l, bool resumed, void *arg)
 		d->proofs.count = 0;
 	}
 	edges_control_config(d);
+	tell_link(d, true);
 	/* Before the channel sends anything again. */
 	if (!resumed)
 		e->opts.events->on_renewed(e, d->index, e->opts.arg);
@@ -185,6 +195,7 @@ on_down(struct edge_link *l, void *arg)
 	d->since_ms = clock_now_ms(d->edges->opts.clock);
 	if (d->state == EDGE_LISTED)
 		clock_timer_start(&d->lost, EDGES_LOST_MS);
+	tell_link(d, false);
 }
 
 static void

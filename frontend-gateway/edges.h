@@ -84,6 +84,8 @@ struct edges_events {
 	 * (failed).  Domains in comparable form.  May be NULL. */
 	void (*on_partner)(struct edges *e, unsigned edge, const char *local,
 	    const char *remote, bool failed, void *arg);
+	/* The channel to an edge is up, or is not any more.  May be NULL. */
+	void (*on_link)(struct edges *e, unsigned edge, bool up, void *arg);
 	/* An edge has confirmed what it was told, or refused it.  May be
 	 * NULL. */
 	void (*on_answer)(struct edges *e, unsigned edge, void *arg);

@@ -24,6 +24,7 @@
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
+#include "frontend-gateway/gateway_admin.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/gateway_settings.h"
 #include "frontend-gateway/guard.h"
@@ -66,6 +67,7 @@ set_state(struct gateway *g, enum gateway_state to)
 	log_info(&g->log, "state", "from=%s to=%s", states[g->state].name,
 	    states[to].name);
 	g->state = to;
+	gateway_admin_tell_state(g, states[to].name);
 }
 
 const char *
@@ -151,7 +153,7 @@ on_stream(
 {
 	struct gateway *g = arg;
 
-	(void)e;
+	gateway_admin_tell_stream(g, edges_name(e, edge), s);
 	if (g->prover != NULL)
 		prover_on_stream(g->prover, edge, s);
 	if (g->presence != NULL)
@@ -164,9 +166,16 @@ on_partner(struct edges *e, unsigned edge, const char *local,
 {
 	struct gateway *g = arg;
 
-	(void)e;
+	gateway_admin_tell_partner(
+	    g, edges_name(e, edge), local, remote, failed);
 	if (g->presence != NULL)
 		presence_on_partner(g->presence, edge, local, remote, failed);
+}
+
+static void
+on_link(struct edges *e, unsigned edge, bool up, void *arg)
+{
+	gateway_admin_tell_edge(arg, edges_name(e, edge), up ? "up" : "down");
 }
 
 static void
@@ -174,8 +183,7 @@ on_answer(struct edges *e, unsigned edge, void *arg)
 {
 	struct gateway *g = arg;
 
-	(void)e;
-	(void)edge;
+	gateway_admin_tell_edge(g, edges_name(e, edge), "answered");
 	gateway_confirm_look(&g->settings.confirm);
 }
 
@@ -216,6 +224,7 @@ on_lost(struct edges *e, unsigned edge, void *arg)
 	struct gateway *g = arg;
 
 	log_warn(&g->log, "edge-lost", "edge=%s", edges_name(e, edge));
+	gateway_admin_tell_edge(g, edges_name(e, edge), "lost");
 	move_off(g, edge);
 }
 
@@ -225,6 +234,7 @@ on_removed(struct edges *e, unsigned edge, void *arg)
 	struct gateway *g = arg;
 
 	log_info(&g->log, "edge-removed", "edge=%s", edges_name(e, edge));
+	gateway_admin_tell_edge(g, edges_name(e, edge), "removed");
 	move_off(g, edge);
 }
 
@@ -283,6 +293,7 @@ on_reachable(struct sip_ua *ua, bool reachable, void *arg)
 	(void)ua;
 	log_info(&g->log, reachable ? "pool-reachable" : "pool-unreachable",
 	    "pool=%s", g->opts.conf->sip.pool);
+	gateway_admin_tell_pool(g, reachable);
 	if (reachable && g->conversations != NULL)
 		conversations_on_reachable(g->conversations);
 	if (g->presence != NULL)
@@ -302,6 +313,7 @@ on_health(bool well, const char *why, void *arg)
 	else
 		log_error(&g->log, "store-fails", "path=%s reason=%s",
 		    g->opts.conf->store, why);
+	gateway_admin_tell_store(g, "pairs", well);
 	if (g->presence != NULL)
 		presence_on_health(g->presence, well);
 }
@@ -337,7 +349,7 @@ static bool
 is_closed(const struct gateway *g)
 {
 	return g->edges == NULL && g->ua == NULL && g->pairs == NULL &&
-	       !gateway_settings_are_open(g);
+	       !g->admin_closing && !gateway_settings_are_open(g);
 }
 
 /* When the sockets of both sides are gone and the rows are on disk.  The rest
@@ -351,6 +363,12 @@ finish_if_closed(struct gateway *g)
 
 void
 gateway_settings_closed(struct gateway *g)
+{
+	finish_if_closed(g);
+}
+
+void
+gateway_admin_closed(struct gateway *g)
 {
 	finish_if_closed(g);
 }
@@ -395,6 +413,7 @@ close_all(struct gateway *g)
 	if (edges != NULL)
 		gateway_confirm_stop(&g->settings.confirm);
 	gateway_control_close(g);
+	gateway_admin_close(g);
 	conversations_free(g->conversations);
 	g->conversations = NULL;
 	presence_stop(g->presence);
@@ -534,6 +553,7 @@ open_edges(struct gateway *g)
 		.on_stanza = on_stanza,
 		.on_stream = on_stream,
 		.on_partner = on_partner,
+		.on_link = on_link,
 		.on_answer = on_answer,
 		.on_confirmed = on_confirmed,
 		.on_renewed = on_renewed,
@@ -648,6 +668,8 @@ open_parts(struct gateway *g, char *why, size_t size)
 		rc = open_conversations(g);
 	if (rc == 0)
 		rc = open_presence(g, why, size);
+	if (rc == 0)
+		rc = gateway_admin_open(g, why, size);
 	if (rc < 0)
 		return rc;
 	return gateway_control_open(g, why, size);

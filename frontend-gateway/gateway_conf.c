@@ -410,6 +410,7 @@ read_root(struct gateway_conf *c)
 	read_sip(c, root);
 	read_path(c->store, sizeof(c->store), root, "store", NULL);
 	read_path(c->control, sizeof(c->control), root, "control", "");
+	gateway_conf_read_admin(c, root);
 	gateway_conf_read_hosted(c, root);
 	gateway_conf_read_partners(c, root);
 	gateway_conf_read_users(c, root);

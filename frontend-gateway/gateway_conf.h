@@ -175,6 +175,13 @@ struct gateway_messages_conf {
 	bool reactions, retractions, attention, sent_time, headlines;
 };
 
+/* "admin" */
+struct gateway_admin_conf {
+	char socket[108]; /* "" = none */
+	struct sockaddr_storage listen[GATEWAY_CONF_LISTEN_MAX];
+	size_t listen_count;
+};
+
 struct gateway_log_conf {
 	enum log_level level;
 	struct {
@@ -194,6 +201,7 @@ struct gateway_conf {
 	struct gateway_sip_conf sip;
 	char store[1024];
 	char control[108]; /* path of the control socket; "" = none */
+	struct gateway_admin_conf admin;
 	char (*hosted)[256];
 	size_t hosted_count;
 	struct gateway_partner *partners;

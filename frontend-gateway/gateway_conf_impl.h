@@ -8,6 +8,7 @@
  * gateway_conf_domains.c   "hosted", and whose a domain is
  * gateway_conf_presence.c  "presence"
  * gateway_conf_messages.c  "messages"
+ * gateway_conf_admin.c     "admin"
  *
  * Errors   stay in the document (conf_fail): the first one counts, and reading
  *          goes on or stops early without harm.
@@ -45,6 +46,7 @@ void gateway_conf_read_partners(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_users(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_presence(struct gateway_conf *c, struct conf_obj *root);
 void gateway_conf_read_messages(struct gateway_conf *c, struct conf_obj *root);
+void gateway_conf_read_admin(struct gateway_conf *c, struct conf_obj *root);
 /* Fills the table of partners' domains, when all the rest has been read without
  * an error. */
 void gateway_conf_index_domains(struct gateway_conf *c, struct conf_obj *root);

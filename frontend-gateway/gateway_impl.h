@@ -8,6 +8,7 @@
  * gateway_reload.c   another configuration, other certificates
  * gateway_settings.c what administrators set
  * gateway_import.c   what the file has of that
+ * gateway_admin.c    the HTTP interface for administrators
  */
 #ifndef GATEWAY_GATEWAY_IMPL_H
 #define GATEWAY_GATEWAY_IMPL_H
@@ -19,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "frontend-gateway/admin/admin.h"
 #include "frontend-gateway/gateway.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/gateway_settings_impl.h"
@@ -54,7 +56,10 @@ struct gateway {
 	struct conversations *conversations;
 	struct pair_store *pairs;
 	struct presence *presence;
-	struct control *control;  /* NULL without a socket */
+	struct control *control; /* NULL without a socket */
+	struct admin *admin;     /* NULL without HTTP */
+	struct admin_sources admin_sources;
+	bool admin_closing;
 	struct clock_timer pulse; /* watchdog, status line */
 	char told[160];           /* the service manager, last */
 	uint64_t started_ms;

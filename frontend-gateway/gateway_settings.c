@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
+#include "frontend-gateway/gateway_admin.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/gateway_impl.h"
 #include "frontend-gateway/policy/policy.h"
@@ -193,6 +194,7 @@ on_health(bool well, const char *why, void *arg)
 	else
 		log_error(&g->log, "store-fails", "path=%s reason=%s",
 		    g->opts.conf->store, why);
+	gateway_admin_tell_store(g, "settings", well);
 }
 
 static int

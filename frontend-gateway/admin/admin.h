@@ -28,6 +28,7 @@
 #include "frontend-gateway/admin/http_target.h"
 
 struct admin;
+struct buf;
 struct clock;
 struct setting_kind;
 struct setting_store;
@@ -101,6 +102,8 @@ struct admin_sources {
 	 * memory. */
 	void (*confirm)(uint64_t generation, admin_confirmed_fn *fn,
 	    void *fn_arg, void *arg);
+	/* Prometheus' text format, appended to out; 0 or a negative code. */
+	int (*metrics)(struct buf *out, void *arg);
 	void *arg;
 };
 

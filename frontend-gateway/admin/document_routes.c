@@ -36,16 +36,14 @@ static void
 on_metrics(struct admin_request *r)
 {
 	const struct admin_sources *s = r->admin->opts.sources;
-	json_t *status = s->status(s->arg);
 	struct buf text;
 
 	buf_init(&text, 0);
-	if (status == NULL || metrics_write(&text, status) < 0)
+	if (s->metrics(&text, s->arg) < 0)
 		admin_reply(r, 503, NULL);
 	else
 		reply_text(r, METRICS_TYPE, text.data, text.len);
 	buf_finish(&text);
-	json_decref(status);
 }
 
 static const struct admin_route routes[] = {

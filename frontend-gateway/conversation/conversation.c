@@ -47,6 +47,12 @@ conversation_set_state(struct conversation *c, enum conversation_state to)
 	c->state = to;
 }
 
+const char *
+conversation_state_str(const struct conversation *c)
+{
+	return states[c->state].name;
+}
+
 void
 conversation_touch(struct conversation *c)
 {
@@ -242,6 +248,7 @@ conversation_new(struct conversation **out, const struct conversation_env *env,
 		return ERR_NOMEM;
 	c->env = env;
 	c->edge = EDGES_NONE;
+	c->since_ms = clock_wall_ms(env->clock);
 	list_init(&c->queue);
 	clock_timer_init(&c->idle, env->clock, on_idle, c);
 	conversation_states_init(c);

@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "frontend-gateway/conversation/inward.h"
 #include "frontend-gateway/translate/ids.h"
@@ -78,6 +79,13 @@ const char *conversation_contact(const struct conversation *c);
 /* Their domains, in comparable form. */
 const char *conversation_user_domain(const struct conversation *c);
 const char *conversation_contact_domain(const struct conversation *c);
+
+/* For an operator, without anything that was said: {"key", "user", "contact",
+ * "state", "since", "edge", "dialogs", "queued", "under_way", "from_user",
+ * "from_contact"}.  The caller's; NULL without memory. */
+json_t *conversation_view(const struct conversation *c);
+/* "idle", "inviting", "open" */
+const char *conversation_state_str(const struct conversation *c);
 
 /* --- from the XMPP side -------------------------------------------------- */
 

@@ -11,6 +11,7 @@
  * conversation_states.c  chat states: typing, leaving
  * conversation_notice.c  what a contact is told at the beginning
  * conversation_changes.c what is corrected or taken back in time
+ * conversation_view.c    what an operator is told
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
 #define GATEWAY_CONVERSATION_CONVERSATION_IMPL_H
@@ -75,8 +76,11 @@ struct conversation {
 	struct sip_dialog *sent_in;    /* of the MESSAGE, while it lives */
 	char id[CONVERSATION_ID_SIZE]; /* Ms-Conversation-ID of call */
 
-	bool disclaimed; /* he knows that it may be archived */
-	size_t outward;  /* messages of the user under way */
+	bool disclaimed;  /* he knows that it may be archived */
+	size_t outward;   /* messages of the user under way */
+	int64_t since_ms; /* when it began, since 1970 */
+	/* Texts taken so far, from either side. */
+	uint64_t user_texts, contact_texts;
 	struct clock_timer idle;
 
 	struct typing_state typing;

@@ -108,6 +108,7 @@ forward(struct conversation *c, struct sip_server_txn *st,
 	    &(struct said_name){ c->user.bare, c->contact.bare, id }, m.text,
 	    m.text_len, false, clock_now_ms(c->env->clock));
 	c->outward++;
+	c->user_texts++;
 	typing_state_lync_wrote(&c->typing);
 	conversation_states_text(c);
 	conversation_touch(c);

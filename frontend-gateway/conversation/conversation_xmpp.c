@@ -542,6 +542,7 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	c->queue_count++;
 	c->queue_bytes += in->len + in->html_len;
 	if (!o.notice) {
+		c->contact_texts++;
 		/* The user's answers go to the device that he is written to
 		 * from, in its thread. */
 		take_over(&c->lock, o.from);

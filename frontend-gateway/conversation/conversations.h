@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <jansson.h>
 
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/sip/sip_ua.h"
@@ -78,6 +79,19 @@ size_t conversations_pending(const struct conversations *cs);
 /* Answers what is left and says BYE to all. */
 void conversations_hang_up(struct conversations *cs);
 
+/* Which conversations an operator wants to see; NULL = all. */
+struct conversations_query {
+	const char *user, *contact; /* patterns, as `fits` knows them */
+	const char *state;          /* "open" ... */
+	const char *after;          /* the key of the last one seen */
+	size_t limit;
+	bool (*fits)(const char *pattern, const char *text);
+};
+
+/* {"items": [as conversation_view() has them], "next": key}, by user, then by
+ * contact; "next" when there are more.  The caller's; NULL without memory. */
+json_t *conversations_list(
+    const struct conversations *cs, const struct conversations_query *q);
 size_t conversations_count(const struct conversations *cs);
 /* Messages of Lync users that were bounced behind their 200. */
 uint64_t conversations_late_failures(const struct conversations *cs);

@@ -5,6 +5,7 @@
  * conversations.c         the table, the pool's side, life
  * conversations_inward.c  messages from XMPP users
  * conversations_bounces.c errors from their servers
+ * conversations_list.c    what an operator is told
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
 #define GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
@@ -47,6 +48,11 @@ struct conversation *conversations_find(
  * SIP cannot carry), ERR_NOMEM. */
 int conversations_get(struct conversation **out, struct conversations *cs,
     const struct jid *user, const struct jid *contact);
+
+/* Calls fn for each, in no order; it may not end any. */
+typedef void conversations_each_fn(struct conversation *c, void *arg);
+void conversations_each(
+    const struct conversations *cs, conversations_each_fn *fn, void *arg);
 
 /* --- conversations_inward.c ---------------------------------------------- */
 

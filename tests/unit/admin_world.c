@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
 
 /* --- sources --------------------------------------------------------------- */
@@ -112,10 +113,17 @@ admin_world_confirm(struct admin_world *w)
 	w->confirmed = NULL;
 }
 
+static int
+on_metrics(struct buf *out, void *arg)
+{
+	(void)arg;
+	return buf_add_str(out, "sallyport_up 1\n");
+}
+
 /* --- life ------------------------------------------------------------------ */
 
 static struct admin_sources sources = { on_status, on_edges, on_streams,
-	on_contacts, on_conversations, on_confirm, NULL };
+	on_contacts, on_conversations, on_confirm, on_metrics, NULL };
 
 static void
 open_admin(struct admin_world *w)
