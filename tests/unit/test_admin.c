@@ -716,7 +716,7 @@ test_edges_confirm(void **state)
 static int
 listen_to(struct admin_world *w, const char *header)
 {
-	char text[256];
+	char text[512];
 	int fd = http_client_dial(&w->client);
 
 	snprintf(text, sizeof(text),
