@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <jansson.h>
 
+#include "frontend-gateway/conversation/outward.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/ids.h"
@@ -24,7 +25,6 @@
 struct barrier;
 struct conversation_counts;
 struct conversations;
-struct outwards_counts;
 struct gateway_conf;
 struct policy;
 
@@ -101,5 +101,17 @@ const struct outwards_counts *
 conversations_outward_counts(const struct conversations *cs);
 /* Lync users told that a message behind its 200 failed. */
 uint64_t conversations_notices(const struct conversations *cs);
+
+/* --- conversations_try.c -------------------------------------------------- */
+
+/* A message in a user's name that no pool waits for. */
+struct conversations_trial {
+	const struct jid *user, *contact; /* both have a local part */
+	const char *text;
+};
+/* fn is told, once, perhaps from within: what her client would have been told.
+ * ERR_FULL, ERR_NOMEM: fn will not be told. */
+int conversations_try(struct conversations *cs,
+    const struct conversations_trial *t, outward_tell_fn *fn, void *arg);
 
 #endif

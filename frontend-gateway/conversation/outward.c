@@ -41,7 +41,8 @@ struct outward {
 	struct list link; /* in the order of arrival */
 	struct map_node by_st, by_id;
 	struct outwards *os;
-	struct sip_server_txn *st;
+	struct sip_server_txn *st; /* NULL: tell is told instead */
+	outward_tell_fn *tell;
 	unsigned edge;
 	uint64_t seq;
 	bool sent; /* the channel holds the frame under seq */
@@ -236,12 +237,32 @@ answer_taken(struct outwards *os, struct sip_server_txn *st, uint32_t number)
 		log_warn(&os->log, "not-answered", "error=%s", err_str(rc));
 }
 
+/* The end of one that is no Lync user's: everything of o is gone when it is
+ * told.  e NULL = delivered. */
+static void
+tell(struct outward *o, const struct errors_sip *e, const char *proof)
+{
+	struct outward_told told = { .error = e,
+		.proof = proof,
+		.edge = edges_name(o->os->opts.edges, o->edge) };
+	outward_tell_fn *fn = o->tell;
+	void *arg = o->arg;
+
+	detach(o);
+	free(o);
+	fn(&told, arg);
+}
+
 static void
 succeed(struct outward *o, const char *proof)
 {
 	struct outwards *os = o->os;
 	uint32_t number = 0;
 
+	if (o->st == NULL) {
+		tell(o, NULL, proof);
+		return;
+	}
 	if (os->opts.notices == GATEWAY_NOTICES_IMDN) {
 		if (++os->message_id == 0)
 			os->message_id = 1;
@@ -269,6 +290,10 @@ fail(struct outward *o, const char *condition, const char *text, bool bounced)
 	    o->m.from, o->m.to, condition, e.status, text);
 	errors_detail(reason, &e, text);
 	e.reason = reason;
+	if (o->st == NULL) {
+		tell(o, &e, NULL);
+		return;
+	}
 	os->counts.failed++;
 	os->counts.bounced += bounced;
 	refuse(os, o->st, &e);
@@ -284,6 +309,10 @@ fail_with_cause(struct outward *o, enum errors_cause cause)
 	errors_refusal(&e, cause);
 	log_info(&os->log, "failed", "id=%s from=%s to=%s status=%d reason=%s",
 	    o->m.id, o->m.from, o->m.to, e.status, e.reason);
+	if (o->st == NULL) {
+		tell(o, &e, NULL);
+		return;
+	}
 	os->counts.failed++;
 	refuse(os, o->st, &e);
 	finish(o, false, false);
@@ -447,35 +476,25 @@ refuse_at_once(struct outwards *os, struct sip_server_txn *st,
 	done(false, false, arg);
 }
 
-void
-outwards_start(struct outwards *os, struct sip_server_txn *st,
-    const struct outward_message *m, unsigned edge, outward_done_fn *done,
-    void *arg)
+static bool
+has_room(const struct outwards *os, const struct outward_message *m)
 {
-	struct outward *o;
+	return os->count < os->opts.messages_max &&
+	       os->bytes + m->text_len + m->rich_len <= os->opts.bytes_max;
+}
+
+/* From here on it ends by its deadline at the latest; perhaps from within. */
+static void
+begin(struct outwards *os, struct outward *o, unsigned edge)
+{
 	int rc;
 
-	if (os->count >= os->opts.messages_max ||
-	    os->bytes + m->text_len + m->rich_len > os->opts.bytes_max) {
-		refuse_at_once(os, st, ERRORS_OVERLOAD, done, arg);
-		return;
-	}
-	o = copy(m);
-	if (o == NULL) {
-		refuse_at_once(os, st, ERRORS_INTERNAL, done, arg);
-		return;
-	}
 	o->sender.on_result = on_result;
 	o->os = os;
-	o->st = st;
 	o->edge = edge;
-	o->done = done;
-	o->arg = arg;
 	list_append(&os->pending, &o->link);
 	os->count++;
 	os->bytes += o->bytes;
-	rc = map_put(&os->by_st, &o->by_st, &o->st, sizeof(o->st));
-	assert(rc == 0);
 	/* The pool may repeat a message in a new transaction after it has lost
 	 * the first one; a bounce then goes to the older. */
 	(void)map_put(&os->by_id, &o->by_id, o->m.id, strlen(o->m.id));
@@ -485,6 +504,48 @@ outwards_start(struct outwards *os, struct sip_server_txn *st,
 	if (rc < 0)
 		fail_with_cause(
 		    o, rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
+}
+
+void
+outwards_start(struct outwards *os, struct sip_server_txn *st,
+    const struct outward_message *m, unsigned edge, outward_done_fn *done,
+    void *arg)
+{
+	struct outward *o;
+	int rc;
+
+	if (!has_room(os, m)) {
+		refuse_at_once(os, st, ERRORS_OVERLOAD, done, arg);
+		return;
+	}
+	o = copy(m);
+	if (o == NULL) {
+		refuse_at_once(os, st, ERRORS_INTERNAL, done, arg);
+		return;
+	}
+	o->st = st;
+	o->done = done;
+	o->arg = arg;
+	rc = map_put(&os->by_st, &o->by_st, &o->st, sizeof(o->st));
+	assert(rc == 0);
+	begin(os, o, edge);
+}
+
+int
+outwards_try(struct outwards *os, const struct outward_message *m,
+    unsigned edge, outward_tell_fn *fn, void *arg)
+{
+	struct outward *o;
+
+	if (!has_room(os, m))
+		return ERR_FULL;
+	o = copy(m);
+	if (o == NULL)
+		return ERR_NOMEM;
+	o->tell = fn;
+	o->arg = arg;
+	begin(os, o, edge);
+	return 0;
 }
 
 /* --- what happens to it ------------------------------------------------- */

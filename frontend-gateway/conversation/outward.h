@@ -75,6 +75,14 @@ struct outward_message {
  * itself refused the message. */
 typedef void outward_done_fn(bool delivered, bool bounced, void *arg);
 
+/* What became of a message that no SIP transaction waits for. */
+struct outward_told {
+	const struct errors_sip *error; /* NULL = delivered */
+	const char *proof;              /* "ping", "ack", "tcp" */
+	const char *edge;               /* by which it went, or was to */
+};
+typedef void outward_tell_fn(const struct outward_told *told, void *arg);
+
 /* Takes st over: it is answered later, or now when the message cannot be taken
  * (done then fires from within).  edge is where it goes first. */
 void outwards_start(struct outwards *os, struct sip_server_txn *st,
@@ -109,6 +117,11 @@ void outwards_give_up(struct outwards *os);
 
 size_t outwards_pending(const struct outwards *os);
 uint64_t outwards_late_bounces(const struct outwards *os);
+
+/* One message that nobody in the pool wrote: fn is told, once, perhaps from
+ * within; it counts nowhere.  ERR_FULL, ERR_NOMEM: fn will not be told. */
+int outwards_try(struct outwards *os, const struct outward_message *m,
+    unsigned edge, outward_tell_fn *fn, void *arg);
 
 /* What became of Lync users' messages that went out or were to. */
 struct outwards_counts {
