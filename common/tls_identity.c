@@ -27,6 +27,7 @@
 #include "common/log.h"
 #include "common/revocation.h"
 #include "common/tls_accept.h"
+#include "common/tls_bounds.h"
 
 #define CIPHERS     "ECDHE+AESGCM:ECDHE+CHACHA20"
 #define CIPHERS_CBC CIPHERS ":ECDHE+AES"
@@ -384,6 +385,7 @@ new_context(SSL_CTX **out, const SSL_METHOD *method, const struct parts *p,
 	}
 	SSL_CTX_set1_cert_store(ctx, p->trust);
 	set_verify(ctx, o);
+	tls_bounds_set(ctx);
 	if (!set_revocation(ctx, o->revocation)) {
 		(void)refuse(
 		    why, ERR_CERT, "revocation lists: %s", openssl_reason());

@@ -3,7 +3,8 @@
  *
  * Made from PEM in memory, because the process that terminates TLS may not be
  * the one that reads files.  Contexts: TLS 1.2 or later, no renegotiation, no
- * compression, no tickets, no session cache, no 0-RTT.
+ * compression, no tickets, no session cache, no 0-RTT, peers' certificates
+ * within tls_bounds.h.
  *
  * Peers' certificates are always requested.  With TLS_PEER_REQUIRED the
  * handshake fails without a certificate that chains to trust.  With
