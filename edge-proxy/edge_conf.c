@@ -149,17 +149,14 @@ read_networks(struct prefix *out, struct conf_obj *o, const char *name)
 }
 
 static void
-read_revocation(struct edge_conf *c, bool *nomem, struct conf_obj *external)
+read_lists(struct edge_conf *c, bool *nomem, struct conf_obj *o)
 {
-	static const char *const failures[] = { "soft", "hard" };
-	struct conf_obj *o = conf_object(external, "revocation", false);
-	size_t n;
+	size_t n = conf_array(o, "lists", false);
 
-	if (o == NULL)
+	if (n > EDGE_CONF_LISTS_MAX) {
+		(void)count_ok(o, "lists", n, EDGE_CONF_LISTS_MAX);
 		return;
-	n = conf_array(o, "lists", true);
-	if (!count_ok(o, "lists", n, EDGE_CONF_LISTS_MAX))
-		n = 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const char *s = conf_array_string(o, "lists", i);
 		char key[32];
@@ -171,7 +168,25 @@ read_revocation(struct edge_conf *c, bool *nomem, struct conf_obj *external)
 		c->lists[i] = copy(nomem, s);
 		c->list_count = i + 1;
 	}
+}
+
+static void
+read_revocation(struct edge_conf *c, bool *nomem, struct conf_obj *external)
+{
+	static const char *const failures[] = { "soft", "hard" };
+	struct conf_obj *o = conf_object(external, "revocation", false);
+
+	c->lists_fetched = true;
+	if (o == NULL)
+		return;
+	read_lists(c, nomem, o);
 	c->lists_hard = conf_enum(o, "failure", failures, 2, 0) == 1;
+	c->lists_fetched = conf_bool(o, "fetch", true);
+	c->list_network_count = read_networks(c->list_networks, o, "networks");
+	if (c->lists_hard && !c->lists_fetched && c->list_count == 0)
+		conf_fail(o, "failure",
+		    "\"hard\" without lists and without fetching them would "
+		    "refuse everybody");
 	conf_end_object(o);
 }
 
@@ -179,6 +194,7 @@ static void
 read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 {
 	struct conf_obj *o = conf_object(root, "external", true);
+	const char *ocsp;
 	size_t n;
 
 	c->listen_count = read_listen(c->listen, o, "listen", NULL, 0);
@@ -193,6 +209,9 @@ read_external(struct edge_conf *c, bool *nomem, struct conf_obj *root)
 			    conf_array_object(o, "certificates", i);
 
 			read_files(nomem, &c->certificates[i], e);
+			ocsp = conf_string(e, "ocsp", "");
+			if (ocsp[0] != '\0')
+				c->certificates[i].ocsp = copy(nomem, ocsp);
 			conf_end_object(e);
 		}
 		c->certificate_count = n;
@@ -468,6 +487,7 @@ edge_conf_free(struct edge_conf *c)
 	for (size_t i = 0; i < EDGE_CONF_CERTIFICATES_MAX; i++) {
 		free(c->certificates[i].certificate);
 		free(c->certificates[i].key);
+		free(c->certificates[i].ocsp);
 	}
 	free(c->trust);
 	for (size_t i = 0; i < EDGE_CONF_LISTS_MAX; i++)

@@ -38,6 +38,7 @@ enum {
 struct edge_conf_files {
 	char *certificate;
 	char *key;
+	char *ocsp; /* the answer to be stapled; NULL: it is fetched */
 };
 
 struct edge_conf_level {
@@ -62,10 +63,14 @@ struct edge_conf {
 	struct edge_conf_files certificates[EDGE_CONF_CERTIFICATES_MAX];
 	size_t certificate_count;
 	char *trust;
-	/* Files of revocation lists; none = revocation is not looked at. */
+	/* Files of revocation lists, maybe none. */
 	char *lists[EDGE_CONF_LISTS_MAX];
 	size_t list_count;
-	bool lists_hard; /* who is on no list is refused too */
+	bool lists_hard;    /* whose status is not known is refused too */
+	bool lists_fetched; /* lists, and answers for our certificates */
+	/* Private networks that they may be fetched from. */
+	struct prefix list_networks[EDGE_CONF_NETWORKS_MAX];
+	size_t list_network_count;
 
 	struct sockaddr_storage inner_listen[EDGE_CONF_LISTEN_MAX];
 	size_t inner_listen_count;

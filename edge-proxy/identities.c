@@ -19,6 +19,7 @@ struct entry {
 struct identities {
 	struct entry *entries;
 	size_t count;
+	struct cert_status *status;
 };
 
 int
@@ -85,9 +86,36 @@ identities_add(struct identities *ids, struct tls_identity *id)
 void
 identities_replace(struct identities *ids, struct identities *by)
 {
+	struct cert_status *status = ids->status;
+
 	clear(ids);
 	*ids = *by;
+	ids->status = status;
 	free(by);
+}
+
+size_t
+identities_count(const struct identities *ids)
+{
+	return ids->count;
+}
+
+const struct tls_identity *
+identities_at(const struct identities *ids, size_t i)
+{
+	return &ids->entries[i].id;
+}
+
+void
+identities_set_status(struct identities *ids, struct cert_status *status)
+{
+	ids->status = status;
+}
+
+struct cert_status *
+identities_status(const struct identities *ids)
+{
+	return ids->status;
 }
 
 static bool

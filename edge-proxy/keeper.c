@@ -1,17 +1,18 @@
 /*
  * keeper - see the header.
  *
- * Start: configuration; user; own confinement; resolver and streams with a
- * socket pair between them and one each to us; then, and only then, the
- * certificates and keys, checked and handed down.  When both have said ready,
- * the service manager hears it.
+ * Start: configuration; user; own confinement; resolver, streams and fetcher,
+ * each with a socket pair to us, the latter two with one to the resolver, and
+ * one between the two; then, and only then, the certificates and keys, checked
+ * and handed down.  When all have said ready, the service manager hears it.
  *
- * Ends of children: without the resolver streams goes on and is given a new
- * line to a new one.  Without streams the resolver has nobody to answer and
- * ends; both are started again.
+ * Ends of children: without the resolver streams and fetcher go on and are given
+ * new lines to a new one.  Without streams the resolver has nobody to answer and
+ * ends; both are started again, and the fetcher gets new lines to them.  Without
+ * the fetcher certificates are judged by what is known, until there is another.
  *
  * Stop: streams first, since it has to say goodbye to partners and gateways;
- * then the resolver.  Who does not end in time is killed.
+ * then the others.  Who does not end in time is killed.
  */
 #include "edge-proxy/keeper.h"
 #include "edge-proxy/keeper_impl.h"
@@ -24,7 +25,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
 #include <uv.h>
 
 #include "common/err.h"
@@ -38,108 +38,19 @@ enum {
 	STOP_MS = 15000    /* for streams to end; the resolver gets it too */
 };
 
-static const char *const role_names[] = { KEEPER_STREAMS, KEEPER_RESOLVER };
-
-/* --- handing down ------------------------------------------------------- */
-
-/* Up to three files as the blobs of one message. */
-struct files {
-	char *text[KEEPER_BLOBS_MAX];
-	struct keeper_blob blobs[KEEPER_BLOBS_MAX];
-};
-
-static void
-files_finish(struct files *f)
-{
-	for (size_t i = 0; i < KEEPER_BLOBS_MAX; i++) {
-		if (f->text[i] != NULL)
-			OPENSSL_cleanse(f->text[i], f->blobs[i].len);
-		free(f->text[i]);
-	}
-}
-
-/* Reads paths[0 .. count - 1] and sends them. */
-static int
-send_files(struct keeper *k, enum keeper_message type, const char *const *paths,
-    size_t count)
-{
-	struct files f = { 0 };
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = edge_conf_read_file(&f.text[i], &f.blobs[i].len, paths[i],
-		    type == KW_REVOCATION ? EDGE_CONF_LIST_MAX
-					  : EDGE_CONF_FILE_MAX);
-		f.blobs[i].data = (const uint8_t *)f.text[i];
-		if (rc < 0)
-			log_error(&k->log, "file-unreadable",
-			    "file=%s error=%s", paths[i], err_str(rc));
-	}
-	if (rc == 0)
-		rc = keeper_link_send(
-		    k->procs[STREAMS].link, type, f.blobs, count, -1);
-	files_finish(&f);
-	return rc;
-}
-
-static int
-send_conf(struct keeper *k, enum role role, const char *text)
-{
-	const struct keeper_blob blob = { (const uint8_t *)text, strlen(text) };
-
-	return keeper_link_send(k->procs[role].link, KW_CONF, &blob, 1, -1);
-}
-
-int
-keeper_hand_to_streams(
-    struct keeper *k, const struct edge_conf *c, const char *text)
-{
-	const char *inner[] = { c->inner.certificate, c->inner.key,
-		c->inner_trust };
-	const char *trust[] = { c->trust };
-	int rc;
-
-	rc = send_conf(k, STREAMS, text);
-	for (size_t i = 0; rc == 0 && i < c->certificate_count; i++) {
-		const char *pair[] = { c->certificates[i].certificate,
-			c->certificates[i].key };
-
-		rc = send_files(k, KW_EXTERNAL, pair, 2);
-	}
-	if (rc == 0)
-		rc = send_files(k, KW_TRUST, trust, 1);
-	for (size_t i = 0; rc == 0 && i < c->list_count; i++) {
-		const char *list[] = { c->lists[i] };
-
-		rc = send_files(k, KW_REVOCATION, list, 1);
-	}
-	if (rc == 0)
-		rc = send_files(k, KW_INTERNAL, inner, 3);
-	if (rc == 0)
-		rc = keeper_link_send(
-		    k->procs[STREAMS].link, KW_APPLY, NULL, 0, -1);
-	return rc;
-}
-
-int
-keeper_hand_to_resolver(struct keeper *k)
-{
-	int rc = send_conf(k, RESOLVER, k->text);
-
-	if (rc == 0)
-		rc = keeper_link_send(
-		    k->procs[RESOLVER].link, KW_APPLY, NULL, 0, -1);
-	return rc;
-}
+static const char *const role_names[] = { KEEPER_STREAMS, KEEPER_RESOLVER,
+	KEEPER_FETCHER };
 
 /* --- children ----------------------------------------------------------- */
 
 static void
 all_ready(struct keeper *k)
 {
-	if (k->was_ready || !k->procs[STREAMS].ready ||
-	    !k->procs[RESOLVER].ready)
+	if (k->was_ready)
 		return;
+	for (size_t i = 0; i < ROLES; i++)
+		if (!k->procs[i].ready)
+			return;
 	k->was_ready = true;
 	log_info(&k->log, "ready", "node=%s", k->conf->node);
 	service_notify("READY=1");
@@ -192,6 +103,15 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_ASK_RELOAD:
 	case KW_ASK_LEVEL:
 	case KW_ASK_STOP:
+	case KW_STAPLE:
+	case KW_ASKER:
+	case KW_FETCHER:
+	case KW_JUDGE:
+	case KW_JUDGED:
+	case KW_WANT_ANSWER:
+	case KW_OCSP:
+	case KW_ANEW:
+	case KW_LISTS:
 		if (keeper_operator_message(p, type, blobs))
 			return;
 		break;
@@ -305,6 +225,71 @@ spawn_resolver(int *asking, struct keeper *k)
 	return 0;
 }
 
+/* Gives the two ends of a new socket to two children, by these messages. */
+static int
+join(struct keeper *k, int kind, enum role a, enum keeper_message to_a,
+    enum role b, enum keeper_message to_b)
+{
+	int pair[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, kind | SOCK_CLOEXEC, 0, pair) < 0)
+		return uv_translate_sys_error(errno);
+	rc = keeper_link_send(k->procs[a].link, to_a, NULL, 0, pair[0]);
+	if (rc < 0) {
+		close(pair[1]);
+		return rc;
+	}
+	return keeper_link_send(k->procs[b].link, to_b, NULL, 0, pair[1]);
+}
+
+/* The line by which the fetcher asks the resolver. */
+static int
+join_fetcher_to_resolver(struct keeper *k)
+{
+	return join(
+	    k, SOCK_SEQPACKET, RESOLVER, KW_ASKER, FETCHER, KW_RESOLVER);
+}
+
+/* The line by which streams asks the fetcher. */
+static int
+join_fetcher_to_streams(struct keeper *k)
+{
+	return join(k, SOCK_STREAM, FETCHER, KW_FETCHER, STREAMS, KW_FETCHER);
+}
+
+/* The fetcher asks by a line of its own, which it is born with. */
+static int
+spawn_fetcher(struct keeper *k)
+{
+	int dns[2];
+	int rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, dns) < 0)
+		return uv_translate_sys_error(errno);
+	rc = spawn(k, FETCHER, dns[0]);
+	if (rc < 0) {
+		close(dns[1]);
+		return rc;
+	}
+	return keeper_link_send(
+	    k->procs[RESOLVER].link, KW_ASKER, NULL, 0, dns[1]);
+}
+
+/* Resolver and streams are there and have been told everything. */
+static int
+start_fetcher(struct keeper *k)
+{
+	int rc = spawn_fetcher(k);
+
+	if (rc == 0)
+		rc = keeper_hand_to_fetcher(k);
+	if (rc == 0)
+		rc = join_fetcher_to_streams(k);
+	keeper_operator_about(k);
+	return rc;
+}
+
 static int
 start_both(struct keeper *k)
 {
@@ -321,7 +306,11 @@ start_both(struct keeper *k)
 		rc = keeper_hand_to_resolver(k);
 	if (rc == 0)
 		rc = keeper_hand_to_streams(k, k->conf, k->text);
-	return rc;
+	if (rc < 0 || k->procs[FETCHER].link == NULL)
+		return rc;
+	/* It has lost both. */
+	rc = join_fetcher_to_resolver(k);
+	return rc == 0 ? join_fetcher_to_streams(k) : rc;
 }
 
 static int
@@ -339,8 +328,11 @@ start_resolver(struct keeper *k)
 		return rc;
 	}
 	keeper_operator_about(k);
-	return keeper_link_send(
+	rc = keeper_link_send(
 	    k->procs[STREAMS].link, KW_RESOLVER, NULL, 0, asking);
+	if (rc == 0 && k->procs[FETCHER].link != NULL)
+		rc = join_fetcher_to_resolver(k);
+	return rc;
 }
 
 /* Starts what does not run, once nothing is in the way. */
@@ -349,6 +341,7 @@ on_revive(struct clock_timer *t, void *arg)
 {
 	struct keeper *k = arg;
 	struct proc *s = &k->procs[STREAMS], *r = &k->procs[RESOLVER];
+	const struct proc *f = &k->procs[FETCHER];
 	int rc = 0;
 
 	(void)t;
@@ -363,6 +356,8 @@ on_revive(struct clock_timer *t, void *arg)
 		rc = start_both(k);
 	else if (!r->running && s->link != NULL)
 		rc = start_resolver(k);
+	if (rc == 0 && !f->running && s->link != NULL && r->link != NULL)
+		rc = start_fetcher(k);
 	if (rc < 0) {
 		log_error(&k->log, "restart-failed", "error=%s", err_str(rc));
 		clock_timer_start(&k->revive, PAUSE_MAX_MS);
@@ -399,16 +394,19 @@ plan_revival(struct keeper *k, struct proc *p)
 static void
 proceed_stop(struct keeper *k)
 {
-	struct proc *s = &k->procs[STREAMS], *r = &k->procs[RESOLVER];
+	bool running = false;
 
-	if (s->running)
+	if (k->procs[STREAMS].running)
 		return;
-	if (!r->running) {
-		finish(k);
-		return;
+	for (size_t i = 0; i < ROLES; i++) {
+		const struct proc *p = &k->procs[i];
+
+		running = running || p->running;
+		if (p->running && p->link != NULL)
+			keeper_link_send(p->link, KW_STOP, NULL, 0, -1);
 	}
-	if (r->link != NULL)
-		keeper_link_send(r->link, KW_STOP, NULL, 0, -1);
+	if (!running)
+		finish(k);
 }
 
 static void
@@ -565,6 +563,8 @@ start(struct keeper *k)
 		return rc;
 	}
 	rc = spawn(k, STREAMS, dns[1]);
+	if (rc == 0)
+		rc = spawn_fetcher(k);
 	if (rc < 0)
 		return rc;
 	rc = edge_conf_check(k->conf, k->path, why, sizeof(why));
@@ -576,6 +576,10 @@ start(struct keeper *k)
 	rc = keeper_hand_to_resolver(k);
 	if (rc == 0)
 		rc = keeper_hand_to_streams(k, k->conf, k->text);
+	if (rc == 0)
+		rc = keeper_hand_to_fetcher(k);
+	if (rc == 0)
+		rc = join_fetcher_to_streams(k);
 	return rc;
 }
 

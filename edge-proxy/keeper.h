@@ -1,9 +1,9 @@
 /*
- * keeper - the parent: reads files, starts and watches the other two processes,
+ * keeper - the parent: reads files, starts and watches the other three processes,
  * and meets nothing that comes from the network.
  *
- * Starts resolver and streams before it reads any key, then hands
- * configuration and PEM material down their sockets.  A child that dies is
+ * Starts resolver, streams and fetcher before it reads any key, then hands
+ * configuration and PEM material down their sockets; the fetcher gets no key.  A child that dies is
  * started again after a pause that grows; one that dies before it was ever
  * ready ends the daemon, for the fault is then in files or ports.
  *
@@ -23,6 +23,7 @@ int keeper_run(const char *path);
 #define KEEPER_ROLE_OPTION "--role"
 #define KEEPER_STREAMS     "streams"
 #define KEEPER_RESOLVER    "resolver"
+#define KEEPER_FETCHER     "fetcher"
 enum { KEEPER_CONTROL_FD = 3, KEEPER_DNS_FD = 4 };
 
 #endif

@@ -2,6 +2,7 @@
  * keeper_impl - what the files of the keeper share.  Nobody else includes it.
  *
  * keeper.c           start, children, stop
+ * keeper_hand.c      what children are given
  * keeper_operator.c  reload, control socket, signs of life
  */
 #ifndef EDGE_KEEPER_IMPL_H
@@ -17,7 +18,7 @@
 #include "edge-proxy/edge_conf.h"
 #include "edge-proxy/keeper_wire.h"
 
-enum role { STREAMS, RESOLVER, ROLES };
+enum role { STREAMS, RESOLVER, FETCHER, ROLES };
 
 struct proc {
 	struct keeper *keeper;
@@ -61,13 +62,17 @@ struct keeper {
 	struct log log;
 };
 
-/* --- keeper.c ----------------------------------------------------------- */
+/* --- keeper_hand.c ------------------------------------------------------ */
 
 /* Everything streams needs to begin or to go on with. */
 int keeper_hand_to_streams(
     struct keeper *k, const struct edge_conf *conf, const char *text);
 /* What is in force. */
 int keeper_hand_to_resolver(struct keeper *k);
+int keeper_hand_to_fetcher(struct keeper *k);
+
+/* --- keeper.c ----------------------------------------------------------- */
+
 void keeper_stop(struct keeper *k, int status);
 
 /* --- keeper_operator.c -------------------------------------------------- */

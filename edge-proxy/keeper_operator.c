@@ -6,7 +6,7 @@
  * the old ones here too.  Whoever asked hears of the first thing that was
  * wrong.
  *
- * The watchdog is petted when both children have answered a beat since it was
+ * The watchdog is petted when all children have answered a beat since it was
  * petted last: a child that hangs brings all of us down, and up again.
  */
 #include "edge-proxy/keeper_impl.h"
@@ -114,7 +114,7 @@ tell_streams(struct keeper *k, enum keeper_message type, json_t *content)
 void
 keeper_operator_about(struct keeper *k)
 {
-	static const char *const names[] = { "streams", "resolver" };
+	static const char *const names[] = { "streams", "resolver", "fetcher" };
 	json_t *all;
 
 	if (k->control_fd < 0 || k->procs[STREAMS].link == NULL)
@@ -180,7 +180,9 @@ adopt(struct keeper *k)
 		    json_string_value(json_array_get(r->restart, i)));
 	log_info(&k->log, "reloaded", "certificates=%zu gateways=%zu",
 	    k->conf->certificate_count, k->conf->gateway_count);
-	/* A resolver that is down gets all of it when it starts. */
+	/* A child that is down gets all of it when it starts. */
+	if (k->procs[FETCHER].link != NULL && keeper_hand_to_fetcher(k) < 0)
+		log_error(&k->log, "reload-failed", "child=%s", "fetcher");
 	if (resolver->link == NULL)
 		return;
 	if (differs && resolver->running)
@@ -296,15 +298,16 @@ on_ask_level(struct keeper *k, const struct keeper_blob *blobs)
 			    k->procs[i].link, KW_LEVEL, blobs, 2, -1);
 }
 
-/* Both have answered: that is what there is to say. */
+/* All have answered: that is what there is to say. */
 static void
 on_alive(struct proc *p)
 {
 	struct keeper *k = p->keeper;
 
 	p->alive = true;
-	if (!k->procs[STREAMS].alive || !k->procs[RESOLVER].alive)
-		return;
+	for (size_t i = 0; i < ROLES; i++)
+		if (!k->procs[i].alive)
+			return;
 	for (size_t i = 0; i < ROLES; i++)
 		k->procs[i].alive = false;
 	service_notify("WATCHDOG=1");

@@ -25,45 +25,66 @@ struct control_level;
 struct keeper_link;
 
 /* X(constant, number, name, blobs, descriptor) */
-#define KEEPER_MESSAGES(X)                                                     \
-	/* keeper to child: the text of edge.json */                           \
-	X(KW_CONF, 1, "conf", 1, false)                                        \
-	/* keeper to streams: certificate and key, PEM */                      \
-	X(KW_EXTERNAL, 2, "external", 2, false)                                \
-	/* keeper to streams: trusted authorities, PEM */                      \
-	X(KW_TRUST, 3, "trust", 1, false)                                      \
-	/* keeper to streams: certificate, key, trust of the inner side */     \
-	X(KW_INTERNAL, 4, "internal", 3, false)                                \
-	/* keeper to child: what came since the last one is complete */        \
-	X(KW_APPLY, 5, "apply", 0, false)                                      \
-	/* keeper to streams: a new line to the resolver */                    \
-	X(KW_RESOLVER, 6, "resolver", 0, true)                                 \
-	/* keeper to child: stop in order */                                   \
-	X(KW_STOP, 7, "stop", 0, false)                                        \
-	/* keeper to streams: the control socket, listening */                 \
-	X(KW_CONTROL, 8, "control", 0, true)                                   \
-	/* keeper to streams: the processes there are, JSON */                 \
-	X(KW_ABOUT, 9, "about", 1, false)                                      \
-	/* keeper to child: component ("" = all), log level */                 \
-	X(KW_LEVEL, 10, "level", 2, false)                                     \
-	/* keeper to child: say that you are alive */                          \
-	X(KW_BEAT, 11, "beat", 0, false)                                       \
-	/* keeper to streams: what came of ask-reload, JSON */                 \
-	X(KW_ANSWER, 12, "answer", 1, false)                                   \
-	/* keeper to streams: one file of revocation lists, PEM or DER */      \
-	X(KW_REVOCATION, 13, "revocation", 1, false)                           \
-	/* child to keeper: applied and at work */                             \
-	X(KW_READY, 16, "ready", 0, false)                                     \
-	/* child to keeper: not applied, and why */                            \
-	X(KW_REFUSED, 17, "refused", 1, false)                                 \
-	/* child to keeper: alive */                                           \
-	X(KW_ALIVE, 18, "alive", 0, false)                                     \
-	/* streams to keeper, for an operator: read the files again */         \
-	X(KW_ASK_RELOAD, 19, "ask-reload", 0, false)                           \
-	/* the same: another log level everywhere; blobs as for level */       \
-	X(KW_ASK_LEVEL, 20, "ask-level", 2, false)                             \
-	/* the same: stop in order */                                          \
-	X(KW_ASK_STOP, 21, "ask-stop", 0, false)
+#define KEEPER_MESSAGES(X)                                                       \
+	/* keeper to child: the text of edge.json */                             \
+	X(KW_CONF, 1, "conf", 1, false)                                          \
+	/* keeper to streams: certificate and key, PEM */                        \
+	X(KW_EXTERNAL, 2, "external", 2, false)                                  \
+	/* keeper to streams: trusted authorities, PEM */                        \
+	X(KW_TRUST, 3, "trust", 1, false)                                        \
+	/* keeper to streams: certificate, key, trust of the inner side */       \
+	X(KW_INTERNAL, 4, "internal", 3, false)                                  \
+	/* keeper to child: what came since the last one is complete */          \
+	X(KW_APPLY, 5, "apply", 0, false)                                        \
+	/* keeper to streams: a new line to the resolver */                      \
+	X(KW_RESOLVER, 6, "resolver", 0, true)                                   \
+	/* keeper to child: stop in order */                                     \
+	X(KW_STOP, 7, "stop", 0, false)                                          \
+	/* keeper to streams: the control socket, listening */                   \
+	X(KW_CONTROL, 8, "control", 0, true)                                     \
+	/* keeper to streams: the processes there are, JSON */                   \
+	X(KW_ABOUT, 9, "about", 1, false)                                        \
+	/* keeper to child: component ("" = all), log level */                   \
+	X(KW_LEVEL, 10, "level", 2, false)                                       \
+	/* keeper to child: say that you are alive */                            \
+	X(KW_BEAT, 11, "beat", 0, false)                                         \
+	/* keeper to streams: what came of ask-reload, JSON */                   \
+	X(KW_ANSWER, 12, "answer", 1, false)                                     \
+	/* keeper to streams: one file of revocation lists, PEM or DER */        \
+	X(KW_REVOCATION, 13, "revocation", 1, false)                             \
+	/* keeper to streams: the answer to be stapled to the certificate that \
+	 * came last, DER */ \
+	X(KW_STAPLE, 14, "staple", 1, false)                                     \
+	/* keeper to resolver: a line by which the fetcher asks */               \
+	X(KW_ASKER, 15, "asker", 0, true)                                        \
+	/* child to keeper: applied and at work */                               \
+	X(KW_READY, 16, "ready", 0, false)                                       \
+	/* child to keeper: not applied, and why */                              \
+	X(KW_REFUSED, 17, "refused", 1, false)                                   \
+	/* child to keeper: alive */                                             \
+	X(KW_ALIVE, 18, "alive", 0, false)                                       \
+	/* streams to keeper, for an operator: read the files again */           \
+	X(KW_ASK_RELOAD, 19, "ask-reload", 0, false)                             \
+	/* the same: another log level everywhere; blobs as for level */         \
+	X(KW_ASK_LEVEL, 20, "ask-level", 2, false)                               \
+	/* the same: stop in order */                                            \
+	X(KW_ASK_STOP, 21, "ask-stop", 0, false)                                 \
+	/* keeper to streams and fetcher: a line between the two */              \
+	X(KW_FETCHER, 22, "fetcher", 0, true)                                    \
+	/* streams to fetcher: a chain whose status is wanted: key, DER, one   \
+	 * byte (1: that of the leaf is known) */ \
+	X(KW_JUDGE, 24, "judge", 3, false)                                       \
+	/* fetcher to streams: key, what it is, JSON */                          \
+	X(KW_JUDGED, 25, "judged", 2, false)                                     \
+	/* streams to fetcher: a chain of ours that wants an answer to be      \
+	 * stapled: key, DER */ \
+	X(KW_WANT_ANSWER, 26, "want-answer", 2, false)                           \
+	/* fetcher to streams: key, the answer (DER) or nothing, why not */      \
+	X(KW_OCSP, 27, "ocsp", 3, false)                                         \
+	/* fetcher to streams: everything is to be asked anew */                 \
+	X(KW_ANEW, 28, "anew", 0, false)                                         \
+	/* fetcher to streams: the lists it has, JSON */                         \
+	X(KW_LISTS, 29, "lists", 1, false)
 
 enum keeper_message {
 #define X(name, number, text, blobs, fd) name = (number),

@@ -1,5 +1,5 @@
 /*
- * sallyport-edge - options, and which of the three processes this one is.
+ * sallyport-edge - options, and which of the four processes this one is.
  *
  * Exit status: 0 after an orderly stop or a good check, 1 when something is
  * wrong with configuration, files or ports, 2 for wrong arguments.
@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "edge-proxy/edge_conf.h"
+#include "edge-proxy/fetcher.h"
 #include "edge-proxy/keeper.h"
 #include "edge-proxy/resolver.h"
 #include "edge-proxy/streams.h"
@@ -64,6 +65,8 @@ run_role(const char *role)
 			return streams_main(KEEPER_CONTROL_FD, KEEPER_DNS_FD);
 		if (strcmp(role, KEEPER_RESOLVER) == 0)
 			return resolver_main(KEEPER_CONTROL_FD, KEEPER_DNS_FD);
+		if (strcmp(role, KEEPER_FETCHER) == 0)
+			return fetcher_main(KEEPER_CONTROL_FD, KEEPER_DNS_FD);
 	}
 	fputs(usage, stderr);
 	return 2;

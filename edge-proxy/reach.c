@@ -150,3 +150,20 @@ reach_refusal(const struct reach *r, const struct sockaddr_storage *address,
 			return "it lies in internal.networks";
 	return NULL;
 }
+
+const char *
+reach_refusal_public(const struct reach *r,
+    const struct sockaddr_storage *address, uint16_t port,
+    const struct prefix *permitted, size_t permitted_count)
+{
+	struct prefix a;
+	bool named = false;
+
+	if (!read_address(&a, address))
+		return "it is no IP address";
+	for (size_t i = 0; i < permitted_count; i++)
+		named = named || prefix_contains(&permitted[i], &a);
+	if (!named && prefix_is_private(&a))
+		return "it lies in a private network";
+	return reach_refusal(r, address, port, named);
+}

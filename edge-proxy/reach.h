@@ -42,4 +42,11 @@ void reach_init(struct reach *out, const struct edge_conf *conf);
 const char *reach_refusal(const struct reach *r,
     const struct sockaddr_storage *address, uint16_t port, bool configured);
 
+/* The same for what anybody on the Internet is to reach: an address of a
+ * private network (RFC 1918, RFC 6598, RFC 4193, loopback) is out of reach too,
+ * but for those in permitted. */
+const char *reach_refusal_public(const struct reach *r,
+    const struct sockaddr_storage *address, uint16_t port,
+    const struct prefix *permitted, size_t permitted_count);
+
 #endif

@@ -48,9 +48,22 @@ enum {
 	SEC_SECURE = 2
 };
 
+/* A socket that questions come by. */
+struct line {
+	struct list all;
+	struct resolver *resolver; /* NULL: closed */
+	struct resolver *last;     /* goes with this line's handle, or NULL */
+	uv_poll_t poll;
+	int fd;
+	bool first;   /* its end is ours */
+	bool stopped; /* of no use any more */
+	struct list answered;
+};
+
 struct job {
-	struct list node; /* in asked or answered */
+	struct list node; /* in asked of the resolver or answered of the line */
 	struct resolver *resolver;
+	struct line *line;
 	struct resolver_question question;
 	int async_id;
 	bool done;
@@ -63,11 +76,9 @@ struct resolver {
 	struct ub_event_base *events;
 	struct ub_ctx *ub;
 	FILE *ub_log;
-	uv_poll_t poll;
-	int fd;
-	bool stopped; /* the socket is of no use any more */
-	bool closed;
-	struct list asked, answered;
+	uv_loop_t *loop;
+	struct list lines;
+	struct list asked;
 	size_t jobs;
 	void (*on_end)(void *arg);
 	void *arg;
@@ -85,41 +96,76 @@ free_job(struct job *j)
 	free(j);
 }
 
+static void
+on_line_closed(uv_handle_t *h)
+{
+	struct line *l = h->data;
+
+	close(l->fd);
+	free(l->last);
+	free(l);
+}
+
+/* Gives up what waits for the line, and the line. */
+static void
+close_line(struct line *l)
+{
+	struct resolver *r = l->resolver;
+
+	LIST_FOREACH_SAFE (n, &r->asked) {
+		struct job *j = list_entry(n, struct job, node);
+
+		if (j->line != l)
+			continue;
+		ub_cancel(r->ub, j->async_id);
+		free_job(j);
+	}
+	LIST_FOREACH_SAFE (n, &l->answered)
+		free_job(list_entry(n, struct job, node));
+	list_remove(&l->all);
+	l->resolver = NULL;
+	uv_close((uv_handle_t *)&l->poll, on_line_closed);
+}
+
 /* Nobody to answer any more. */
 static void
-stop(struct resolver *r, const char *why)
+stop(struct line *l, const char *why)
 {
-	if (r->stopped || r->closed)
+	struct resolver *r = l->resolver;
+
+	if (l->stopped || r == NULL)
 		return;
-	r->stopped = true;
-	uv_poll_stop(&r->poll);
+	l->stopped = true;
+	uv_poll_stop(&l->poll);
 	log_info(&r->log, "questions-ended", "reason=%s", why);
-	if (r->on_end != NULL)
+	if (!l->first)
+		close_line(l);
+	else if (r->on_end != NULL)
 		r->on_end(r->arg);
 }
 
 static void on_poll(uv_poll_t *h, int status, int events);
 
 static void
-rearm(struct resolver *r)
+rearm(struct line *l)
 {
 	int events = UV_READABLE;
 	int rc;
 
-	if (r->stopped || r->closed)
+	if (l->stopped || l->resolver == NULL)
 		return;
-	if (!list_empty(&r->answered))
+	if (!list_empty(&l->answered))
 		events |= UV_WRITABLE;
-	rc = uv_poll_start(&r->poll, events, on_poll);
+	rc = uv_poll_start(&l->poll, events, on_poll);
 	if (rc < 0)
-		stop(r, err_str(rc));
+		stop(l, err_str(rc));
 }
 
 /* Queues the answer; the job is done. */
 static void
 finish_job(struct job *j, const struct dns_answer *a)
 {
-	struct resolver *r = j->resolver;
+	struct line *l = j->line;
 
 	j->done = true;
 	clock_timer_stop(&j->limit);
@@ -129,8 +175,8 @@ finish_job(struct job *j, const struct dns_answer *a)
 		return;
 	}
 	list_remove(&j->node);
-	list_append(&r->answered, &j->node);
-	rearm(r);
+	list_append(&l->answered, &j->node);
+	rearm(l);
 }
 
 static void
@@ -186,8 +232,9 @@ on_limit(struct clock_timer *t, void *arg)
 }
 
 static void
-ask(struct resolver *r, const struct resolver_question *q)
+ask(struct line *l, const struct resolver_question *q)
 {
+	struct resolver *r = l->resolver;
 	struct job *j;
 	int rc, id = 0;
 
@@ -195,6 +242,7 @@ ask(struct resolver *r, const struct resolver_question *q)
 	if (j == NULL)
 		return; /* the asking side's own limit ends it */
 	j->resolver = r;
+	j->line = l;
 	j->question = *q;
 	buf_init(&j->answer, RESOLVER_ANSWER_MAX);
 	clock_timer_init(&j->limit, r->clock, on_limit, j);
@@ -220,38 +268,38 @@ ask(struct resolver *r, const struct resolver_question *q)
 }
 
 static void
-read_questions(struct resolver *r)
+read_questions(struct line *l)
 {
 	uint8_t data[RESOLVER_QUESTION_MAX + 1];
 
-	for (int i = 0; i < READS_PER_TURN && !r->stopped; i++) {
+	for (int i = 0; i < READS_PER_TURN && !l->stopped; i++) {
 		struct resolver_question q;
-		ssize_t n = recv(r->fd, data, sizeof(data), MSG_DONTWAIT);
+		ssize_t n = recv(l->fd, data, sizeof(data), MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n <= 0) {
-			stop(r, n < 0 ? strerror(errno) : "asking side ended");
+			stop(l, n < 0 ? strerror(errno) : "asking side ended");
 			return;
 		}
 		if (resolver_wire_get_question(&q, data, (size_t)n) < 0) {
-			stop(r, "malformed question");
+			stop(l, "malformed question");
 			return;
 		}
-		ask(r, &q);
+		ask(l, &q);
 	}
 }
 
 static void
-write_answers(struct resolver *r)
+write_answers(struct line *l)
 {
 	struct list *first;
 
-	while ((first = list_first(&r->answered)) != NULL) {
+	while ((first = list_first(&l->answered)) != NULL) {
 		struct job *j = list_entry(first, struct job, node);
-		ssize_t n = send(r->fd, j->answer.data, j->answer.len,
+		ssize_t n = send(l->fd, j->answer.data, j->answer.len,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
@@ -259,27 +307,27 @@ write_answers(struct resolver *r)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			stop(r, strerror(errno));
+			stop(l, strerror(errno));
 			return;
 		}
 		free_job(j);
 	}
-	rearm(r);
+	rearm(l);
 }
 
 static void
 on_poll(uv_poll_t *h, int status, int events)
 {
-	struct resolver *r = h->data;
+	struct line *l = h->data;
 
 	if (status < 0) {
-		stop(r, err_str(status));
+		stop(l, err_str(status));
 		return;
 	}
 	if ((events & UV_READABLE) != 0)
-		read_questions(r);
-	if (!r->stopped && (events & UV_WRITABLE) != 0)
-		write_answers(r);
+		read_questions(l);
+	if (!l->stopped && (events & UV_WRITABLE) != 0)
+		write_answers(l);
 }
 
 /* --- libunbound --------------------------------------------------------- */
@@ -400,29 +448,46 @@ warm_up(struct ub_ctx *ub)
 	return rc;
 }
 
-static void
-on_poll_closed(uv_handle_t *h)
-{
-	struct resolver *r = h->data;
-
-	close(r->fd);
-	free(r);
-}
-
 /* Gives up what libunbound and the jobs hold. */
 static void
 release(struct resolver *r)
 {
-	/* Pending questions end without a callback. */
+	LIST_FOREACH_SAFE (n, &r->lines)
+		close_line(list_entry(n, struct line, all));
 	if (r->ub != NULL)
 		ub_ctx_delete(r->ub);
-	LIST_FOREACH_SAFE (n, &r->asked)
-		free_job(list_entry(n, struct job, node));
-	LIST_FOREACH_SAFE (n, &r->answered)
-		free_job(list_entry(n, struct job, node));
 	ub_event_uv_free(r->events);
 	if (r->ub_log != NULL)
 		fclose(r->ub_log);
+}
+
+static int
+add_line(struct resolver *r, int fd, bool first)
+{
+	struct line *l = calloc(1, sizeof(*l));
+	int rc = ERR_NOMEM;
+
+	if (l != NULL)
+		rc = uv_poll_init(r->loop, &l->poll, fd);
+	if (rc < 0) {
+		free(l);
+		close(fd);
+		return rc;
+	}
+	l->resolver = r;
+	l->poll.data = l;
+	l->fd = fd;
+	l->first = first;
+	list_init(&l->answered);
+	list_append(&r->lines, &l->all);
+	rearm(l);
+	return 0;
+}
+
+int
+resolver_serve(struct resolver *r, int fd)
+{
+	return add_line(r, fd, false);
 }
 
 int
@@ -440,10 +505,10 @@ resolver_open(struct resolver **out, uv_loop_t *loop, struct clock *clock,
 		close(fd);
 		return ERR_NOMEM;
 	}
+	r->loop = loop;
 	r->clock = clock;
-	r->fd = fd;
+	list_init(&r->lines);
 	list_init(&r->asked);
-	list_init(&r->answered);
 	log_init(&r->log, "resolver");
 	rc = ub_event_uv_new(&r->events, loop, clock);
 	if (rc < 0)
@@ -463,19 +528,19 @@ resolver_open(struct resolver **out, uv_loop_t *loop, struct clock *clock,
 		rc = ERR_CONFIG;
 		goto fail;
 	}
-	rc = uv_poll_init(loop, &r->poll, r->fd);
+	rc = add_line(r, fd, true);
+	fd = -1;
 	if (rc < 0) {
 		snprintf(why, size, "%s", err_str(rc));
 		goto fail;
 	}
-	r->poll.data = r;
-	rearm(r);
 	*out = r;
 	return 0;
 
 fail:
 	release(r);
-	close(r->fd);
+	if (fd >= 0)
+		close(fd);
 	free(r);
 	return rc;
 }
@@ -490,12 +555,12 @@ resolver_on_end(struct resolver *r, void (*fn)(void *arg), void *arg)
 void
 resolver_close(struct resolver *r)
 {
-	if (r == NULL || r->closed)
+	if (r == NULL)
 		return;
-	r->closed = true;
+	/* We may be in a call of its socket's. */
+	list_entry(list_first(&r->lines), struct line, all)->last = r;
 	release(r);
 	r->ub = NULL;
-	uv_close((uv_handle_t *)&r->poll, on_poll_closed);
 }
 
 /* --- the process -------------------------------------------------------- */
@@ -503,6 +568,7 @@ resolver_close(struct resolver *r)
 struct process {
 	struct child child;
 	int dns;
+	int asker; /* waits for the resolver to be there, or -1 */
 	struct edge_conf *conf;
 	struct resolver *resolver;
 };
@@ -547,6 +613,9 @@ apply(struct process *p)
 			return;
 		}
 		resolver_on_end(p->resolver, on_stop, p);
+		if (p->asker >= 0)
+			(void)resolver_serve(p->resolver, p->asker);
+		p->asker = -1;
 		rc = sandbox_enter(SANDBOX_RESOLVER, p->conf->sandbox);
 		if (rc < 0) {
 			resolver_close(p->resolver);
@@ -558,6 +627,24 @@ apply(struct process *p)
 	keeper_link_send(p->child.link, KW_READY, NULL, 0, -1);
 }
 
+/* The fetcher asks by a line of its own.  Before there is a resolver, it waits
+ * for that. */
+static void
+serve(struct process *p, int fd)
+{
+	int rc;
+
+	if (p->resolver == NULL) {
+		if (p->asker >= 0)
+			close(p->asker);
+		p->asker = fd;
+		return;
+	}
+	rc = resolver_serve(p->resolver, fd);
+	if (rc < 0)
+		refuse(p, "the fetcher's line cannot be used");
+}
+
 static void
 on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
     void *arg)
@@ -565,6 +652,10 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	struct process *p = arg;
 	char why[512];
 
+	if (type == KW_ASKER) {
+		serve(p, fd);
+		return;
+	}
 	if (fd >= 0)
 		close(fd);
 	switch (type) {
@@ -582,9 +673,19 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_STOP:
 		on_stop(p);
 		break;
+	case KW_ASKER:
+		break;
 	case KW_EXTERNAL:
 	case KW_TRUST:
 	case KW_INTERNAL:
+	case KW_STAPLE:
+	case KW_FETCHER:
+	case KW_JUDGE:
+	case KW_JUDGED:
+	case KW_WANT_ANSWER:
+	case KW_OCSP:
+	case KW_ANEW:
+	case KW_LISTS:
 	case KW_RESOLVER:
 	case KW_READY:
 	case KW_REFUSED:
@@ -612,12 +713,14 @@ resolver_main(int control, int dns)
 		.on_message = on_message,
 		.on_stop = on_stop,
 	};
-	struct process p = { .dns = dns };
+	struct process p = { .dns = dns, .asker = -1 };
 	int status;
 
 	status = child_run(&p.child, &opts, &p);
 	edge_conf_free(p.conf);
 	if (p.dns >= 0)
 		close(p.dns);
+	if (p.asker >= 0)
+		close(p.asker);
 	return status;
 }

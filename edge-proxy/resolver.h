@@ -4,7 +4,8 @@
  *
  * It gets the configuration from the keeper, warms libunbound up (which opens
  * its files at the first question), gives up its rights and then answers the
- * questions of one socket until that or the keeper ends.
+ * questions of two sockets, those of streams and of the fetcher, until that of
+ * streams or the keeper ends.
  */
 #ifndef EDGE_RESOLVER_H
 #define EDGE_RESOLVER_H
@@ -23,7 +24,10 @@ int resolver_main(int control, int dns);
  * over.  ERR_CONFIG and why when libunbound refuses a setting. */
 int resolver_open(struct resolver **out, uv_loop_t *loop, struct clock *clock,
     const struct edge_conf *conf, int fd, char *why, size_t size);
-/* on_end (may be NULL) fires when the asking side is gone. */
+/* One more socket (taken over) whose questions are answered; its end is the
+ * end of nothing else. */
+int resolver_serve(struct resolver *r, int fd);
+/* on_end (may be NULL) fires when the first asking side is gone. */
 void resolver_on_end(struct resolver *r, void (*fn)(void *arg), void *arg);
 void resolver_close(struct resolver *r);
 

@@ -159,6 +159,7 @@ shut(struct s2s_in *s)
 	clock_timer_stop(&s->slow);
 	dialback_in_finish(&s->dialback);
 	s2s_in_drop_lookup(s);
+	cert_watch_end(&s->watch);
 	xml_stream_shed(s->xml);
 }
 
@@ -435,6 +436,7 @@ on_secured(struct conn *c, void *arg)
 		s2s_in_finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
 		return;
 	}
+	s2s_in_judge_status(s);
 	if (s->identity.presented && s->identity.verdict == X509_V_OK)
 		s2s_in_watch_expiry(s);
 }
@@ -454,6 +456,7 @@ destroy(struct s2s_in *s)
 	s2s_in_drop_lookup(s);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
+	cert_watch_end(&s->watch);
 	peer_identity_finish(&s->identity);
 	pair_set_finish(&s->pairs);
 	free(s);
@@ -540,6 +543,7 @@ s2s_in_open(
 	s2s_in_back_init(s);
 	sm_in_init(&s->sm, opts->clock, s2s_in_on_handled, s);
 	s2s_in_init_dialback(s);
+	s2s_in_init_status(s);
 	rc = xml_stream_open(&s->xml, &limits, &s2s_in_xml_events, s);
 	if (rc < 0)
 		goto fail;

@@ -8,6 +8,7 @@
  * rate      he has sent more stanzas than he may in a second
  * backlog   he does not read what we answer
  * lookup    what he may do depends on records that are asked for
+ * status    the same, on whether his certificate has been taken back
  */
 #include "edge-proxy/s2s_in_impl.h"
 

@@ -5,6 +5,7 @@
  * s2s_in.c              states, life and end, the owner's side
  * s2s_in_negotiation.c  from the first header to the first pair
  * s2s_in_dane.c         TLSA records of who dials us
+ * s2s_in_status.c       whether the certificate has been taken back
  * s2s_in_elements.c     what a partner sends, sorted; the open stream
  * s2s_in_flow.c         when he is read, and when he has to wait
  * s2s_in_back.c         the way back on a stream for both directions
@@ -21,6 +22,7 @@
 #include "common/tls_accept.h"
 #include "common/token_bucket.h"
 #include "edge-proxy/addressing.h"
+#include "edge-proxy/cert_status.h"
 #include "edge-proxy/dane_lookup.h"
 #include "edge-proxy/dialback_in.h"
 #include "edge-proxy/pair_set.h"
@@ -60,7 +62,8 @@ enum in_hold {
 	HOLD_RATE = 4,
 	HOLD_BACKLOG = 8,
 	HOLD_LOOKUP = 16,
-	HOLD_ALL = 31
+	HOLD_STATUS = 32,
+	HOLD_ALL = 63
 };
 
 /* Of streams that come and go, in the log, a minute, for each address. */
@@ -83,6 +86,8 @@ struct s2s_in {
 	struct stream_ends ends;
 	struct peer_identity identity;
 	struct dane_lookup *lookup; /* in IN_LOOKUP */
+	struct cert_watch watch;
+	bool held; /* the header after TLS is in, the watch waits */
 	struct pair_set pairs;
 	struct sm_in sm;
 	struct dialback_in dialback;
@@ -151,6 +156,7 @@ void s2s_in_put_header(struct s2s_in *s, struct buf *out);
 void s2s_in_on_header(
     struct xml_stream *xs, const struct stream_header *h, void *arg);
 /* After TLS: what the partner may do follows from what he has proven. */
+/* After TLS the certificate decides what can be offered. */
 void s2s_in_offer_auth(struct s2s_in *s);
 void s2s_in_take_starttls(struct s2s_in *s);
 void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
@@ -160,6 +166,15 @@ void s2s_in_take_sasl(struct s2s_in *s, const struct xml_elem *e);
 /* Whether what he is offered waits for a look-up, which has begun. */
 bool s2s_in_look_up(struct s2s_in *s);
 void s2s_in_drop_lookup(struct s2s_in *s);
+
+/* --- s2s_in_status.c ----------------------------------------------------- */
+
+void s2s_in_init_status(struct s2s_in *s);
+/* The handshake is done, the certificate read. */
+void s2s_in_judge_status(struct s2s_in *s);
+/* The header after TLS is in: true when it has to wait for the status, which
+ * will then go on from here. */
+bool s2s_in_hold_for_status(struct s2s_in *s);
 
 /* --- s2s_in_back.c ------------------------------------------------------- */
 

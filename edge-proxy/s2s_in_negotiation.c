@@ -187,7 +187,7 @@ s2s_in_on_header(
 		limit_establishment(s);
 		offer_tls(s);
 	} else if (s->state == IN_TLS_HEADER) {
-		if (!s2s_in_look_up(s))
+		if (!s2s_in_hold_for_status(s) && !s2s_in_look_up(s))
 			s2s_in_offer_auth(s);
 	} else if (s->state == IN_AUTH_HEADER) {
 		open_external(s);

@@ -157,6 +157,7 @@ s2s_out_finish(struct s2s_out *s, enum s2s_out_why why, enum stream_error e,
 	s2s_out_remember_end(s, why, text);
 	s2s_out_set_state(s, OUT_CLOSED);
 	s2s_out_leave_open(s);
+	cert_watch_end(&s->watch);
 	fail_dialback(s, text);
 	if (!in_stream) {
 		conn_abort(s->conn, CONN_END_LOCAL);
@@ -366,6 +367,7 @@ destroy(struct s2s_out *s)
 	clock_timer_stop(&s->limit);
 	s2s_out_leave_open(s);
 	s2s_out_back_finish(s);
+	cert_watch_end(&s->watch);
 	if (s->xml != NULL)
 		xml_stream_close(s->xml);
 	peer_identity_finish(&s->identity);
@@ -462,6 +464,7 @@ s2s_out_open(struct s2s_out **out, const struct s2s_out_opts *opts)
 	s->direct = opts->direct;
 	log_init(&s->log, "s2s_out");
 	dialback_out_init(&s->dialback, s->hosting);
+	s2s_out_init_status(s);
 	list_init(&s->request.link);
 	clock_timer_init(&s->limit, s->clock, on_limit, s);
 	clock_timer_init(&s->idle, s->clock, on_idle, s);

@@ -4,6 +4,7 @@
  *
  * s2s_out.c              states, life and end, the owner's side
  * s2s_out_negotiation.c  from our first header to the open stream
+ * s2s_out_status.c       whether the certificate has been taken back
  * s2s_out_elements.c     what a partner sends, sorted; the open stream
  * s2s_out_pairs.c        further pairs on the open stream
  * s2s_out_back.c         what comes back on a stream for both directions
@@ -17,6 +18,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/token_bucket.h"
+#include "edge-proxy/cert_status.h"
 #include "edge-proxy/dane.h"
 #include "edge-proxy/dialback_in.h"
 #include "edge-proxy/dialback_out.h"
@@ -98,6 +100,7 @@ struct s2s_out {
 	char host_name[256];
 	struct tlsa_set *tlsa;
 	struct peer_identity identity;
+	struct cert_watch watch;
 	const char *unproven; /* why the certificate is not the partner's */
 	bool challenged;
 	struct dialback_out dialback;
@@ -151,6 +154,15 @@ void s2s_out_take_sasl(struct s2s_out *s, const struct xml_elem *e);
 void s2s_out_begin_tls(struct s2s_out *s, size_t leftover);
 /* The handshake is done: the certificate is judged. */
 void s2s_out_judge(struct s2s_out *s);
+/* Everything is known of it. */
+void s2s_out_go_on(struct s2s_out *s);
+
+/* --- s2s_out_status.c ---------------------------------------------------- */
+
+void s2s_out_init_status(struct s2s_out *s);
+/* Whether it has been taken back is asked; true when the answer is waited for,
+ * which will then go on. */
+bool s2s_out_awaits_status(struct s2s_out *s);
 
 /* --- s2s_out_back.c ------------------------------------------------------ */
 

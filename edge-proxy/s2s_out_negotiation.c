@@ -423,9 +423,7 @@ watch_expiry(struct s2s_out *s)
 void
 s2s_out_judge(struct s2s_out *s)
 {
-	struct xml_stream_limits limits = xml_stream_limits_strict();
 	SSL *ssl = conn_ssl(s->conn);
-	char text[256];
 
 	s->tls = SSL_get_version(ssl);
 	s->cipher = SSL_get_cipher_name(ssl);
@@ -434,6 +432,16 @@ s2s_out_judge(struct s2s_out *s)
 		return;
 	}
 	s->secured = true;
+	if (!s2s_out_awaits_status(s))
+		s2s_out_go_on(s);
+}
+
+void
+s2s_out_go_on(struct s2s_out *s)
+{
+	struct xml_stream_limits limits = xml_stream_limits_strict();
+	char text[256];
+
 	s->unproven = peer_identity_why_not(&s->identity, s->remote);
 	if (s->unproven != NULL && must_be_proven(s)) {
 		(void)peer_identity_explain(

@@ -46,7 +46,7 @@ struct ruleset {
 	uint64_t scoped;
 };
 
-/* What the loops of streams and resolver call. */
+/* What the loops of streams, resolver and fetcher call. */
 static const int allowed[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(readv),

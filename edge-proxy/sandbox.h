@@ -1,8 +1,8 @@
 /*
  * sandbox - what each process gives up before it meets the world.
  *
- * no_new_privs for all; Landlock (no file at all for streams and resolver,
- * reading only for the keeper); a seccomp filter for streams and resolver that
+ * no_new_privs for all; Landlock (no file at all for streams, resolver and
+ * fetcher, reading only for the keeper); a seccomp filter for those three that
  * allows what they need, answers EPERM to what they don't, and kills the
  * process for calls that only an intruder makes.  No privilege is needed.
  *
@@ -15,7 +15,12 @@
 
 #include <stdbool.h>
 
-enum sandbox_role { SANDBOX_KEEPER, SANDBOX_STREAMS, SANDBOX_RESOLVER };
+enum sandbox_role {
+	SANDBOX_KEEPER,
+	SANDBOX_STREAMS,
+	SANDBOX_RESOLVER,
+	SANDBOX_FETCHER
+};
 
 /* Enters, or with wanted false only says in the log that it did not.  A
  * kernel without Landlock is noted; a filter that cannot be loaded is an

@@ -30,9 +30,11 @@
 #include "edge-proxy/edge_conf.h"
 #include "edge-proxy/identities.h"
 #include "edge-proxy/keeper_wire.h"
+#include "edge-proxy/ocsp_staple.h"
 #include "edge-proxy/resolver_client.h"
 #include "edge-proxy/sandbox.h"
 #include "edge-proxy/streams_control.h"
+#include "edge-proxy/streams_fetcher.h"
 
 /* A blob that is kept until KW_APPLY. */
 struct piece {
@@ -42,6 +44,7 @@ struct piece {
 
 struct pair {
 	struct piece certificate, key;
+	struct piece staple; /* maybe none */
 };
 
 /* What has come since the last KW_APPLY. */
@@ -62,6 +65,7 @@ struct process {
 	struct staged staged;
 	struct identities *identities;
 	struct resolver_client *resolver;
+	struct streams_fetcher *fetcher;
 	struct edge *edge;
 	struct streams_control *control; /* NULL without a socket */
 	struct log log;
@@ -106,6 +110,7 @@ drop_staged(struct staged *s)
 	for (size_t i = 0; i < s->pair_count; i++) {
 		drop_piece(&s->pairs[i].certificate);
 		drop_piece(&s->pairs[i].key);
+		drop_piece(&s->pairs[i].staple);
 	}
 	drop_piece(&s->trust);
 	for (size_t i = 0; i < s->list_count; i++)
@@ -123,6 +128,9 @@ end(struct process *p, int status)
 	p->resolver = NULL;
 	streams_control_close(p->control);
 	p->control = NULL;
+	identities_set_status(p->identities, NULL);
+	streams_fetcher_free(p->fetcher);
+	p->fetcher = NULL;
 	child_end(&p->child, status);
 }
 
@@ -142,7 +150,9 @@ refuse(struct process *p, const char *why)
 /* --- coming into force -------------------------------------------------- */
 
 /* Reads the lists that partners' certificates are looked for in, and warns of
- * those that are out of date.  On error what *out has is still to be
+ * those that are out of date.  Whom they name is refused in the handshake; what
+ * becomes of those that no list speaks of is decided after it, when the fetcher
+ * has been asked as well (cert_status.h).  On error what *out has is still to be
  * released. */
 static int
 read_lists(
@@ -150,7 +160,6 @@ read_lists(
 {
 	const struct staged *s = &p->staged;
 
-	out->hard = s->conf->lists_hard;
 	for (size_t i = 0; i < s->list_count; i++) {
 		int first = revocation_count(out);
 		char text[300];
@@ -165,7 +174,7 @@ read_lists(
 		if (!revocation_in_force(out, first, text, sizeof(text)))
 			log_warn(&p->log, "revocation-list-stale",
 			    "file=%s reason=%s failure=%s", s->conf->lists[i],
-			    text, out->hard ? "hard" : "soft");
+			    text, s->conf->lists_hard ? "hard" : "soft");
 	}
 	return 0;
 }
@@ -215,7 +224,9 @@ make_identities(struct identities **out, const struct staged *s,
 			identities_free(ids);
 			return rc;
 		}
-		rc = identities_add(ids, &id);
+		rc = ocsp_staple_prepare(&id);
+		if (rc == 0)
+			rc = identities_add(ids, &id);
 		if (rc < 0) {
 			tls_identity_finish(&id);
 			identities_free(ids);
@@ -283,6 +294,21 @@ on_edge_stopped(void *arg)
 	end(p, 0);
 }
 
+/* Partners' certificates, and the answers that go with ours. */
+static int
+set_fetcher(struct process *p)
+{
+	const struct staged *s = &p->staged;
+	struct keeper_blob files[EDGE_CONF_CERTIFICATES_MAX];
+
+	for (size_t i = 0; i < s->pair_count; i++)
+		files[i] = (struct keeper_blob){
+			(const uint8_t *)s->pairs[i].staple.data,
+			s->pairs[i].staple.len
+		};
+	return streams_fetcher_set(p->fetcher, s->conf, p->identities, files);
+}
+
 /* The first time. */
 static int
 begin(
@@ -344,6 +370,10 @@ apply(struct process *p)
 		goto fail;
 	identities_replace(p->identities, ids);
 	ids = NULL;
+	snprintf(why, sizeof(why), "%s", err_str(ERR_NOMEM));
+	rc = set_fetcher(p);
+	if (rc < 0)
+		goto fail;
 	if (p->edge == NULL) {
 		rc = begin(p, &inner, why, sizeof(why));
 	} else {
@@ -403,6 +433,13 @@ stage(struct process *p, enum keeper_message type,
 			return ERR_FULL;
 		return keep_pair(&s->pairs[s->pair_count++], blobs);
 	}
+	if (type == KW_STAPLE) {
+		snprintf(why, size, "an answer without a certificate");
+		return s->pair_count == 0
+			   ? ERR_CONFIG
+			   : keep_piece(
+				 &s->pairs[s->pair_count - 1].staple, blobs);
+	}
 	if (type == KW_REVOCATION) {
 		if (s->list_count == EDGE_CONF_LISTS_MAX)
 			return ERR_FULL;
@@ -423,6 +460,7 @@ serve_control(struct process *p, int fd)
 		.clock = p->child.clock,
 		.link = p->child.link,
 		.edge = &p->edge,
+		.fetcher = p->fetcher,
 		.fd = fd,
 	};
 	int rc;
@@ -436,6 +474,21 @@ serve_control(struct process *p, int fd)
 		log_error(&p->log, "control-failed", "error=%s", err_str(rc));
 }
 
+/* Before the first message is looked at: the loop is there by then. */
+static int
+prepare(struct process *p)
+{
+	int rc;
+
+	if (p->fetcher != NULL || p->child.ending)
+		return 0;
+	rc = streams_fetcher_new(&p->fetcher, &p->child.loop, p->child.clock);
+	if (rc == 0)
+		identities_set_status(
+		    p->identities, streams_fetcher_status(p->fetcher));
+	return rc;
+}
+
 static void
 on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
     void *arg)
@@ -444,10 +497,17 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	char why[512];
 	int rc;
 
+	if (prepare(p) < 0) {
+		if (fd >= 0)
+			close(fd);
+		refuse(p, err_str(ERR_NOMEM));
+		return;
+	}
 	switch (type) {
 	case KW_CONF:
 	case KW_EXTERNAL:
 	case KW_TRUST:
+	case KW_STAPLE:
 	case KW_REVOCATION:
 	case KW_INTERNAL:
 		if (stage(p, type, blobs, why, sizeof(why)) < 0)
@@ -465,6 +525,12 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 		if (rc < 0)
 			log_error(
 			    &p->log, "resolver-lost", "error=%s", err_str(rc));
+		break;
+	case KW_FETCHER:
+		if (p->fetcher == NULL)
+			close(fd);
+		else
+			streams_fetcher_attach(p->fetcher, fd);
 		break;
 	case KW_STOP:
 		on_stop(p);
@@ -490,6 +556,15 @@ on_message(enum keeper_message type, const struct keeper_blob *blobs, int fd,
 	case KW_ASK_RELOAD:
 	case KW_ASK_LEVEL:
 	case KW_ASK_STOP:
+	case KW_ASKER:
+	case KW_JUDGE:
+	case KW_JUDGED:
+	case KW_WANT_ANSWER:
+	case KW_OCSP:
+	case KW_ANEW:
+	case KW_LISTS:
+		if (fd >= 0)
+			close(fd);
 		refuse(p, "not for streams");
 		break;
 	}

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "edge-proxy/edge.h"
 #include "edge-proxy/keeper_wire.h"
+#include "edge-proxy/streams_fetcher.h"
 
 struct streams_control {
 	struct streams_control_opts opts;
@@ -69,6 +70,9 @@ on_status(struct streams_control *c, struct control_call *call)
 	}
 	if (body != NULL)
 		json_object_set_new(body, "processes", processes_json(c));
+	if (body != NULL && c->opts.fetcher != NULL)
+		json_object_set_new(body, "revocation",
+		    streams_fetcher_describe(c->opts.fetcher));
 	reply(call, body);
 }
 

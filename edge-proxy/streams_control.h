@@ -19,6 +19,7 @@ struct clock;
 struct edge;
 struct keeper_link;
 struct streams_control;
+struct streams_fetcher;
 
 struct streams_control_opts {
 	uv_loop_t *loop;
@@ -26,7 +27,9 @@ struct streams_control_opts {
 	struct keeper_link *link;
 	struct edge *const *edge; /* where the edge is, NULL while there is
 				     none; read at each request */
-	int fd;                   /* listening; taken over in any case */
+	/* What it knows of certificates; may be NULL. */
+	const struct streams_fetcher *fetcher;
+	int fd; /* listening; taken over in any case */
 };
 
 int streams_control_open(

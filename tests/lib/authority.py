@@ -66,3 +66,30 @@ class Authority:
             self.run.command(["openssl", "crl", "-in", path, "-outform",
                               "DER", "-out", path])
         return path
+
+    def answer(self, question, leaf, revoked=False, minutes=60):
+        """What its responder says of a leaf (OCSP, DER) to a question, or,
+        without one, to the obvious one."""
+        name = os.path.basename(leaf.certificate)
+        index = self.run.write(f"{name}.ocsp-index", "")
+        conf = self.run.write(
+            f"{name}.ocsp-cnf", f"[ca]\ndefault_ca=x\n[x]\n"
+            f"database={index}\ndefault_md=sha256\n")
+        self.run.command(["openssl", "ca", "-config", conf, "-keyfile",
+                          os.path.join(self.folder, "ca.key"), "-cert",
+                          self.certificate, "-revoke" if revoked else
+                          "-valid", leaf.certificate])
+        asked = self.run.path(f"{name}.ocsp-question")
+        told = self.run.path(f"{name}.ocsp-answer")
+        if question is not None:
+            with open(asked, "wb") as f:
+                f.write(question)
+        what = (["-reqin", asked] if question is not None else
+                ["-issuer", self.certificate, "-cert", leaf.certificate,
+                 "-no_nonce"])
+        self.run.command(["openssl", "ocsp", "-index", index, "-CA",
+                          self.certificate, "-rsigner", self.certificate,
+                          "-rkey", os.path.join(self.folder, "ca.key"),
+                          *what, "-nmin", str(minutes), "-respout", told])
+        with open(told, "rb") as f:
+            return f.read()

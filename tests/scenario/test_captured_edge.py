@@ -50,7 +50,7 @@ def test_it_cannot_ask_who_exists(place, liar, type, fields):  # noqa: F811
 def test_the_processes_are_in_their_sandbox(place):      # noqa: F811
     """What that means is in the unit test of the sandbox."""
     keeper, *children = place.edge.pids()
-    assert len(children) == 2
+    assert len(children) == 3
     for pid in (keeper, *children):
         with open(f"/proc/{pid}/status", encoding="ascii") as f:
             status = dict(l.split(":", 1) for l in f)

@@ -61,7 +61,7 @@ class Place:
             time.sleep(0.05)
 
     def children(self):
-        """Pids of the other two processes, by their role."""
+        """Pids of the other three processes, by their role."""
         listing = subprocess.run(
             ["ps", "--ppid", str(self.edge.process.pid), "-o", "pid=,args="],
             capture_output=True, text=True, check=True).stdout
@@ -247,10 +247,13 @@ def test_a_child_that_dies_comes_back(place):
     gw.send("config", json=config())
     gw.wait("confirm")
     before = place.children()
-    assert set(before) == {"streams", "resolver"}
+    assert set(before) == {"streams", "resolver", "fetcher"}
     mark = place.edge.log.mark()
     os.kill(before["resolver"], signal.SIGKILL)
     place.edge.log.wait("child-ready child=resolver", 10, mark)
+    mark = place.edge.log.mark()
+    os.kill(before["fetcher"], signal.SIGKILL)
+    place.edge.log.wait("child-ready child=fetcher", 10, mark)
     now = place.children()
     assert now["streams"] == before["streams"]
     seq = gw.stanza("message", **{"from": "a@contoso.example"},
@@ -390,7 +393,7 @@ def test_root_becomes_the_user_of_the_file():
             up = os.path.dirname(up)
         place.edge.start()
         pids = [place.edge.process.pid, *place.children().values()]
-        assert len(pids) == 3
+        assert len(pids) == 4
         for pid in pids:
             with open(f"/proc/{pid}/status", encoding="ascii") as f:
                 status = dict(l.split(":\t", 1) for l in f if ":\t" in l)

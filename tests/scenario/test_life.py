@@ -110,7 +110,7 @@ def test_status_tells_what_the_daemons_do(lively, anna, bo):
     edge = ask(lively.edge, "status")
     assert edge["daemon"] == "edge" and edge["node"] == lively.edge.node
     assert [p["name"] for p in edge["processes"]] == [
-        "keeper", "streams", "resolver"]
+        "keeper", "streams", "resolver", "fetcher"]
     assert edge["doors"]["open"]
     gw1 = next(g for g in edge["gateways"] if g["node"].startswith("gw1."))
     assert gw1["up"] and gw1["domains"] == [COMPANY] and not gw1["fenced"]

@@ -169,17 +169,19 @@ static const struct {
 	    "/external/certificates/0/c: is not a known setting" },
 	{ "{'external': {'trust': 5}}",
 	    "/external/trust: must be a string, is a whole number" },
-	{ "{'external': {'revocation': {}}}",
-	    "/external/revocation/lists: is missing" },
-	{ "{'external': {'revocation': {'lists': []}}}",
-	    "/external/revocation/lists: must not be empty" },
 	{ "{'external': {'revocation': {'lists': ['a', '']}}}",
 	    "/external/revocation/lists/1: must not be empty" },
 	{ "{'external': {'revocation': {'lists': ['a'], 'failure': 'no'}}}",
 	    "/external/revocation/failure: \"no\" is none of \"soft\", "
 	    "\"hard\"" },
-	{ "{'external': {'revocation': {'lists': ['a'], 'fetch': true}}}",
-	    "/external/revocation/fetch: is not a known setting" },
+	{ "{'external': {'revocation': {'fetch': 'no'}}}",
+	    "/external/revocation/fetch: must be true or false, is a string" },
+	{ "{'external': {'revocation': {'failure': 'hard', 'fetch': false}}}",
+	    "/external/revocation/failure: \"hard\" without lists and without "
+	    "fetching them would refuse everybody" },
+	{ "{'external': {'revocation': {'networks': ['10.1.2.3/8']}}}",
+	    "/external/revocation/networks/0: \"10.1.2.3/8\": the address has "
+	    "bits beyond its /8" },
 	{ "{'external': {'revocation': {'lists': ['1','2','3','4','5','6',"
 	  "'7','8','9','10','11','12','13','14','15','16','17','18','19','20',"
 	  "'21','22','23','24','25','26','27','28','29','30','31','32',"
@@ -345,6 +347,7 @@ test_revocation_lists_are_named(void **state)
 		assert_int_equal(c->list_count, 2);
 		assert_string_equal(c->lists[1], "b");
 		assert_int_equal(c->lists_hard, sets[i].hard);
+		assert_true(c->lists_fetched);
 		edge_conf_free(c);
 	}
 }

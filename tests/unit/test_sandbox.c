@@ -202,7 +202,7 @@ gain_privileges(void)
 static const struct {
 	const char *name;
 	enum outcome (*attempt)(void);
-	enum outcome keeper, streams, resolver;
+	enum outcome keeper, streams, resolver; /* as fetcher */
 } rows[] = {
 #define ROW(f, k, s, r)                                                        \
 	{                                                                      \
@@ -282,6 +282,8 @@ each_role_can_do_its_work_and_no_more(void **state)
 		    try_in(SANDBOX_STREAMS, rows[i].attempt));
 		expect(rows[i].name, "resolver", rows[i].resolver,
 		    try_in(SANDBOX_RESOLVER, rows[i].attempt));
+		expect(rows[i].name, "fetcher", rows[i].resolver,
+		    try_in(SANDBOX_FETCHER, rows[i].attempt));
 	}
 	assert_int_equal(-1, access(FILE_OF_OURS, F_OK));
 }
