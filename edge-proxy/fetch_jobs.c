@@ -32,7 +32,8 @@
 
 enum {
 	JOBS_MAX = 512,
-	JUDGE_MS = 6000, /* below what a stream waits */
+	WANTS_MAX = TLS_BOUNDS_CHAIN + 1, /* a root may come to it */
+	JUDGE_MS = 6000,                  /* below what a stream waits */
 	OCSP_MS = 10000,
 	UNKNOWN_S = 60,       /* after which a failure is tried again */
 	KNOWN_S = 4 * 60 * 60 /* no list is younger for longer */
@@ -55,7 +56,7 @@ struct job {
 	STACK_OF(X509) * chain;
 	/* Judging: */
 	bool leaf_known;
-	struct want *wants;
+	struct want wants[WANTS_MAX];
 	size_t want_count, pending;
 	uint32_t fresh_s;
 	struct clock_timer limit;
@@ -82,7 +83,6 @@ free_job(struct job *j)
 		crl_waiter_stop(&j->wants[i].waiter);
 		X509_CRL_free(j->wants[i].list);
 	}
-	free(j->wants);
 	sk_X509_pop_free(j->chain, X509_free);
 	list_remove(&j->all);
 	j->owner->count--;
@@ -207,11 +207,9 @@ begin_judging(struct job *j)
 	int last = sk_X509_num(j->chain) - 1;
 
 	j->fresh_s = KNOWN_S;
-	if (j->owner->opts.fetch && last > 0)
-		j->wants = calloc((size_t)last, sizeof(*j->wants));
-	if (j->wants == NULL)
+	if (!j->owner->opts.fetch)
 		last = 0;
-	for (int i = 0; i < last; i++) {
+	for (int i = 0; i < last && i < WANTS_MAX; i++) {
 		struct want *w = &j->wants[j->want_count++];
 
 		w->job = j;

@@ -43,7 +43,7 @@ struct stream_info {
 	/* "external", "dialback", both also with the partner proven by TLSA
 	 * records: "dane", "dialback+dane"; "" before */
 	const char *auth;
-	const char *tls;  /* "TLSv1.3", "-" for none; "" before */
+	const char *tls;    /* "TLSv1.3", "-" for none; "" before */
 	const char *cipher; /* "" before */
 	bool bidi;          /* stanzas go both ways on it (XEP-0288) */
 	unsigned proofs;    /* bit 1u << enum proof for each that was seen */
