@@ -597,8 +597,10 @@ carrier_permits(struct rider *r)
 		return true;
 	if (c->way.back != NULL)
 		return s2s_in_back_carries(c->way.back, r->local, r->remote);
-	if (r->state == RIDER_ABOARD)
+	if (r->state == RIDER_ABOARD) {
+		s2s_out_recheck(c->way.out);
 		return s2s_out_permits(c->way.out, r->local, r->remote);
+	}
 	if (r->state == RIDER_WAITING || r->state == RIDER_JOINING)
 		return (methods(r) & DIALBACK) != 0;
 	return true;

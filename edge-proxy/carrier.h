@@ -88,7 +88,7 @@ int carrier_board(struct rider *r);
 /* Off, whatever its state; no event follows.  When it was the last one aboard
  * the stream ends, with that error. */
 void carrier_leave(struct rider *r, enum stream_error e, const char *why);
-/* The configuration changed.  False when the way in which the pair is carried
+/* The configuration changed; the stream goes by its times.  False when the way in which the pair is carried
  * (or about to be) is permitted no more: it should leave. */
 bool carrier_permits(struct rider *r);
 /* For an hour it shall have connections of its own. */

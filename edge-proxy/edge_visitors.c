@@ -26,6 +26,7 @@
 #include "edge-proxy/proxy_gate.h"
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in.h"
+#include "edge-proxy/tally.h"
 
 /* Of those who may not stay, so many are told why at a time; the others are
  * cut off. */
@@ -467,11 +468,55 @@ edge_visitors_init(struct edge *e)
 	set_prefix(e);
 }
 
+/* Whether this stream is one more than a partner of its pairs may have now. */
+static bool
+is_too_many(struct edge *e, struct tally *t, const struct stream_info *info)
+{
+	bool over = false;
+
+	for (size_t i = 0; i < info->pair_count; i++) {
+		const struct partner *p = hosting_partner(
+		    e->hosting, info->pairs[i].local, info->pairs[i].remote);
+
+		/* Several companies of ours, one partner: one stream. */
+		for (size_t k = 0; p != NULL && k < i; k++)
+			if (strcmp(info->pairs[k].remote,
+				info->pairs[i].remote) == 0)
+				p = NULL;
+		if (p != NULL && tally_add(t, p->domain) > p->connection_limit)
+			over = true;
+	}
+	return over;
+}
+
+/* A limit may be lower than it was: the newest streams go. */
+static void
+thin_out(struct edge *e)
+{
+	struct tally t;
+
+	if (tally_init(&t) < 0)
+		return; /* What is too much then stays until it ends. */
+	LIST_FOREACH_SAFE (it, &e->visitors) {
+		struct visitor *v = list_entry(it, struct visitor, all);
+		struct stream_info info;
+
+		if (!s2s_in_is_up(v->s2s))
+			continue;
+		s2s_in_info(v->s2s, &info);
+		if (is_too_many(e, &t, &info))
+			s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT,
+			    "too many connections");
+	}
+	tally_finish(&t);
+}
+
 void
 edge_visitors_recheck(struct edge *e)
 {
 	LIST_FOREACH_SAFE (it, &e->visitors)
 		s2s_in_recheck(list_entry(it, struct visitor, all)->s2s);
+	thin_out(e);
 }
 
 static bool

@@ -258,7 +258,7 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 	s->stream_silence_ms = (uint64_t)conf_int(o, "stream_silence_ms",
 	    (int64_t)s->stream_silence_ms, 1000, 3600000);
 	s->keep_alive_ms = (uint64_t)conf_int(
-	    o, "keep_alive_ms", (int64_t)s->keep_alive_ms, 10000, 86400000);
+	    o, "keep_alive_ms", (int64_t)s->keep_alive_ms, 1000, 86400000);
 	/* A gateway that does not say so takes no stanzas of such streams. */
 	s->bidi = conf_bool(o, "bidi", false);
 	s->inward_deadline_ms = (uint64_t)conf_int(o, "inward_deadline_ms",

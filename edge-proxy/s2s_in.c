@@ -262,14 +262,28 @@ on_expiry(struct clock_timer *t, void *arg)
 
 /* --- what others of this stream need -------------------------------------- */
 
+static uint64_t
+idle_ms_of(const struct s2s_in *s)
+{
+	return hosting_settings(s->opts.hosting, s->ends.to)
+	    ->stream_inactivity_ms;
+}
+
+/* 0 = he owes none. */
+static uint64_t
+silence_ms_of(const struct s2s_in *s)
+{
+	if (!s2s_in_keeps_alive(s))
+		return 0;
+	return hosting_settings(s->opts.hosting, s->ends.to)->keep_alive_ms;
+}
+
 void
 s2s_in_restart_idle(struct s2s_in *s)
 {
-	uint64_t ms =
-	    hosting_settings(s->opts.hosting, s->ends.to)->stream_inactivity_ms;
-
-	if (ms > 0)
-		clock_timer_start(&s->idle, ms);
+	s->idle_ms = idle_ms_of(s);
+	if (s->idle_ms > 0)
+		clock_timer_start(&s->idle, s->idle_ms);
 }
 
 bool
@@ -288,10 +302,19 @@ void
 s2s_in_heard(struct s2s_in *s)
 {
 	s2s_in_restart_idle(s);
-	if (s2s_in_keeps_alive(s))
-		clock_timer_start(
-		    &s->silence, hosting_settings(s->opts.hosting, s->ends.to)
-				     ->keep_alive_ms);
+	s->silence_ms = silence_ms_of(s);
+	if (s->silence_ms > 0)
+		clock_timer_start(&s->silence, s->silence_ms);
+	else
+		clock_timer_stop(&s->silence);
+}
+
+/* Other times hold from now on; no news do not make them begin anew. */
+static void
+recheck_times(struct s2s_in *s)
+{
+	if (s->idle_ms != idle_ms_of(s) || s->silence_ms != silence_ms_of(s))
+		s2s_in_heard(s);
 }
 
 struct stream_limits
@@ -624,6 +647,7 @@ s2s_in_recheck(struct s2s_in *s)
 	}
 	if (s->pairs.count != before)
 		s2s_in_tell(s, STREAM_UPDATE);
+	recheck_times(s);
 }
 
 const char *

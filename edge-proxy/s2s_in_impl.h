@@ -78,8 +78,9 @@ struct s2s_in {
 	struct clock_timer limit;     /* of the state */
 	struct clock_timer establish; /* of all states before open */
 	struct clock_timer idle;
-	struct clock_timer silence; /* a keep-alive of the partner's is due */
-	struct clock_timer expiry;  /* of the partner's certificate */
+	struct clock_timer silence;   /* a keep-alive of the partner's is due */
+	uint64_t idle_ms, silence_ms; /* what they were started with; 0 = not */
+	struct clock_timer expiry;    /* of the partner's certificate */
 	uint64_t accepted_ms;
 
 	struct tls_accept accept; /* with direct TLS */

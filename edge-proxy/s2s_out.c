@@ -290,11 +290,43 @@ s2s_out_restart_idle(struct s2s_out *s)
 		clock_timer_start(&s->idle, ms);
 }
 
+/* 0 = the partner gets no signs of life. */
+static uint64_t
+keep_alive_ms_of(const struct s2s_out *s)
+{
+	const struct partner *p = row_of(s);
+
+	if (p == NULL || !p->keep_alive)
+		return 0;
+	return hosting_settings(s->hosting, s->pairs.v[0].local)->keep_alive_ms;
+}
+
+static uint64_t
+idle_ms_of(const struct s2s_out *s)
+{
+	return hosting_settings(s->hosting, s->pairs.v[0].local)
+	    ->stream_inactivity_ms;
+}
+
 void
 s2s_out_touch(struct s2s_out *s)
 {
+	s->idle_ms = idle_ms_of(s);
+	s->keep_alive_ms = keep_alive_ms_of(s);
 	s2s_out_restart_idle(s);
-	restart_keep_alive(s);
+	if (s->keep_alive_ms > 0)
+		restart_keep_alive(s);
+	else
+		clock_timer_stop(&s->keep_alive);
+}
+
+void
+s2s_out_recheck(struct s2s_out *s)
+{
+	if (s->state == OUT_OPEN &&
+	    (s->idle_ms != idle_ms_of(s) ||
+		s->keep_alive_ms != keep_alive_ms_of(s)))
+		s2s_out_touch(s);
 }
 
 /* --- the connection ------------------------------------------------------ */

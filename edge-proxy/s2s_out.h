@@ -137,6 +137,8 @@ bool s2s_out_is_up(const struct s2s_out *s);
 const struct sockaddr_storage *s2s_out_addr(const struct s2s_out *s);
 /* More should wait for on_drained. */
 bool s2s_out_backlogged(const struct s2s_out *s);
+/* The configuration changed: its times hold from now on. */
+void s2s_out_recheck(struct s2s_out *s);
 /* What the partner has said that he bears (XEP-0478). */
 const struct stream_limits *s2s_out_limits(const struct s2s_out *s);
 /* Asks the partner to acknowledge what was written so far, if he counts; many

@@ -1060,6 +1060,23 @@ test_time_limits(void **state)
 	world_skip(&f.w, 3000000);
 	assert_true(s2s_in_is_up(f.in));
 	finish(&f);
+	/* other times hold for a stream that is open */
+	for (int i = 0; i < 2; i++) {
+		begin(&f);
+		go_open(&f);
+		world_skip(&f.w, 100000);
+		site_permit(&f.edge, "partner.example",
+		    i == 0 ? "{\"keep_alive_ms\":20000}"
+			   : "{\"stream_inactivity_ms\":20000}");
+		s2s_in_recheck(f.in);
+		world_skip(&f.w, 19000);
+		/* no news: its time does not begin anew */
+		s2s_in_recheck(f.in);
+		assert_true(s2s_in_is_up(f.in));
+		world_skip(&f.w, 2000);
+		assert_false(s2s_in_is_up(f.in));
+		finish(&f);
+	}
 	/* the certificate's hour is over */
 	begin(&f);
 	go_open(&f);
