@@ -232,6 +232,8 @@ EVENT(3214, "conversation", "not-read", INFO, "A body of a type that cannot be c
 EVENT(3215, "conversation", "not-asked", WARN, "A message could not be sent to the pool; its sender was told.", "")
 EVENT(3216, "conversation", "not-accepted", WARN, "A session could not be accepted.", "")
 EVENT(3217, "conversation", "not-answered", WARN, "An answer to the pool could not be sent.", "")
+EVENT(3219, "conversation", "text-from-lync", INFO, "The text of a message of a Lync user, as EnableLoggingAllMessageBodies wants it.", "Switch it off when it is no longer needed.")
+EVENT(3220, "conversation", "text-from-xmpp", INFO, "The text of a message of a contact, as EnableLoggingAllMessageBodies wants it.", "Switch it off when it is no longer needed.")
 EVENT(3218, "conversation", "disclaimer-not-sent", WARN, "A contact could not be told that the conversation may be archived.", "")
 EVENT(3251, "conversations", "denied", INFO, "A message of a contact was denied by policy, before anybody inside was asked.", "reason says by which rule.")
 EVENT(3252, "conversations", "forbidden-now", INFO, "A chat ended because policy no longer allows it.", "reason says what is missing now.")

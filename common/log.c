@@ -24,7 +24,8 @@
 enum {
 	LINE_MAX_BYTES = 4096,
 	VALUE_MAX = 2048,
-	LEVELS_MAX = 64, /* components with a level of their own */
+	BODY_PIECE = 900, /* bytes of a body in a line, quoted */
+	LEVELS_MAX = 64,  /* components with a level of their own */
 	COMPONENT_MAX = 32,
 	NUMBER_MAX = 24, /* " event_id=..." */
 };
@@ -443,12 +444,29 @@ log_event(const struct log *l, enum log_level level, const char *event,
 	va_end(ap);
 }
 
+/* Where the piece that begins at `at` ends: in front of a character. */
+static size_t
+piece_end(const char *body, size_t len, size_t at)
+{
+	size_t end = len - at > BODY_PIECE ? at + BODY_PIECE : len;
+
+	while (end < len && end > at + 1 &&
+	       ((unsigned char)body[end] & 0xc0) == 0x80)
+		end--;
+	return end;
+}
+
 void
 log_body(const struct log *l, const char *event, const char *body, size_t len)
 {
-	if (settings.bodies)
-		log_event(l, LOG_DEBUG, event, "length=%zu body=%.*s", len,
-		    len > VALUE_MAX ? (int)VALUE_MAX : (int)len, body);
+	size_t at = 0, end;
+
+	while (settings.bodies && at < len) {
+		end = piece_end(body, len, at);
+		log_event(l, LOG_INFO, event, "length=%zu at=%zu body=%.*s",
+		    len, at, (int)(end - at), body + at);
+		at = end;
+	}
 }
 
 void

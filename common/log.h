@@ -56,7 +56,8 @@ void log_vevent(const struct log *l, enum log_level level, const char *event,
 #define log_info(l, ...)  log_event((l), LOG_INFO, __VA_ARGS__)
 #define log_debug(l, ...) log_event((l), LOG_DEBUG, __VA_ARGS__)
 
-/* Logs a message body, only when log_set_bodies(true) was called. */
+/* Logs a message body, in as many lines as it takes, only when
+ * log_set_bodies(true) was called. */
 void
 log_body(const struct log *l, const char *event, const char *body, size_t len);
 void log_set_bodies(bool on);

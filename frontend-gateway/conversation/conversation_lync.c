@@ -102,6 +102,7 @@ forward(struct conversation *c, struct sip_server_txn *st,
 	}
 	c->edge = edges_choose(c->env->edges, c->user.ascii, c->user.bare,
 	    c->contact.bare, c->edge);
+	log_body(&c->log, "text-from-lync", m.text, m.text_len);
 	conversation_disclaim(c);
 	m.thread = conversation_thread(c, m.thread);
 	said_keep(c->env->said,

@@ -541,6 +541,7 @@ conversation_take(struct conversation *c, const struct inward_opts *opts)
 	list_append(&c->queue, &in->link);
 	c->queue_count++;
 	c->queue_bytes += in->len + in->html_len;
+	log_body(&c->log, "text-from-xmpp", in->text, in->len);
 	if (!o.notice) {
 		c->contact_texts++;
 		/* The user's answers go to the device that he is written to

@@ -404,6 +404,25 @@ from_half_refresh(struct pair *p)
 }
 
 void
+from_half_ask_for(struct presence *pr, uint32_t expires_s)
+{
+	bool shorter = expires_s < pr->subscribe_s;
+
+	if (expires_s == pr->subscribe_s)
+		return;
+	pr->subscribe_s = expires_s;
+	LIST_FOREACH (it, &pr->all) {
+		struct pair *p = list_entry(it, struct pair, all);
+
+		if (p->sub == NULL)
+			continue;
+		sip_subscriber_ask_for(p->sub->sip, expires_s);
+		if (shorter)
+			from_half_refresh(p);
+	}
+}
+
+void
 from_half_end(struct pair *p)
 {
 	from_queue_remove(p);

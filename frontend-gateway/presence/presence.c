@@ -265,6 +265,7 @@ presence_new(struct presence **out, const struct presence_opts *opts)
 	pr->well = true;
 	log_init(&pr->log, "presence");
 	use_settings(pr);
+	pr->subscribe_s = opts->conf->presence.subscribe_s;
 	clock_timer_init(&pr->flush, opts->clock, pair_row_on_flush, pr);
 	rc = pairs_init(pr);
 	if (rc == 0)
@@ -283,6 +284,7 @@ void
 presence_recheck(struct presence *pr)
 {
 	use_settings(pr);
+	from_half_ask_for(pr, pr->opts.conf->presence.subscribe_s);
 	from_queue_resume(pr);
 	outage_recheck(pr);
 }

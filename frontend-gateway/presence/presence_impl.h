@@ -200,6 +200,7 @@ struct presence {
 	struct map pairs, users, partners;
 	struct list all;   /* pairs by serial */
 	struct list dirty; /* pairs, oldest first */
+	uint32_t subscribe_s; /* what subscriptions ask for */
 	struct list parcels;
 	uint64_t last_serial;
 	uint64_t last_row;
@@ -321,6 +322,9 @@ unsigned parcels_edge(struct pair *p);
 
 void from_half_open(struct pair *p, bool first, bool plain);
 void from_half_refresh(struct pair *p);
+/* Subscriptions ask for another time; what runs for longer than that is
+ * refreshed, at the pace of renewals. */
+void from_half_ask_for(struct presence *pr, uint32_t expires_s);
 void from_half_end(struct pair *p);
 /* It is p's turn. */
 void from_half_go(struct pair *p);

@@ -36,7 +36,7 @@ static const struct setting_field fields[] = {
 	{ .name = "KeepAliveInterval",
 	    .type = SETTING_INTEGER,
 	    .number = 300,
-	    .min = 10,
+	    .min = 1,
 	    .max = DAY_S,
 	    .words = "Seconds after which a stream of a partner that owes "
 		     "keep-alives and has sent nothing is closed" },

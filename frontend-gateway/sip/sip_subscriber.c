@@ -232,6 +232,13 @@ start_refresh(struct sip_subscriber *s)
 	return 0;
 }
 
+void
+sip_subscriber_ask_for(struct sip_subscriber *s, uint32_t expires_s)
+{
+	s->asked_s = expires_s != 0 ? expires_s : EXPIRES_DEFAULT_S;
+	s->adjusted = false;
+}
+
 /* --- the end of ua ------------------------------------------------------ */
 
 static void

@@ -132,6 +132,8 @@ int sip_subscriber_open(struct sip_subscriber **out, struct sip_ua *ua,
 void sip_subscriber_end(struct sip_subscriber *s);
 /* Forgets it without a word; s is gone at once. */
 void sip_subscriber_drop(struct sip_subscriber *s);
+/* Asks for that time from the next SUBSCRIBE on; 0 = the default. */
+void sip_subscriber_ask_for(struct sip_subscriber *s, uint32_t expires_s);
 /* Refreshes now instead of when due.  ERR_BAD_STATE while the first SUBSCRIBE
  * or a refresh is under way, or s is ending; ERR_CLOSED. */
 int sip_subscriber_refresh(struct sip_subscriber *s);

@@ -142,6 +142,7 @@ test_levels(void **state)
 static void
 test_bodies_are_off(void **state)
 {
+	char text[1001] = "";
 	struct log l;
 
 	(void)state;
@@ -151,7 +152,12 @@ test_bodies_are_off(void **state)
 	assert_string_equal(lines(), "");
 	log_set_bodies(true);
 	log_body(&l, "sent", "secret", 3);
-	assert_string_equal(lines(), "debug test sent length=3 body=sec\n");
+	assert_string_equal(lines(), "info test sent length=3 at=0 body=sec\n");
+	/* A long one takes several lines, and breaks no character. */
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = i == 899 ? '\xc3' : i == 900 ? '\xa4' : 'x';
+	log_body(&l, "sent", text, sizeof(text) - 1);
+	assert_non_null(strstr(lines(), " length=1000 at=899 body="));
 	log_set_bodies(false);
 	log_set_level(NULL, LOG_INFO);
 }

@@ -413,6 +413,13 @@ sip_subscriber_refresh(struct sip_subscriber *s)
 	return 0;
 }
 
+void
+sip_subscriber_ask_for(struct sip_subscriber *s, uint32_t expires_s)
+{
+	(void)s;
+	note("ask-for %u", (unsigned)expires_s);
+}
+
 int64_t
 sip_subscriber_expires_ms(const struct sip_subscriber *s)
 {
@@ -798,6 +805,25 @@ documents_are_judged_before_they_are_taken(void **state)
 	expect("available " BO " dnd\n");
 	assert_int_equal(
 	    notice_comes(s, SIP_SUB_TERMINATED, rows[0].text), 200);
+}
+
+/* What runs longer than is wished now is refreshed; the rest next time. */
+static void
+subscriptions_follow_the_interval(void **state)
+{
+	(void)state;
+	(void)bo_watches();
+	conf->presence.subscribe_s = 3600;
+	presence_recheck(pr);
+	run(1000);
+	expect("ask-for 3600\nrefresh-pool\n");
+	presence_recheck(pr);
+	run(1000);
+	expect("");
+	conf->presence.subscribe_s = 7200;
+	presence_recheck(pr);
+	run(1000);
+	expect("ask-for 7200\n");
 }
 
 /* Who was granted her presence keeps it through a state nobody can read; who
@@ -1186,6 +1212,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_contact_adds_a_user_and_sees_her),
 		T(documents_are_judged_before_they_are_taken),
+		T(subscriptions_follow_the_interval),
 		T(a_garbled_state_changes_nothing),
 		T(a_disk_that_fails_acknowledges_nothing),
 		T(requests_of_one_pair_stand_in_line),
