@@ -308,6 +308,9 @@ advice_of(const struct api_client *c, long http)
 		return c->token[0] != '\0'
 			   ? "the token may read, but not change"
 			   : "only the gateway's own user and root may ask";
+	case 413:
+		return "too much for one batch: import parts of it, with "
+		       "--kind and --Filter";
 	case 412:
 		return "nothing was done; look at it again with get";
 	default:
@@ -315,15 +318,33 @@ advice_of(const struct api_client *c, long http)
 	}
 }
 
-/* The gateway's error, each problem in a line of its own. */
+/* Each in a line of its own; what is a change of many has its name there. */
+static void
+tell_problems(const json_t *problems, bool of_many)
+{
+	for (size_t i = 0; i < json_array_size(problems); i++) {
+		const json_t *p = json_array_get(problems, i);
+		const char *member = text_of(p, "member");
+
+		fputs("  ", stderr);
+		if (of_many && json_object_get(p, "key") != NULL)
+			fprintf(stderr, "%s %s ", text_of(p, "kind"),
+			    text_of(p, "key"));
+		fprintf(stderr, "%s%s%s\n", member,
+		    member[0] != '\0' ? ": " : "", text_of(p, "text"));
+	}
+}
+
+/* The gateway's own words, then what is known here. */
 static enum command_exit
-tell_refusal(const struct api_client *c, long http, const json_t *answer)
+tell_refusal(const struct api_client *c, long http, const json_t *answer,
+    const struct api_client_request *r)
 {
 	const json_t *e = json_object_get(answer, "error");
 	const json_t *problems = json_object_get(e, "problems");
 	const char *advice = advice_of(c, http);
 	const char *text = text_of(e, "text");
-	size_t n = json_array_size(problems);
+	const char *first = text_of(json_array_get(problems, 0), "text");
 
 	if (text[0] != '\0')
 		tell(COMMAND_REFUSED, "%s", text);
@@ -332,13 +353,9 @@ tell_refusal(const struct api_client *c, long http, const json_t *answer)
 		    http);
 	if (advice != NULL)
 		tell(COMMAND_REFUSED, "%s", advice);
-	for (size_t i = 0; i < n; i++) {
-		const json_t *p = json_array_get(problems, i);
-		const char *member = text_of(p, "member");
-
-		fprintf(stderr, "  %s%s%s\n", member,
-		    member[0] != '\0' ? ": " : "", text_of(p, "text"));
-	}
+	/* One alone is in the text already. */
+	if (json_array_size(problems) != 1 || strstr(text, first) == NULL)
+		tell_problems(problems, strstr(r->path, "/batch") != NULL);
 	return exit_of(http);
 }
 
@@ -456,7 +473,7 @@ understand(
 	if (http < 200 || http > 299) {
 		status = http == 404 && r->may_be_absent
 			     ? COMMAND_ABSENT
-			     : tell_refusal(c, http, root);
+			     : tell_refusal(c, http, root, r);
 	} else if (root == NULL && c->answer.len > 0) {
 		status = tell(COMMAND_UNREACHABLE,
 		    "%s: the answer is not understood",
@@ -504,7 +521,7 @@ done:
 
 /* --- collections -------------------------------------------------------------- */
 
-enum { AFTER_SIZE = 4096 };
+enum { AFTER_SIZE = 8192 };
 
 static enum command_exit
 ask_page(json_t **page, struct api_client *c, const struct api_client_walk *w,

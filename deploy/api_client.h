@@ -26,7 +26,7 @@
 enum {
 	API_CLIENT_SECONDS = 60,
 	API_CLIENT_ANSWER_MAX = 64 << 20,
-	API_CLIENT_PAGE = 500
+	API_CLIENT_PAGE = 1000
 };
 
 /* Which gateway.  Of socket and url at most one. */

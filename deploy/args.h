@@ -15,7 +15,7 @@
 
 #include "deploy/command.h"
 
-enum { ARGS_NAMES_MAX = 256 };
+enum { ARGS_NAMES_MAX = 2048 };
 
 /* Domain names in comparable form, each once. */
 struct args_names {

@@ -153,16 +153,13 @@ tell_problems(const struct import *im)
 static void
 tell_left_out(const struct import *im)
 {
-	const char *what;
-	json_t *count;
+	const char *kind;
+	json_t *names;
 
-	json_object_foreach(im->left_out, what, count)
+	json_object_foreach(im->left_out, kind, names)
 	{
-		char clean[256];
-
-		text_clean(clean, sizeof(clean), what);
-		fprintf(stderr, "left out: %s (%" JSON_INTEGER_FORMAT ")\n",
-		    clean, json_integer_value(count));
+		fprintf(stderr, "left out of %s: %s\n", kind,
+		    text_list(im->left_out, kind));
 	}
 	if (im->skipped > 0)
 		fprintf(stderr,

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "common/conf.h"
 #include "common/err.h"
+#include "deploy/api_args.h"
 #include "deploy/args.h"
 #include "deploy/command.h"
 #include "deploy/pool_script.h"
@@ -18,7 +18,7 @@ enum { SCRIPT_MAX = 1 << 20 };
 
 static const char help[] =
     "usage: sallyport pool script --gateway NAME --pool NAME --site SITEID\n"
-    "           --partners DOMAIN[,DOMAIN]... [OPTION]...\n"
+    "           [OPTION]...\n"
     "\n"
     "Prints the PowerShell that attaches the gateway to a pool: trusted\n"
     "application pool, computers, application, one static route for each\n"
@@ -32,29 +32,33 @@ static const char help[] =
     "                     their names differ from --gateway\n"
     "  --pool NAME        the Front End pool (registrar)\n"
     "  --site SITEID      SiteId as Get-CsSite shows it, without \"site:\"\n"
-    "  --partners D,...   the partners' domains, additional ones included\n"
-    "  --config FILE      takes them from the partner table of gateway.json\n"
+    "  --partners D,...   the partners' domains, additional ones included;\n"
+    "                     default: all that the gateway has\n"
     "  --children         routes *.DOMAIN too\n"
     "  --registrar-routes routes of this pool alone, not the global ones\n"
     "  --port PORT        where the gateway listens for SIP; default 5061\n"
     "  --application ID   the application's name; default sallyport\n"
     "  --remove           the script that takes it all back\n"
-    "  --json             the script as a member of a JSON object\n"
+    "  --routes           with --remove: the routes alone, the gateway "
+    "stays\n"
+    "                     trusted\n"
     "\n"
+    "The gateway is asked for its partners:\n"
+    "\n" API_ARGS_HELP "\n"
     "examples:\n"
     "  sallyport pool script --gateway gw1.contoso.example \\\n"
     "      --pool pool.contoso.example --site Berlin \\\n"
     "      --partners partner.example >attach.ps1\n"
     "  sallyport pool script --gateway gw1.contoso.example --remove \\\n"
-    "      --config /etc/sallyport/gateway.json >remove.ps1\n"
-    "\n"
-    "exit status: 0 done, 2 wrong usage\n";
+    "      >remove.ps1\n"
+    "\n" API_ARGS_EXIT;
 
 struct request {
 	struct pool_script script;
 	struct args_names gateway, nodes, pool, partners;
 	bool children, registrar_routes, remove;
-	const char *config;
+	bool broken; /* what the gateway has is no list of domains */
+	struct api_client_opts api;
 };
 
 enum {
@@ -63,12 +67,12 @@ enum {
 	OPT_POOL,
 	OPT_SITE,
 	OPT_PARTNERS,
-	OPT_CONFIG,
 	OPT_CHILDREN,
 	OPT_REGISTRAR_ROUTES,
 	OPT_PORT,
 	OPT_APPLICATION,
-	OPT_REMOVE
+	OPT_REMOVE,
+	OPT_ROUTES
 };
 
 static const struct option options[] = {
@@ -77,12 +81,13 @@ static const struct option options[] = {
 	{ "pool", required_argument, NULL, OPT_POOL },
 	{ "site", required_argument, NULL, OPT_SITE },
 	{ "partners", required_argument, NULL, OPT_PARTNERS },
-	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "children", no_argument, NULL, OPT_CHILDREN },
 	{ "registrar-routes", no_argument, NULL, OPT_REGISTRAR_ROUTES },
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "application", required_argument, NULL, OPT_APPLICATION },
 	{ "remove", no_argument, NULL, OPT_REMOVE },
+	{ "routes", no_argument, NULL, OPT_ROUTES },
+	API_ARGS_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -120,9 +125,6 @@ take(void *arg, int c, const char *value)
 		return true;
 	case OPT_PARTNERS:
 		return args_names_add(&r->partners, NAME, value);
-	case OPT_CONFIG:
-		r->config = value;
-		return true;
 	case OPT_CHILDREN:
 		r->script.children = true;
 		return true;
@@ -134,40 +136,61 @@ take(void *arg, int c, const char *value)
 		    &r->script.port, NAME, "--port", value, 1, 65535);
 	case OPT_APPLICATION:
 		return take_application(r, value);
-	default:
+	case OPT_REMOVE:
 		r->remove = true;
 		return true;
+	case OPT_ROUTES:
+		r->script.routes_alone = true;
+		return true;
+	default:
+		return api_args_take(&r->api, c, value);
 	}
 }
 
-/* The partner table's domains.  The rest of the file is not looked at: it may
- * be a newer one. */
+/* --- the partners of the gateway -------------------------------------------- */
+
 static bool
-read_partners(struct request *r)
+on_partner(const json_t *item, void *arg)
 {
-	struct conf *c = conf_load(r->config);
-	struct conf_obj *root = conf_root(c);
-	size_t n = conf_array(root, "partners", true);
-	bool ok = true;
+	const json_t *object = json_object_get(item, "object");
+	const json_t *more = json_object_get(object, "AdditionalDomains");
+	const char *domain =
+	    json_string_value(json_object_get(object, "Domain"));
+	struct request *r = arg;
+	bool ok = domain != NULL && args_names_add(&r->partners, NAME, domain);
 
-	for (size_t i = 0; i < n && ok; i++) {
-		struct conf_obj *row = conf_array_object(root, "partners", i);
-		const char *domain = conf_string(row, "Domain", NULL);
-		size_t more = conf_array(row, "AdditionalDomains", false);
-
-		ok = !conf_failed(c) &&
+	for (size_t i = 0; i < json_array_size(more) && ok; i++) {
+		domain = json_string_value(json_array_get(more, i));
+		ok = domain != NULL &&
 		     args_names_add(&r->partners, NAME, domain);
-		for (size_t k = 0; k < more && ok; k++)
-			ok = args_names_add(&r->partners, NAME,
-			    conf_array_string(row, "AdditionalDomains", k));
 	}
-	if (conf_failed(c)) {
-		fprintf(stderr, "sallyport: %s\n", conf_error(c));
-		ok = false;
-	}
-	conf_finish(c);
+	r->broken = !ok;
 	return ok;
 }
+
+static enum command_exit
+ask_partners(struct request *r, const struct args *a)
+{
+	struct api_client *c = NULL;
+	enum command_exit status = api_args_open(&c, &r->api, a);
+
+	if (status == COMMAND_OK)
+		status = api_client_each(
+		    c, &(struct api_client_walk){
+			   .path = api_client_path(c, "partners", NULL),
+			   .on_item = on_partner,
+			   .arg = r });
+	api_client_close(c);
+	if (status == COMMAND_OK && r->broken)
+		return COMMAND_REFUSED;
+	if (status == COMMAND_OK && r->partners.count == 0) {
+		fputs("sallyport: the gateway has no partner yet\n", stderr);
+		return COMMAND_REFUSED;
+	}
+	return status;
+}
+
+/* --- what is asked for -------------------------------------------------------- */
 
 /* One of a kind, or told. */
 static bool
@@ -189,10 +212,8 @@ complete(struct request *r)
 
 	if (!single(&r->gateway, "--gateway", &s->gateway))
 		return false;
-	if (r->config != NULL && !read_partners(r))
-		return false;
-	if (r->partners.count == 0) {
-		args_misused(NAME, "--partners or --config is needed");
+	if (s->routes_alone && !r->remove) {
+		args_misused(NAME, "--routes goes with --remove");
 		return false;
 	}
 	if ((!r->remove || r->registrar_routes) &&
@@ -234,6 +255,10 @@ print(void *arg, const struct args *a)
 
 	if (!complete(r))
 		return COMMAND_USAGE;
+	if (r->partners.count == 0)
+		status = ask_partners(r, a);
+	if (status != COMMAND_OK)
+		return status;
 	buf_init(&out, SCRIPT_MAX);
 	rc = r->remove ? pool_script_remove(&out, &r->script)
 		       : pool_script_attach(&out, &r->script);

@@ -199,6 +199,36 @@ read_word(struct import *im, json_t **out, const struct noun_member *m,
 	return true;
 }
 
+/* Lines end as they do here. */
+static char *
+without_returns(const char *text)
+{
+	char *out = strdup(text), *to = out;
+
+	for (; out != NULL && *text != '\0'; text++)
+		if (*text != '\r')
+			*to++ = *text;
+	if (out != NULL)
+		*to = '\0';
+	return out;
+}
+
+static bool
+read_text(json_t **out, const struct noun_member *m, const char *text,
+    char why[NOUN_VALUE_WHY])
+{
+	char *clean = without_returns(text);
+	bool ok;
+
+	if (clean == NULL) {
+		snprintf(why, NOUN_VALUE_WHY, "out of memory");
+		return false;
+	}
+	ok = noun_value_read(out, m, clean, why);
+	free(clean);
+	return ok;
+}
+
 static bool
 read_scalar(json_t **out, const struct noun_member *m, const json_t *value,
     char why[NOUN_VALUE_WHY])
@@ -214,7 +244,7 @@ read_scalar(json_t **out, const struct noun_member *m, const json_t *value,
 		text = number;
 	}
 	if (text != NULL)
-		return noun_value_read(out, m, text, why);
+		return read_text(out, m, text, why);
 	snprintf(why, NOUN_VALUE_WHY, "a single value is wanted");
 	return false;
 }
@@ -245,16 +275,22 @@ is_housekeeping(const char *name)
 	return false;
 }
 
+/* Each name once for each kind. */
 static void
 leave_out(struct import *im, const struct noun *n, const char *name)
 {
-	char what[WHERE_SIZE];
-	const json_t *count;
+	json_t *names = json_object_get(im->left_out, n->name);
 
-	snprintf(what, sizeof(what), "%s: %.200s", n->name, name);
-	count = json_object_get(im->left_out, what);
-	json_object_set_new(
-	    im->left_out, what, json_integer(json_integer_value(count) + 1));
+	if (names == NULL) {
+		json_object_set_new(im->left_out, n->name, json_array());
+		names = json_object_get(im->left_out, n->name);
+	}
+	for (size_t i = 0; i < json_array_size(names); i++)
+		if (strcmp(json_string_value(json_array_get(names, i)), name) ==
+		    0)
+			return;
+	if (json_array_size(names) < IMPORT_LEFT_OUT_MAX)
+		json_array_append_new(names, json_string(name));
 }
 
 /* All members that the noun has; false when one does not fit. */

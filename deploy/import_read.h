@@ -6,7 +6,7 @@
  * users with the policy that each is granted; one or several kinds.  Which an
  * object is, its members tell.
  *
- * Members that the gateway has no use for are left out and counted; a value
+ * Members that the gateway has no use for are left out and named; a value
  * that does not fit is a problem, told with file and position, and nothing of
  * the import is done then.
  *
@@ -22,7 +22,11 @@
 
 struct noun;
 
-enum { IMPORT_SETTINGS_MAX = 200000, IMPORT_PROBLEMS_MAX = 50 };
+enum {
+	IMPORT_SETTINGS_MAX = 200000,
+	IMPORT_PROBLEMS_MAX = 50,
+	IMPORT_LEFT_OUT_MAX = 512
+};
 
 struct import_setting {
 	const struct noun *noun;
@@ -36,7 +40,7 @@ struct import {
 	json_t *seen;         /* "kind key": its place in settings */
 	json_t *problems;     /* texts */
 	size_t problem_count; /* those not kept, too */
-	json_t *left_out;     /* "kind: member": how many objects had it */
+	json_t *left_out;     /* {kind: [names of members]} */
 	size_t skipped;   /* users without an address, or without a policy */
 	bool numbers;     /* an enumeration came as a number */
 	const char *file; /* being read */

@@ -220,9 +220,9 @@ print_outcome(const struct change *ch, json_t *answer)
 static void
 print_in_memory(const struct change *ch, json_t *answer)
 {
-	json_t *after = json_object_get(answer, "after");
-	json_t *item = json_pack("{s:s, s:O, s:i}", "key", ch->r->key, "object",
-	    json_is_object(after) ? after : ch->object, "version", 0);
+	json_t *after = object_in(answer, "after");
+	json_t *item = json_pack("{s:s, s:i, s:O}", "key", ch->r->key,
+	    "version", 0, "object", after != NULL ? after : ch->object);
 
 	command_print_json(item);
 	json_decref(item);

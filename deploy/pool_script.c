@@ -179,7 +179,7 @@ static const char attach_routes[] =
     "    Where-Object { $_ -and (Test-Ours $_) } | Format-Table MatchUri, "
     "Enabled, Transport -AutoSize\n";
 
-static const char remove_all[] =
+static const char remove_routes[] =
     "# No new message may come before its way is gone: routes first.\n"
     "foreach ($domain in $domains) {\n"
     "    foreach ($route in (Get-RoutesOf $domain)) {\n"
@@ -191,7 +191,9 @@ static const char remove_all[] =
     "it stays.\"\n"
     "        }\n"
     "    }\n"
-    "}\n"
+    "}\n";
+
+static const char remove_trust[] =
     "$left = @((Get-CsStaticRoutingConfiguration -Identity $collection "
     "-ErrorAction SilentlyContinue).Route |\n"
     "    Where-Object { $_ -and (Test-Ours $_) })\n"
@@ -242,13 +244,18 @@ pool_script_remove(struct buf *out, const struct pool_script *s)
 	int rc;
 
 	buf_addf(out,
-	    "# Takes the XMPP gateway %s out of the topology again.\n",
+	    s->routes_alone
+		? "# Takes routes to the XMPP gateway %s away; it stays "
+		  "trusted.\n"
+		: "# Takes the XMPP gateway %s out of the topology again.\n",
 	    s->gateway);
 	buf_add_str(out, preface);
 	rc = put_values(out, s, false);
 	if (rc < 0)
 		return rc;
 	buf_add_str(out, route_functions);
-	buf_add_str(out, remove_all);
+	buf_add_str(out, remove_routes);
+	if (!s->routes_alone)
+		buf_add_str(out, remove_trust);
 	return buf_failed(out) ? ERR_FULL : 0;
 }

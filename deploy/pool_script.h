@@ -27,6 +27,7 @@ struct pool_script {
 	const char *application;        /* without spaces */
 	const struct args_names *partners;
 	bool children;                /* also *.domain */
+	bool routes_alone;            /* of the removal: the trust stays */
 	const char *registrar_routes; /* routes of this pool; NULL = global */
 	uint32_t port;
 };

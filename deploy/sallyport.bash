@@ -12,6 +12,7 @@ _sallyport() {
 		[--for]="external internal sip"
 		[--key-type]="p256 p384 rsa2048 rsa3072 rsa4096"
 		[--side]="external internal"
+		[--state]="idle inviting open"
 		[--Rights]="read write"
 		[--kind]="partner gateway-config access-edge policy grant"
 		[--PartnerType]="Federated PublicVerified PublicUnverified"
@@ -71,7 +72,7 @@ _sallyport() {
 		    --version status streams contacts log-level reload drain
 		    ports firewall dns certs doctor pool events partner
 		    gateway-config access-edge site policy provider
-		    licence token audit import" -- "$cur")
+		    licence conversations token audit import" -- "$cur")
 		return
 		;;
 	log-level)
@@ -88,7 +89,8 @@ _sallyport() {
 	policy) verbs="new set get remove grant grants" ;;
 	provider) verbs="list set" ;;
 	token) verbs="new list set remove" ;;
-	ports | doctor | contacts | events | import | audit) ;;
+	ports | doctor | contacts | events | import | audit | \
+	conversations) ;;
 	*) return ;;
 	esac
 	if [[ -n $verbs && -z $verb ]]; then

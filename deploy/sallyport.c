@@ -58,6 +58,8 @@ static const struct {
 	    cmd_provider_run, true },
 	{ "licence", "new|set|get|remove", "who holds which, and until when",
 	    cmd_licence_run, true },
+	{ "conversations", "[OPTION]...", "the chats that are open",
+	    cmd_conversations_run, true },
 	{ "token", "new|list|set|remove", "who may administer over HTTP",
 	    cmd_token_run, true },
 	{ "audit", "[OPTION]...", "who changed what, and when", cmd_audit_run,

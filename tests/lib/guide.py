@@ -8,6 +8,8 @@ from .authority import TREE
 COMMAND = re.compile(r"(sallyport|sallyport-\w+|cd|chmod|chgrp|apt|systemctl|"
                      r"cp|sh|nft|firewall-cmd)\b")
 RECORD = re.compile(r"\S+\.  (A|AAAA|SRV)  ")
+# What is typed into the pool's Management Shell, not into a host of ours.
+POWERSHELL = re.compile(r"\$\w+ =|[A-Z][a-z]+-[A-Z]")
 
 
 class Block:
@@ -22,6 +24,8 @@ class Block:
             self.path = re.search(r"`([^`]+\.json)`:$", before)[1]
         elif RECORD.match(text):
             self.kind = "records"
+        elif POWERSHELL.match(text):
+            self.kind = "powershell"
         else:
             self.kind = "commands"
 

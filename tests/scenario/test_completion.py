@@ -53,7 +53,7 @@ def test_every_verb_is_offered(command):
     ("gateway-config", "set"), ("access-edge", "set"), ("site", "new"),
     ("policy", "new"), ("policy", "grant"), ("policy", "grants"),
     ("provider", "list"), ("licence", "new"), ("import",),
-    ("token", "new"), ("audit",)], ids=" ".join)
+    ("token", "new"), ("audit",), ("conversations",)], ids=" ".join)
 def test_every_option_is_offered_and_help_is_whole(argv):
     text = sallyport(*argv, "--help")
     assert "exit status" in text and "example" in text

@@ -60,11 +60,13 @@ def test_scripts_are_ascii():
                 assert max(f.read()) < 0x80
 
 
-def test_partners_come_from_the_configuration():
-    config = os.path.join(TREE, "deploy", "examples", "gateway.json")
-    script = sallyport("pool", "script", "--gateway", "gw1.contoso.example",
-                       "--config", config, "--remove")
-    assert "$domains      = @(\n    'partner.example'\n)" in script
+def test_one_partners_route_goes_and_the_gateway_stays():
+    argv = ("pool", "script", "--gateway", "gw1.contoso.example",
+            "--partners", "partner.example", "--remove")
+    whole, routes = sallyport(*argv), sallyport(*argv, "--routes")
+    assert "Remove-CsTrustedApplicationPool" in whole
+    assert "Remove-CsTrusted" not in routes
+    assert "Remove=$route" in whole and "Remove=$route" in routes
 
 
 WRONG = [
@@ -85,6 +87,7 @@ WRONG = [
     ("certs", "check", "a.pem", "--for", "everything"),
     ("pool", "script", "--gateway", "gw1.contoso.example"),
     ("pool", "script", *ATTACH),
+    ("pool", "script", *ATTACH, "--site", "1", "--routes"),
     ("pool", "script", *ATTACH, "--site", "a\nb"),
     ("pool", "script", *ATTACH, "--site", "1", "--application", "a b"),
     ("pool", "script", *ATTACH, "--site", "1", "--node",

@@ -252,12 +252,14 @@ def set_up_the_gateway(place):
     guide.type(gateway, "certs check")
     guide.file(gateway)
     assert "gateway.json: ok" in guide.type(gateway, "--check")
+    guide.type(gateway, "systemctl enable")
+    assert "in force on edge1" in guide.type(gateway, "access-edge set")
     guide.type(gateway, "pool script")
     script = gateway.read("/etc/sallyport/attach.ps1")
-    assert "New-CsStaticRoute" in script
+    assert "New-CsStaticRoute" in script and "partner.example" in script
     # The pool that knows the gateway stands for one that ran the script.
     place.pool.start("10.1.0.5", 5061)
-    guide.type(gateway, "systemctl enable")
+    guide.type(gateway, "sallyport doctor")
     return guide
 
 
