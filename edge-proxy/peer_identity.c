@@ -153,11 +153,18 @@ dns_speaks_of(const struct peer_identity *p, const char *domain)
 	return p->dns.domain[0] != '\0' && strcmp(p->dns.domain, domain) == 0;
 }
 
+/* The record that matched takes the place of an authority. */
+static bool
+stands_alone(const struct peer_identity_dns *d)
+{
+	return d->usage == TLSA_DANE_EE || d->usage == TLSA_DANE_TA;
+}
+
 bool
 peer_identity_proven_by_dane(const struct peer_identity *p, const char *domain)
 {
 	return p->presented && dns_speaks_of(p, domain) && p->dns.decides &&
-	       p->dns.why == NULL;
+	       p->dns.why == NULL && stands_alone(&p->dns);
 }
 
 /* --- the question -------------------------------------------------------- */
@@ -176,7 +183,8 @@ peer_identity_why_not(const struct peer_identity *p, const char *domain)
 	if (!p->presented)
 		return "no certificate presented";
 	heard = dns_speaks_of(p, domain);
-	if (heard && p->dns.decides)
+	if (heard && p->dns.decides &&
+	    (p->dns.why != NULL || stands_alone(&p->dns)))
 		return p->dns.why;
 	if (p->verdict != X509_V_OK)
 		return X509_verify_cert_error_string(p->verdict);

@@ -53,7 +53,8 @@ void peer_identity_finish(struct peer_identity *p);
  * On error p proves nothing about the domain.  ERR_NOMEM, ERR_CERT. */
 int peer_identity_hear_dns(struct peer_identity *p, SSL *ssl,
     const char *domain, const struct dane_server *server);
-/* TLSA records prove that domain, whatever authorities say. */
+/* TLSA records prove that domain, whatever authorities say: those of usages 3
+ * and 2.  Of 1 and 0 they say who may be believed that authorities prove. */
 bool
 peer_identity_proven_by_dane(const struct peer_identity *p, const char *domain);
 

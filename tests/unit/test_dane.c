@@ -335,8 +335,8 @@ check_row(size_t i, bool we_dial)
 		fail_msg("row %zu, %s: %s", i, we_dial ? "out" : "in",
 		    proven ? "proven" : why);
 	assert_true(proven || why[0] != '\0');
-	assert_int_equal(
-	    peer_identity_proven_by_dane(&p, DOMAIN), proven && set != NULL);
+	assert_int_equal(peer_identity_proven_by_dane(&p, DOMAIN),
+	    proven && set != NULL && p.dns.usage >= TLSA_DANE_TA);
 	/* Nothing of it is about anybody else. */
 	assert_false(peer_identity_proves(&p, "third.example"));
 	assert_false(peer_identity_proven_by_dane(&p, HOST));
@@ -394,6 +394,43 @@ test_how_long(void **state)
 	}
 }
 
+/* A certificate that was taken back later on: what authorities said of it is
+ * void, what its owner's zone says is not. */
+static void
+test_taken_back(void **state)
+{
+	static const struct {
+		enum who who;
+		struct spec records[2];
+		bool proven;
+	} those[] = {
+		{ TRUSTED, { TO(3, 1, 1, LEAF), NO_RECORD }, true },
+		{ TRUSTED, { TO(1, 1, 1, LEAF), NO_RECORD }, false },
+		{ TRUSTED, { TO(0, 0, 1, ISSUER), NO_RECORD }, false },
+		{ TRUSTED, { NO_RECORD, NO_RECORD }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(those) / sizeof(those[0]); i++) {
+		struct tlsa_set *set = make_set(those[i].records, those[i].who);
+		const struct dane_server server = { HOST, set };
+		struct peer_identity p;
+		struct meeting m;
+
+		meet(&m, those[i].who, true, true);
+		assert_int_equal(0, peer_identity_read(&p, m.us.ssl));
+		assert_int_equal(
+		    0, peer_identity_hear_dns(&p, m.us.ssl, DOMAIN, &server));
+		assert_true(peer_identity_proves(&p, DOMAIN));
+		p.verdict = X509_V_ERR_CERT_REVOKED;
+		assert_int_equal(
+		    those[i].proven, peer_identity_proves(&p, DOMAIN));
+		peer_identity_finish(&p);
+		tlsa_set_free(set);
+		part(&m);
+	}
+}
+
 /* Who shows no certificate proves nothing by records. */
 static void
 test_nothing_shown(void **state)
@@ -416,6 +453,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_how_long),
+		cmocka_unit_test(test_taken_back),
 		cmocka_unit_test(test_nothing_shown),
 	};
 
