@@ -20,6 +20,7 @@ struct policy_row {
 	struct map_node node;
 	unsigned rights;
 	bool defined;
+	struct list holders;  /* grants */
 	size_t grants, sites; /* that point here */
 	size_t len;
 	char *name; /* behind the key */
@@ -44,6 +45,7 @@ struct site_domain {
 
 struct grant {
 	struct map_node node;
+	struct list by_policy;
 	struct policy_row *policy;
 	size_t len;
 	char key[];
@@ -102,6 +104,7 @@ get_policy(struct access *a, const struct name *n, const char *spelled)
 	if (row == NULL)
 		return NULL;
 	memset(row, 0, sizeof(*row));
+	list_init(&row->holders);
 	row->len = n->len;
 	row->name = row->key + n->len + 1;
 	memcpy(row->key, n->text, n->len + 1);
@@ -332,6 +335,7 @@ get_grant(struct access *a, const char *user)
 	if (g == NULL)
 		return NULL;
 	memset(g, 0, sizeof(*g));
+	list_init(&g->by_policy);
 	g->len = len;
 	memcpy(g->key, user, len + 1);
 	rc = map_put(&a->grants, &g->node, g->key, g->len);
@@ -339,13 +343,28 @@ get_grant(struct access *a, const char *user)
 	return g;
 }
 
+/* Its policy from now on; NULL = none. */
+static void
+hold(struct access *a, struct grant *g, struct policy_row *row)
+{
+	struct policy_row *former = g->policy;
+
+	list_remove(&g->by_policy);
+	g->policy = row;
+	if (row != NULL) {
+		list_append(&row->holders, &g->by_policy);
+		row->grants++;
+	}
+	if (former != NULL) {
+		former->grants--;
+		release_policy(a, former);
+	}
+}
+
 static void
 free_grant(struct access *a, struct grant *g)
 {
-	if (g->policy != NULL) {
-		g->policy->grants--;
-		release_policy(a, g->policy);
-	}
+	hold(a, g, NULL);
 	map_remove(&a->grants, &g->node);
 	free(g);
 }
@@ -353,7 +372,7 @@ free_grant(struct access *a, struct grant *g)
 int
 access_grant(struct access *a, const char *user, const char *policy)
 {
-	struct policy_row *row, *former;
+	struct policy_row *row;
 	struct grant *g;
 	struct name n;
 
@@ -367,13 +386,7 @@ access_grant(struct access *a, const char *user, const char *policy)
 		release_policy(a, row);
 		return ERR_NOMEM;
 	}
-	former = g->policy;
-	row->grants++;
-	g->policy = row;
-	if (former != NULL) {
-		former->grants--;
-		release_policy(a, former);
-	}
+	hold(a, g, row);
 	return 0;
 }
 

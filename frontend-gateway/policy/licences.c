@@ -7,10 +7,12 @@
 
 #include "common/err.h"
 #include "common/jid.h"
+#include "common/list.h"
 #include "common/map.h"
 
 struct row {
 	struct map_node node;
+	struct list all;
 	int32_t from, until;
 	size_t len;
 	char key[]; /* user NUL licence */
@@ -18,6 +20,7 @@ struct row {
 
 struct licences {
 	struct map rows;
+	struct list all;
 };
 
 struct row_key {
@@ -71,6 +74,7 @@ licences_set(struct licences *l, const char *user, const char *licence,
 		memcpy(row->key, key.bytes, key.len);
 		rc = map_put(&l->rows, &row->node, row->key, row->len);
 		assert(rc == 0);
+		list_append(&l->all, &row->all);
 	}
 	row->from = from;
 	row->until = until;
@@ -81,6 +85,7 @@ static void
 drop(struct licences *l, struct row *row)
 {
 	map_remove(&l->rows, &row->node);
+	list_remove(&row->all);
 	free(row);
 }
 
@@ -140,6 +145,7 @@ licences_new(struct licences **out)
 
 	if (l == NULL)
 		return ERR_NOMEM;
+	list_init(&l->all);
 	rc = map_init(&l->rows);
 	if (rc < 0) {
 		free(l);
@@ -149,18 +155,13 @@ licences_new(struct licences **out)
 	return 0;
 }
 
-static void
-on_each(struct map_node *n, void *arg)
-{
-	drop(arg, map_entry(n, struct row, node));
-}
-
 void
 licences_free(struct licences *l)
 {
 	if (l == NULL)
 		return;
-	map_each(&l->rows, on_each, l);
+	LIST_FOREACH_SAFE (it, &l->all)
+		drop(l, list_entry(it, struct row, all));
 	map_finish(&l->rows);
 	free(l);
 }

@@ -31,7 +31,7 @@ put(char out[static NAMES_SIZE], const char *prefix, const char *name,
 		    name);
 		return false;
 	}
-	memcpy(out, prefix, at);
+	snprintf(out, NAMES_SIZE, "%s", prefix);
 	for (size_t i = 0; i <= len; i++) {
 		char c = name[i];
 

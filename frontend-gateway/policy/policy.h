@@ -145,6 +145,10 @@ int policy_judge_outward(const struct policy *p, struct policy_refusal *why,
  * xmpp: she may talk to XMPP partners; missing: else, what is. */
 json_t *policy_explain(const struct policy *p, const char *user);
 
+/* How a provider of the catalogue stands today: "in service", "disabled", "not
+ * begun", "ended"; "" when there is none of that Identity. */
+const char *policy_provider_state(const struct policy *p, const char *identity);
+
 /* What contacts are to be told when a conversation begins; NULL = nothing.
  * Valid until settings change. */
 const char *policy_disclaimer(const struct policy *p);

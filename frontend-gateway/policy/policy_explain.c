@@ -1,4 +1,4 @@
-/* What holds for one user, in the words of the cmdlets. */
+/* What holds for one user, and what of a provider, in words for people. */
 #include "frontend-gateway/policy/policy_impl.h"
 
 #include <string.h>
@@ -37,4 +37,15 @@ policy_explain(const struct policy *p, const char *user)
 	    access_master(p->rights.access), "xmpp",
 	    !p->broken && a.lack == RIGHTS_NOTHING, "missing",
 	    p->broken ? "settings-not-taken-over" : rights_lack_str(a.lack));
+}
+
+const char *
+policy_provider_state(const struct policy *p, const char *identity)
+{
+	enum providers_name which = providers_find(identity);
+
+	if (which == PROVIDERS_COUNT)
+		return "";
+	return providers_state_str(providers_state_of(
+	    &p->rights.providers.rows[which], policy_today(p)));
 }

@@ -42,7 +42,5 @@ struct policy {
 
 /* The day it is. */
 int32_t policy_today(const struct policy *p);
-/* No more changes are followed. */
-void policy_unfollow(struct policy *p);
 
 #endif

@@ -418,6 +418,11 @@ a_provider_has_its_time(void **state)
 	permit_all();
 	belong_to("Skype");
 	judged(ANNA, ERRORS_PROVIDER_NOT_BEGUN);
+	assert_string_equal(
+	    policy_provider_state(policy, "skype"), "not begun");
+	assert_string_equal(
+	    policy_provider_state(policy, "Yahoo!"), "in service");
+	assert_string_equal(policy_provider_state(policy, "ICQ"), "");
 	wall("2013-04-30");
 	told[0] = '\0';
 	wall("2013-05-01");
@@ -445,6 +450,7 @@ a_provider_has_its_time(void **state)
 	judged(OLAF, ERRORS_CAUSE_COUNT);
 	wall("2025-05-06");
 	judged(ANNA, ERRORS_PROVIDER_ENDED);
+	assert_string_equal(policy_provider_state(policy, "Skype"), "ended");
 	put("provider", "Skype", "{'EndDate':''}");
 	judged(ANNA, ERRORS_CAUSE_COUNT);
 	put("provider", "Skype", "{'EndDate':'','Presence':false}");
