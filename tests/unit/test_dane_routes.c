@@ -17,10 +17,12 @@
 
 #include "common/clock.h"
 #include "common/tls_identity.h"
+#include "edge-proxy/connector.h"
 #include "edge-proxy/dane.h"
 #include "edge-proxy/resolver_client.h"
 #include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in.h"
+#include "edge-proxy/s2s_out.h"
 #include "proto/channel.h"
 #include "tests/unit/stream_world.h"
 #include "tests/unit/resolver_table.inc"
@@ -401,11 +403,114 @@ test_rows(void **state)
 	}
 }
 
+/* --- one connector by itself --------------------------------------------- */
+
+struct spared {
+	struct s2s_out *stream;
+	unsigned offered; /* addresses where another connection might do */
+	bool up, ended;
+};
+
+static bool
+on_candidate(const struct sockaddr_storage *addr, void *arg)
+{
+	(void)addr;
+	((struct spared *)arg)->offered++;
+	return false;
+}
+
+static void
+on_up(struct s2s_out *s, void *arg)
+{
+	(void)s; /* was told to the connector */
+	(void)arg;
+}
+
+static void
+on_end(struct s2s_out *s, const struct s2s_out_end *end,
+    const struct stream_info *info, void *arg)
+{
+	(void)s;
+	(void)end;
+	(void)info;
+	((struct spared *)arg)->ended = true;
+}
+
+static const struct s2s_out_events stream_events = {
+	.on_up = on_up, .on_drained = on_up, .on_end = on_end
+};
+
+static void
+on_stream(struct s2s_out *s, void *arg)
+{
+	struct spared *p = arg;
+
+	p->stream = s;
+	p->up = true;
+	s2s_out_set_owner(s, &stream_events, p);
+}
+
+static void
+on_failed(
+    const struct route_failure *f, const struct stream_info *info, void *arg)
+{
+	(void)info;
+	(void)arg;
+	fail_msg("%s", f->reason);
+}
+
+/* A connection that leads to the same address for another domain was proven
+ * otherwise, or not at all: it is not looked for where there are records. */
+static void
+test_no_other_connection_will_do(void **state)
+{
+	static const struct connector_events connector = {
+		.on_candidate = on_candidate,
+		.on_stream = on_stream,
+		.on_failed = on_failed,
+	};
+	static const struct row none = { "sat", NO_TLSA, TRUSTED, NULL, NULL,
+		NULL, true, 0 },
+				right = { "sat", RIGHT, TRUSTED, NULL, NULL,
+					NULL, true, 0 };
+
+	(void)state;
+	for (int records = 0; records < 2; records++) {
+		const struct sockaddr_storage any = { 0 };
+		struct spared spared = { 0 };
+		struct connector *c;
+		struct fixture f;
+
+		begin(&f, records ? &right : &none);
+		assert_int_equal(
+		    0, connector_open(
+			   &c, &(struct connector_opts){ .loop = &f.w.loop,
+				   .clock = f.w.clock,
+				   .hosting = f.edge.hosting,
+				   .identities = f.edge.ids,
+				   .local = LOCAL,
+				   .remote = REMOTE,
+				   .dane = true,
+				   .outgoing4 = &any,
+				   .outgoing6 = &any,
+				   .make_id = make_id,
+				   .id_arg = &f,
+				   .events = &connector,
+				   .arg = &spared }));
+		assert_true(world_run(&f.w, &spared.up, 5000));
+		assert_int_equal(records ? 0 : 1, spared.offered);
+		s2s_out_close(spared.stream, STREAM_ERR_NONE, NULL);
+		assert_true(world_run(&f.w, &spared.ended, 5000));
+		finish(&f);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_no_other_connection_will_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
