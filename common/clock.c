@@ -23,19 +23,54 @@ struct clock {
 	uv_timer_t timer;
 };
 
+enum { FIRST_CAP = 64 };
+
 static void on_timer(uv_timer_t *h);
+
+/* Room for twice the timers, or for the first. */
+static int
+grow(struct clock *c)
+{
+	size_t cap = c->cap == 0 ? FIRST_CAP : c->cap * 2;
+	struct clock_timer **heap = realloc(c->heap, cap * sizeof(*heap));
+
+	if (heap == NULL)
+		return ERR_NOMEM;
+	c->heap = heap;
+	c->cap = cap;
+	return 0;
+}
+
+static void
+clock_free(struct clock *c)
+{
+	free(c->heap);
+	free(c);
+}
+
+static struct clock *
+clock_new(void)
+{
+	struct clock *c = calloc(1, sizeof(*c));
+
+	if (c != NULL && grow(c) < 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
 
 int
 clock_open_uv(struct clock **out, uv_loop_t *loop)
 {
-	struct clock *c = calloc(1, sizeof(*c));
+	struct clock *c = clock_new();
 	int rc;
 
 	if (c == NULL)
 		return ERR_NOMEM;
 	rc = uv_timer_init(loop, &c->timer);
 	if (rc < 0) {
-		free(c);
+		clock_free(c);
 		return rc;
 	}
 	c->timer.data = c;
@@ -46,7 +81,7 @@ clock_open_uv(struct clock **out, uv_loop_t *loop)
 int
 clock_open_manual(struct clock **out, uint64_t now_ms, int64_t wall_ms)
 {
-	struct clock *c = calloc(1, sizeof(*c));
+	struct clock *c = clock_new();
 
 	if (c == NULL)
 		return ERR_NOMEM;
@@ -55,13 +90,6 @@ clock_open_manual(struct clock **out, uint64_t now_ms, int64_t wall_ms)
 	c->manual_wall_ms = wall_ms;
 	*out = c;
 	return 0;
-}
-
-static void
-clock_free(struct clock *c)
-{
-	free(c->heap);
-	free(c);
 }
 
 static void
@@ -147,17 +175,10 @@ sift_down(struct clock *c, size_t i, struct clock_timer *t)
 static void
 heap_add(struct clock *c, struct clock_timer *t)
 {
-	if (c->count == c->cap) {
-		size_t cap = c->cap == 0 ? 64 : c->cap * 2;
-		struct clock_timer **heap =
-		    realloc(c->heap, cap * sizeof(*heap));
-
-		if (heap == NULL) {
-			fputs("no memory for timers, giving up\n", stderr);
-			abort();
-		}
-		c->heap = heap;
-		c->cap = cap;
+	/* Well before it is needed: a moment without memory does no harm. */
+	if (c->count >= c->cap / 4 * 3 && grow(c) < 0 && c->count == c->cap) {
+		fputs("no memory for timers, giving up\n", stderr);
+		abort();
 	}
 	sift_up(c, c->count++, t);
 }

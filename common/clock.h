@@ -46,8 +46,8 @@ void clock_advance(struct clock *c, uint64_t ms);
 
 void clock_timer_init(
     struct clock_timer *t, struct clock *c, clock_timer_fn *fn, void *arg);
-/* (Re)starts; fires once after delay_ms.  Aborts when there is no memory
- * for the heap: a daemon without timers must not go on. */
+/* (Re)starts; fires once after delay_ms.  Aborts when there has been no
+ * memory for the heap for long: a daemon without timers must not go on. */
 void clock_timer_start(struct clock_timer *t, uint64_t delay_ms);
 /* Harmless when not running. */
 void clock_timer_stop(struct clock_timer *t);

@@ -29,7 +29,8 @@ struct chunk {
 struct xml_arena {
 	struct chunk *newest;
 	size_t limit;
-	size_t used; /* bytes that belong to the tree */
+	size_t used;  /* bytes that belong to the tree */
+	bool starved; /* an allocation has failed */
 };
 
 /* --- memory ------------------------------------------------------------- */
@@ -44,6 +45,12 @@ xml_arena_open(struct xml_arena **out, size_t limit)
 	a->limit = limit;
 	*out = a;
 	return 0;
+}
+
+bool
+xml_arena_is_starved(const struct xml_arena *a)
+{
+	return a->starved;
 }
 
 static void
@@ -102,8 +109,10 @@ cut(struct xml_arena *a, size_t len, bool aligned, size_t spare)
 		if (size < len + spare)
 			size = len + spare;
 		c = malloc(sizeof(*c) + size);
-		if (c == NULL)
+		if (c == NULL) {
+			a->starved = true;
 			return NULL;
+		}
 		c->older = a->newest;
 		c->size = size;
 		a->newest = c;

@@ -49,6 +49,8 @@ int xml_arena_open(struct xml_arena **out, size_t limit);
 void xml_arena_close(struct xml_arena *a);
 /* Lets the trees to come, and the one in progress, take more. */
 void xml_arena_raise(struct xml_arena *a, size_t limit);
+/* Whether what failed did so for want of memory, and not at the limit. */
+bool xml_arena_is_starved(const struct xml_arena *a);
 /* Drops the content and gives the memory back. */
 void xml_arena_reset(struct xml_arena *a);
 /* NUL-terminated copy, or NULL. */

@@ -1,8 +1,9 @@
 /*
- * A look each half second; the tenth lets idle streams rest.  What is in use
- * is asked of the allocator, which knows of every byte, OpenSSL's and expat's
- * among them.  While crowds come in, a look is taken after so many of them,
- * for half a second is long enough to let in a thousand.
+ * A look each tenth of a second; one in five seconds lets idle streams rest.
+ * What is in use is asked of the allocator, which knows of every byte,
+ * OpenSSL's and expat's among them.  While crowds come in, a look is taken
+ * after so many of them, for a tenth of a second is long enough to let in
+ * hundreds.
  */
 #include "edge-proxy/edge_memory.h"
 
@@ -17,9 +18,9 @@
 #include "edge-proxy/routes.h"
 
 enum {
-	LOOK_MS = 500,
-	REST_EACH = 10,      /* looks */
-	TRIM_EACH = 60,      /* looks */
+	LOOK_MS = 100,
+	REST_EACH = 50,      /* looks */
+	TRIM_EACH = 300,     /* looks */
 	CROWD = 64,          /* newcomers between two looks */
 	FEW = 16,            /* stanzas under way, while memory is short */
 	PARTIAL_MIN = 16384, /* bytes of a stanza that is worth ending */

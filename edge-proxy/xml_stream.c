@@ -164,7 +164,10 @@ refuse_expat(struct xml_stream *xs)
 static void
 too_much(struct xml_stream *xs, const char *text)
 {
-	refuse(xs, STREAM_ERR_POLICY_VIOLATION, text);
+	if (xml_arena_is_starved(xs->build.arena))
+		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+	else
+		refuse(xs, STREAM_ERR_POLICY_VIOLATION, text);
 }
 
 /* --- expat's events ------------------------------------------------------ */
