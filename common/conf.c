@@ -180,13 +180,31 @@ add_object(struct conf *c, json_t *json, const char *path)
 	return o;
 }
 
+/* Where memory for a text's next character is missing, jansson leaves the
+ * character out, and says nothing. */
+static _Thread_local bool starved;
+
+static void *
+note_failure(size_t size)
+{
+	void *p = malloc(size);
+
+	if (p == NULL)
+		starved = true;
+	return p;
+}
+
 static void
 parse(struct conf *c, const char *text, size_t len)
 {
 	json_error_t where;
 
+	json_set_alloc_funcs(note_failure, free);
+	starved = false;
 	c->root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
-	if (c->root == NULL)
+	if (starved)
+		fail(c, NULL, ": %s", err_str(ERR_NOMEM));
+	else if (c->root == NULL)
 		fail(c, NULL, ":%d:%d: %s", where.line, where.column,
 		    where.text);
 	else if (!json_is_object(c->root))

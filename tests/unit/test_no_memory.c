@@ -38,8 +38,10 @@
 
 #ifdef SALLYPORT_SANITIZED
 #define REAL(name) __interceptor_##name
+#define SANITIZED  1
 #else
 #define REAL(name) __libc_##name
+#define SANITIZED  0
 #endif
 
 /* Of the C library or the sanitizer, and of nobody's header. */
@@ -51,7 +53,7 @@ void REAL(free)(void *p);
 static bool armed, all_behind;
 static unsigned long left; /* allocations until one fails */
 static unsigned long failed;
-static long live;
+static long live; /* the sanitizer has strings of its own, and finds leaks */
 
 static bool
 fails(void)
@@ -112,7 +114,7 @@ starve(void (*piece)(bool starved))
 	piece(false); /* what libraries keep for good */
 	before = live;
 	piece(false);
-	assert_int_equal(live, before);
+	assert_true(live == before || SANITIZED);
 	for (unsigned mode = 0; mode < 2; mode++) {
 		for (n = 0;; n++) {
 			all_behind = mode == 1;
@@ -120,7 +122,7 @@ starve(void (*piece)(bool starved))
 			failed = 0;
 			piece(true);
 			armed = false;
-			if (live != before)
+			if (live != before && !SANITIZED)
 				fail_msg("%ld blocks left when allocation "
 					 "%lu failed",
 				    live - before, n);
