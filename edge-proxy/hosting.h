@@ -107,7 +107,7 @@ bool hosting_open(const struct hosting *h);
  * into confirm.  A generation whose number was seen with another hash, or a
  * number lower than the one in force from the same store, is refused.
  * 0, ERR_CONFIG (refused, nothing changed, confirm says why), ERR_NOMEM
- * (nothing changed, nothing to send). */
+ * (nothing to send; nothing changed, or all of it did). */
 int hosting_apply(struct hosting *h, const char *node, const char *store,
     uint64_t epoch, const struct frame *config, struct buf *confirm);
 /* How many of its domains the node lost to a higher epoch; that can change

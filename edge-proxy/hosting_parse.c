@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/sha.h>
 
 #include "common/conf.h"
@@ -285,14 +286,18 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 }
 
 /* SHA-256 of the text as it was sent. */
-static void
+static int
 hash_text(char out[65], const void *json, size_t len)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
-	SHA256(json, len, digest);
+	if (SHA256(json, len, digest) == NULL) {
+		ERR_clear_error();
+		return ERR_NOMEM;
+	}
 	for (size_t i = 0; i < sizeof(digest); i++)
 		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return 0;
 }
 
 int
@@ -308,7 +313,9 @@ hosting_parse(struct hosting_generation **out, const void *json, size_t len,
 	if (g == NULL || doc == NULL || map_init(&g->by_domain) < 0)
 		goto fail;
 	root = conf_root(doc);
-	hash_text(g->hash, json, len);
+	rc = hash_text(g->hash, json, len);
+	if (rc < 0)
+		goto fail;
 	read_generation(g, root);
 	rc = read_hosted(g, root);
 	if (rc == 0)
