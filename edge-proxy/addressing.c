@@ -41,6 +41,17 @@ judge_version(const char *v, const char **why)
 	return STREAM_ERR_NONE;
 }
 
+/* Whether who names himself so, or not at all, may do dialback on plain TCP. */
+static bool
+may_be_old(const struct stream_ends *ends, const struct hosting *hosting)
+{
+	unsigned m = ends->from[0] == '\0'
+			 ? hosting_all_methods(hosting, ends->to)
+			 : hosting_methods(hosting, ends->to, ends->from);
+
+	return (m & AUTH_DIALBACK_TCP) != 0;
+}
+
 /* Takes or compares one end. */
 static enum stream_error
 judge_end(char *frozen, const char *given, enum stream_error changed,
@@ -79,7 +90,8 @@ addressing_header(struct stream_ends *ends, const struct stream_header *h,
 		    ends->from, h->from, STREAM_ERR_INVALID_FROM, why);
 	if (e != STREAM_ERR_NONE)
 		return e;
-	if (version != STREAM_ERR_NONE)
+	if (version != STREAM_ERR_NONE &&
+	    !(h->version == NULL && !need_from && may_be_old(ends, hosting)))
 		return version;
 	if (!hosting_serves(hosting, ends->to)) {
 		*why = "domain not served here";

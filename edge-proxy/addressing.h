@@ -26,7 +26,8 @@ struct stream_ends {
 };
 
 /* The header of an initiator.  need_from: encryption is up, so it must say who
- * it is.  What it names is written into *ends even when it is refused for
+ * it is.  One without a version, from before XMPP 1.0, passes where dialback on
+ * plain TCP may, which is all that such a stream can do (RFC 6120 4.7.5).  What it names is written into *ends even when it is refused for
  * other reasons, so that the answer can name it. */
 enum stream_error
 addressing_header(struct stream_ends *ends, const struct stream_header *h,

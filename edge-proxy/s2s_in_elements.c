@@ -137,7 +137,8 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 		take_error(s, e);
 	else if (strcmp(e->ns, XML_NS_SASL) == 0)
 		s2s_in_take_sasl(s, e);
-	else if (xml_is(e, XML_NS_TLS, "starttls") && s->state == IN_STARTTLS)
+	else if (xml_is(e, XML_NS_TLS, "starttls") && s->state == IN_STARTTLS &&
+		 !s->old)
 		s2s_in_take_starttls(s);
 	else if (strcmp(e->ns, XML_NS_DIALBACK) == 0 && s->state != IN_GOODBYE)
 		dialback_in_take(&s->dialback, e);

@@ -107,6 +107,7 @@ struct s2s_in {
 	bool tls_wanted;  /* start it when the parser has returned */
 	bool secured;
 	bool external; /* is offered */
+	bool old;      /* the partner's header has no version */
 	bool was_up;
 	unsigned holds; /* of enum in_hold: why he is not read */
 	struct token_bucket rate;

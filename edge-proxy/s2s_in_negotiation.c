@@ -50,6 +50,7 @@ s2s_in_put_header(struct s2s_in *s, struct buf *out)
 		.from = served ? s->ends.to : "",
 		.to = s->ends.from[0] != '\0' ? s->ends.from : NULL,
 		.id = id,
+		.old = s->old,
 	    },
 	    (methods(s) & DIALBACK) != 0);
 	dialback_in_begin(&s->dialback, id, s->secured);
@@ -68,6 +69,19 @@ send_header(struct s2s_in *s, const struct stream_xml_features *features)
 }
 
 /* --- negotiation --------------------------------------------------------- */
+
+/* From before XMPP 1.0: there are no features to be had, and nothing but
+ * dialback is known to him. */
+static void
+await_dialback(struct s2s_in *s)
+{
+	struct buf out;
+
+	buf_init(&out, 0);
+	s2s_in_put_header(s, &out);
+	stream_wire_flush(s->conn, &out);
+	s2s_in_set_state(s, IN_STARTTLS);
+}
 
 /* Before TLS: whoever is to have it is told so. */
 static void
@@ -183,6 +197,13 @@ s2s_in_on_header(
 	    &s->ends, h, s->state == IN_TLS_HEADER, s->opts.hosting, &why);
 	if (e != STREAM_ERR_NONE) {
 		s2s_in_finish(s, e, why);
+	} else if (h->version == NULL && s->state != IN_HEADER) {
+		s2s_in_finish(s, STREAM_ERR_UNSUPPORTED_VERSION,
+		    "header has lost its version");
+	} else if (h->version == NULL) {
+		s->old = true;
+		limit_establishment(s);
+		await_dialback(s);
 	} else if (s->state == IN_HEADER) {
 		limit_establishment(s);
 		offer_tls(s);

@@ -7,6 +7,9 @@
  * that does not prove the wanted domain ends the stream before the new header
  * is sent, unless the row permits dialback, which does not ask for it.
  *
+ * A server whose header has no version sends no features: where the row permits
+ * dialback on plain TCP, that follows at once.
+ *
  * With the features after TLS, or, where the row permits it and the partner has
  * no TLS, with those before, the way is chosen: EXTERNAL, dialback, or (asking)
  * nothing at all.  EXTERNAL that fails gives way to dialback.
@@ -52,33 +55,6 @@ s2s_out_send_header(struct s2s_out *s)
 	    &(struct stream_xml_header){ .from = s->local, .to = s->remote },
 	    (methods(s) & S2S_OUT_DIALBACK_ANY) != 0);
 	stream_wire_flush(s->conn, &out);
-}
-
-void
-s2s_out_on_header(
-    struct xml_stream *xs, const struct stream_header *h, void *arg)
-{
-	struct s2s_out *s = arg;
-
-	(void)xs;
-	s->back.language[0] = '\0';
-	if (h->lang != NULL && strlen(h->lang) < sizeof(s->back.language))
-		snprintf(
-		    s->back.language, sizeof(s->back.language), "%s", h->lang);
-	if (h->version == NULL || strncmp(h->version, "1.", 2) != 0) {
-		/* no features, no STARTTLS, no SASL */
-		s2s_out_finish(s, S2S_OUT_PROTOCOL,
-		    STREAM_ERR_UNSUPPORTED_VERSION,
-		    "partner does not speak XMPP 1.0");
-		return;
-	}
-	dialback_out_header(&s->dialback, h);
-	if (s->state == OUT_HEADER)
-		s2s_out_set_state(s, OUT_FEATURES);
-	else if (s->state == OUT_TLS_HEADER)
-		s2s_out_set_state(s, OUT_TLS_FEATURES);
-	else if (s->state == OUT_AUTH_HEADER)
-		s2s_out_set_state(s, OUT_AUTH_FEATURES);
 }
 
 static bool
@@ -242,6 +218,55 @@ choose_before_tls(struct s2s_out *s, const struct xml_elem *e)
 	} else {
 		request_pair(s);
 	}
+}
+
+/* A server from before XMPP 1.0: no features, no TLS, no SASL (RFC 6120 4.7.5). */
+static void
+choose_without_features(struct s2s_out *s, const struct stream_header *h)
+{
+	dialback_out_header(&s->dialback, h);
+	s->limits = (struct stream_limits){ 0 };
+	log_debug(&s->log, "no-version", "dialback=%d", s->dialback.offered);
+	s2s_out_set_state(s, OUT_FEATURES);
+	if (s->asks)
+		open_asking(s);
+	else if (s->dialback.offered)
+		request_pair(s);
+	else
+		s2s_out_finish(s, S2S_OUT_AUTH, STREAM_ERR_NONE,
+		    "partner speaks neither XMPP 1.0 nor dialback");
+}
+
+void
+s2s_out_on_header(
+    struct xml_stream *xs, const struct stream_header *h, void *arg)
+{
+	struct s2s_out *s = arg;
+
+	(void)xs;
+	s->back.language[0] = '\0';
+	if (h->lang != NULL && strlen(h->lang) < sizeof(s->back.language))
+		snprintf(
+		    s->back.language, sizeof(s->back.language), "%s", h->lang);
+	if (h->version == NULL && s->state == OUT_HEADER &&
+	    (methods(s) & AUTH_DIALBACK_TCP) != 0) {
+		choose_without_features(s, h);
+		return;
+	}
+	if (h->version == NULL || strncmp(h->version, "1.", 2) != 0) {
+		/* no features, no STARTTLS, no SASL */
+		s2s_out_finish(s, S2S_OUT_PROTOCOL,
+		    STREAM_ERR_UNSUPPORTED_VERSION,
+		    "partner does not speak XMPP 1.0");
+		return;
+	}
+	dialback_out_header(&s->dialback, h);
+	if (s->state == OUT_HEADER)
+		s2s_out_set_state(s, OUT_FEATURES);
+	else if (s->state == OUT_TLS_HEADER)
+		s2s_out_set_state(s, OUT_TLS_FEATURES);
+	else if (s->state == OUT_AUTH_HEADER)
+		s2s_out_set_state(s, OUT_AUTH_FEATURES);
 }
 
 static bool

@@ -431,6 +431,67 @@ test_later(void **state)
 	finish(&f);
 }
 
+#define OLD(more)                                                              \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx."    \
+	"jabber.org/streams'" more ">"
+#define DB_NS " xmlns:db='jabber:server:dialback'"
+/* A server whose header has no version (RFC 6120 4.7.5): dialback at once, where
+ * it may be in the clear; each pair has a stream of its own, since he does no
+ * errors. */
+static void
+test_without_version(void **state)
+{
+	static const struct {
+		const char *row, *header, *says;
+	} rows[] = {
+		{ PLAIN, OLD(DB_NS " id='old'"), NULL },
+		{ LAX, OLD(DB_NS " id='old'"), NULL },
+		{ PLAIN, OLD(" id='old'"), "</stream:stream>" },
+		{ PLAIN, OLD(DB_NS), "</stream:stream>" },
+		{ PLAIN, OLD(DB_NS " id='old' version='0.9'"),
+		    "<unsupported-version" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+		char partners[300];
+
+		begin(&f);
+		snprintf(partners, sizeof(partners),
+		    "{\"Domain\":\"" R1 "\",\"PartnerType\":\"Federated\","
+		    "\"EnableKeepAlive\":false%s",
+		    rows[i].row);
+		permit(&f, "gw", HOSTED(L1) "," HOSTED(L2), partners);
+		send_one(&f, 0, L1, R1, NULL);
+		until_accepted(&f, 1);
+		script_expect(&f.p[0], "version='1.0'");
+		script_expect(&f.p[0], ">");
+		script_send(&f.p[0], rows[i].header);
+		if (rows[i].says != NULL) {
+			assert_true(script_ended_with(&f.p[0], rows[i].says));
+			assert_failed(&f, 0, COND_REMOTE_SERVER_TIMEOUT);
+			finish(&f);
+			continue;
+		}
+		let_in(&f, 0, L1, R1);
+		expect_message(&f, 0, 0);
+		assert_delivered(&f, 0, PROOF_TCP);
+		send_one(&f, 1, L2, R1, NULL);
+		until_accepted(&f, 2);
+		script_expect(&f.p[1], "from='" L2 "'");
+		script_send(&f.p[1], rows[i].header);
+		let_in(&f, 1, L2, R1);
+		expect_message(&f, 1, 1);
+		/* and it hears nothing that is no stanza, until it is idle */
+		world_skip(&f.w, 599000);
+		assert_false(script_has(&f.p[0], " "));
+		world_skip(&f.w, 1100);
+		script_expect(&f.p[0], "</stream:stream>");
+		finish(&f);
+	}
+}
+
 /* Where the row would have got something better elsewhere. */
 static void
 test_not_for_worse(void **state)
@@ -853,6 +914,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_at_the_same_time),
 		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_without_version),
 		cmocka_unit_test(test_not_for_worse),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_twice),

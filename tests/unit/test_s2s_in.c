@@ -43,6 +43,7 @@ struct fixture {
 	struct script p;
 	struct s2s_in *in;
 	unsigned ups, stanzas, ends;
+	struct dialback_ask *asked;
 	bool up, end, was_up, pause, stanza;
 	char condition[64], auth[16], from[100], to[100];
 	struct buf seen;
@@ -61,8 +62,10 @@ on_event(struct s2s_in *s, enum stream_event ev, const struct stream_info *info,
 	assert_string_equal("partner.example", info->pairs[0].remote);
 	assert_int_equal(STREAM_IN, info->direction);
 	assert_non_null(strstr(info->peer, "127.0.0.1:"));
-	assert_string_equal("TLSv1.3", info->tls);
-	assert_true(info->cipher[0] != '\0');
+	if (strcmp(info->tls, "-") != 0) {
+		assert_string_equal("TLSv1.3", info->tls);
+		assert_true(info->cipher[0] != '\0');
+	}
 	snprintf(f->auth, sizeof(f->auth), "%s", info->auth);
 	f->in = s;
 	f->ups++;
@@ -99,6 +102,13 @@ on_end(struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
 	    info->condition != NULL ? info->condition : "");
 }
 
+static int
+take_ask(struct dialback_ask *a, void *arg)
+{
+	((struct fixture *)arg)->asked = a;
+	return 0;
+}
+
 static const struct s2s_in_events events = { on_event, on_stanza, on_end };
 
 static void
@@ -113,6 +123,8 @@ begin_row(struct fixture *f, const struct site_opts *partner,
 		.partner = "partner.example",
 		.settings = settings,
 		.row = row,
+		.ask = take_ask,
+		.ask_arg = f,
 		.in_events = &events,
 		.in_arg = f });
 	site_init(&f->partner, &f->w, partner);
@@ -308,6 +320,80 @@ test_versions_that_pass(void **state)
 		script_send(&f.p, text);
 		script_expect(&f.p, "version='1.0'");
 		script_expect(&f.p, "<required/>");
+		finish(&f);
+	}
+}
+
+#define OLD(more)                                                              \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx."    \
+	"jabber.org/streams' xmlns:db='jabber:server:dialback' " more ">"
+#define BOTH "from='partner.example' to='contoso.example'"
+#define KEY                                                                    \
+	"<db:result xmlns:db='jabber:server:dialback' from='partner.example' " \
+	"to='contoso.example'>k</db:result>"
+#define ROW(tls, sasl, dialback)                                               \
+	",\"TlsNegotiation\":\"" tls "\",\"SaslNegotiation\":\"" sasl          \
+	"\",\"SupportDialbackNegotiation\":" dialback
+
+/* A header without a version is answered with one (RFC 6120 4.7.5), and then
+ * there is nothing but dialback; where the row demands more, there is nothing. */
+static void
+test_without_version(void **state)
+{
+	static const struct {
+		const char *row, *header, *then, *condition;
+	} rows[] = {
+		{ ROW("NotSupported", "NotSupported", "true"), OLD(BOTH), KEY,
+		    NULL },
+		{ ROW("NotSupported", "NotSupported", "true"),
+		    OLD("to='contoso.example'"), KEY, NULL },
+		{ ROW("Optional", "Optional", "true"), OLD(BOTH), KEY, NULL },
+		{ ROW("Required", "Required", "true"), OLD(BOTH), NULL,
+		    "<unsupported-version" },
+		{ ROW("Required", "NotSupported", "true"), OLD(BOTH), NULL,
+		    "<unsupported-version" },
+		{ ROW("NotSupported", "NotSupported", "true"),
+		    OLD("from='other.example' to='contoso.example'"), NULL,
+		    "<unsupported-version" },
+		{ ROW("NotSupported", "NotSupported", "true"), OLD(""), NULL,
+		    "<improper-addressing" },
+		{ ROW("NotSupported", "NotSupported", "true"), OLD(BOTH), GOOD,
+		    "<not-authorized" },
+		{ ROW("Optional", "Optional", "true"), OLD(BOTH), STARTTLS,
+		    "<unsupported-stanza-type" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		begin_row(&f,
+		    &(struct site_opts){ .hosted = "partner.example" }, NULL,
+		    rows[i].row);
+		script_send(&f.p, rows[i].header);
+		if (rows[i].then == NULL) {
+			assert_true(script_ended_with(&f.p, rows[i].condition));
+			finish(&f);
+			continue;
+		}
+		script_expect(&f.p, "xmlns:db='jabber:server:dialback'");
+		script_expect(&f.p, "xml:lang='en'>");
+		assert_false(script_has(&f.p, "<"));
+		script_send(&f.p, rows[i].then);
+		if (rows[i].condition != NULL) {
+			assert_true(script_ended_with(&f.p, rows[i].condition));
+			finish(&f);
+			continue;
+		}
+		for (int k = 0; k < 100 && f.asked == NULL; k++)
+			world_pass(&f.w, 5);
+		assert_non_null(f.asked);
+		f.asked->on_answer(
+		    f.asked, DIALBACK_VALID, COND_UNDEFINED_CONDITION);
+		script_expect(&f.p, "type='valid'/>");
+		assert_string_equal("dialback", f.auth);
+		script_send(&f.p, GOOD);
+		assert_true(world_run(&f.w, &f.stanza, 3000));
 		finish(&f);
 	}
 }
@@ -1299,6 +1385,7 @@ main(void)
 		cmocka_unit_test(test_opens),
 		cmocka_unit_test(test_first_headers),
 		cmocka_unit_test(test_versions_that_pass),
+		cmocka_unit_test(test_without_version),
 		cmocka_unit_test(test_plaintext_behind_starttls),
 		cmocka_unit_test(test_second_headers),
 		cmocka_unit_test(test_nameless),
