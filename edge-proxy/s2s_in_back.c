@@ -43,6 +43,8 @@ restart_keep_alive(struct s2s_in *s)
 	if (s2s_in_keeps_alive(s))
 		clock_timer_start(
 		    &s->back.keep_alive, quiet > 0 && quiet < ms ? quiet : ms);
+	else
+		clock_timer_stop(&s->back.keep_alive);
 }
 
 static void

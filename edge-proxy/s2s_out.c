@@ -243,6 +243,8 @@ restart_keep_alive(struct s2s_out *s)
 	if (p != NULL && p->keep_alive)
 		clock_timer_start(
 		    &s->keep_alive, quiet > 0 && quiet < ms ? quiet : ms);
+	else
+		clock_timer_stop(&s->keep_alive);
 }
 
 /* RFC 6120 4.6: a request that has to be answered where the partner counts,

@@ -53,7 +53,10 @@ class OldServer(KeyServer):
         else:
             self.journal.add("stanza", text=text, wire=wire)
             if name == "iq" and attribute(text, "type") in ("get", "set"):
-                self.say(error(text, "service-unavailable"))
+                # Its key is asked for where this one is read.
+                threading.Thread(
+                    target=self.say, daemon=True,
+                    args=(error(text, "service-unavailable"),)).start()
             self.on_stanza(text)
 
     def dial(self):

@@ -18,6 +18,7 @@ ANNA = f"anna@{COMPANY}"
 OLD = "old.example"
 RHO = f"rho@{OLD}"
 STRICT = "strict.example"       # the same old server, but TLS is required
+BEHIND = "behind.example"       # another one, behind a next hop
 
 # Who connects, and how he proves himself, is what the domains differ in.
 HOSTS = ("caller", "called", "weakcaller", "weakcalled")
@@ -49,12 +50,21 @@ def old_server(site):
         site.dns.zone(domain)
         site.dns.srv(domain, f"xmpp.{OLD}", site.old.port)
     site.dns.a(f"xmpp.{OLD}", site.old.address)
+    site.hop = OldServer(site.run, BEHIND, site.run.address(41), 5269,
+                         site.edge)
+    site.dns.zone(BEHIND)
+    site.dns.srv(BEHIND, f"xmpp.{OLD}", site.old.port)
+    site.dns.a(f"proxy.{BEHIND}", site.hop.address)
     site.gateway.config["partners"] += [
         partner(OLD, TlsNegotiation="NotSupported",
                 SaslNegotiation="NotSupported", EnableKeepAlive=False,
                 SupportDialbackNegotiation=True),
         partner(STRICT, SaslNegotiation="Optional",
-                SupportDialbackNegotiation=True)]
+                SupportDialbackNegotiation=True),
+        partner(BEHIND, TlsNegotiation="NotSupported",
+                SaslNegotiation="NotSupported",
+                SupportDialbackNegotiation=True,
+                ProxyFqdn=f"proxy.{BEHIND}")]
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +76,7 @@ def place():
     site.gateway.config["presence"] = dict(QUICK)
     with Started(site) as site:
         site.old.start()
+        site.hop.start()
         yield site
 
 
@@ -208,3 +219,18 @@ def strictly(place, old):
         return old.dial()
     finally:
         old.domain = was
+
+
+# --- a next hop of our own side's naming --------------------------------------
+
+def test_a_next_hop_is_used_instead_of_srv(place, anna):
+    """Its address at port 5269, whatever the domain's SRV records say, for
+    messages as for questions about keys."""
+    assert anna.send(f"tau@{BEHIND}", "past SRV").status == 200
+    place.hop.await_stanza("<message", "past SRV")
+    place.hop.say(f"<message from='tau@{BEHIND}' to='{ANNA}' id='h1' "
+                  "type='chat'><body>past SRV as well</body></message>")
+    anna.message(body="past SRV as well", sender=f"tau@{BEHIND}")
+    assert place.hop.journal.all("asked")
+    assert not [e for e in place.old.journal.all("stream")
+                if BEHIND in e.header]

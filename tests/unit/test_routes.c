@@ -1507,6 +1507,47 @@ test_counted(void **state)
 	finish(&f);
 }
 
+/* Twice in the time in which he would have to be heard of, and only if his row
+ * says so: a space, where he does not count. */
+static void
+test_keep_alives(void **state)
+{
+	static const struct {
+		const char *row;
+		const char *settings;
+		unsigned first_ms; /* 0: none */
+	} rows[] = {
+		{ NULL, NULL, 150000 },
+		{ NULL, "{\"keep_alive_ms\":60000}", 30000 },
+		{ ",\"EnableKeepAlive\":false", NULL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		go_open(&f);
+		world_skip(&f.w, 10001);
+		until_settled(&f, 2);
+		f.edge.row = rows[i].row;
+		site_permit(&f.edge, REMOTE, rows[i].settings);
+		send_one(&f, 2, NULL);
+		script_expect(&f.p, "id='m2'/>");
+		for (int k = 0; k < 3 && rows[i].first_ms > 0; k++) {
+			world_skip(&f.w, rows[i].first_ms - 1000);
+			assert_false(script_has(&f.p, " "));
+			world_skip(&f.w, 1000);
+			script_expect(&f.p, " ");
+		}
+		world_skip(&f.w, 599000 - 3 * rows[i].first_ms);
+		if (rows[i].first_ms == 0)
+			assert_false(script_has(&f.p, " "));
+		world_skip(&f.w, 1100);
+		script_expect(&f.p, "</stream:stream>");
+		finish(&f);
+	}
+}
+
 static void
 test_ends_after_open(void **state)
 {
@@ -1673,6 +1714,7 @@ main(void)
 		cmocka_unit_test(test_scripted_refusals),
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_keep_alives),
 		cmocka_unit_test(test_ends_after_open),
 		cmocka_unit_test(test_ends_after_he_came),
 		cmocka_unit_test(test_connection_lost),
