@@ -255,9 +255,10 @@ open_side(struct side *d, struct fixture *f, const char *local,
 					.arg = d }));
 }
 
+/* stranger: their certificate is of an authority that nobody here believes. */
 static void
-begin_rows(
-    struct fixture *f, const char *ours, const char *theirs, const char *row)
+begin_certified(struct fixture *f, const char *ours, const char *theirs,
+    const char *row, bool stranger)
 {
 	memset(f, 0, sizeof(*f));
 	now = f;
@@ -267,8 +268,17 @@ begin_rows(
 	    (struct site_opts){
 		.settings = ours, .row = row, .in_events = &in_events });
 	open_side(&f->b, f, THEIRS, OURS,
-	    (struct site_opts){
-		.settings = theirs, .row = row, .in_events = &in_events });
+	    (struct site_opts){ .settings = theirs,
+		.row = row,
+		.issuer = stranger ? &f->w.stranger_ca : NULL,
+		.in_events = &in_events });
+}
+
+static void
+begin_rows(
+    struct fixture *f, const char *ours, const char *theirs, const char *row)
+{
+	begin_certified(f, ours, theirs, row, false);
 }
 
 static void
@@ -431,6 +441,38 @@ test_both_ways(void **state)
 		send_one(&f.a, 3, NULL);
 		until_seen(&f, &f.a, "m2");
 		until_seen(&f, &f.b, "m3");
+		finish(&f);
+	}
+}
+
+/* Where EXTERNAL is permitted, only he is answered on his stream whose certificate
+ * proves him, though dialback has let him in. */
+static void
+test_unproven(void **state)
+{
+	static const struct {
+		const char *row;
+		bool one;
+	} rows[] = {
+		{ ",\"SaslNegotiation\":\"Optional\","
+		  "\"SupportDialbackNegotiation\":true",
+		    false },
+		{ DIALBACK, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture f;
+
+		begin_certified(&f, BIDI, BIDI, rows[i].row, true);
+		send_one(&f.b, 0, NULL);
+		until_seen(&f, &f.a, "m0");
+		assert_int_equal(1, f.a.ins);
+		assert_true(s2s_in_back_is_open(f.a.in));
+		send_one(&f.a, 1, NULL);
+		until_seen(&f, &f.b, rows[i].one ? "back:m1" : "m1");
+		assert_int_equal(rows[i].one ? 0 : 1, f.b.ins);
+		assert_int_equal(rows[i].one ? 1 : 0, f.b.returned);
 		finish(&f);
 	}
 }
@@ -1021,6 +1063,37 @@ test_request(void **state)
 	}
 }
 
+/* He reads nothing of what we send: he is heard all the same, until it is known
+ * that he never will. */
+static void
+test_not_held_back(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin_dialled(&f, "{\"bidi\":true,\"queue_bytes\":33554432}");
+	script_expect(&f.p, "</stream:features>");
+	script_send(&f.p, REQUEST);
+	authenticate(&f);
+	conn_pause(f.p.conn);
+	f.a.same_cookie = true;
+	for (int i = 0; i < 160; i++)
+		send_long(&f.a, 0, NULL, 100000);
+	for (int i = 0; i < 100; i++)
+		pass(&f);
+	assert_in_range(f.a.s[0].times, 1, 159);
+	script_send(&f.p, GOOD);
+	until_seen(&f, &f.a, "x");
+	world_skip(&f.w, 30000);
+	pass(&f);
+	world_skip(&f.w, 6000);
+	for (int i = 0; i < 1000 && f.a.in != NULL; i++)
+		pass(&f);
+	assert_null(f.a.in);
+	conn_resume(f.p.conn);
+	finish(&f);
+}
+
 /* A partner who could not be reached is answered as soon as he has come, and
  * what was written is proven on his stream or not at all. */
 static void
@@ -1166,6 +1239,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_unproven),
 		cmocka_unit_test(test_proofs),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_settled_first),
@@ -1181,6 +1255,7 @@ main(void)
 		cmocka_unit_test(test_dialback_on_it),
 		cmocka_unit_test(test_his_count),
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_not_held_back),
 		cmocka_unit_test(test_he_has_come),
 		cmocka_unit_test(test_elements),
 	};
