@@ -10,6 +10,7 @@
 
 #include "common/buf.h"
 #include "common/xml.h"
+#include "edge-proxy/stream_limits.h"
 #include "edge-proxy/xml_stream.h"
 
 struct run {
@@ -34,9 +35,11 @@ static void
 on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 {
 	struct xml_stream_limits limits = xml_stream_limits_open(10000);
+	struct stream_limits bears = stream_limits_read(e);
 	struct run *r = arg;
 
 	xml_write(&r->seen, e, XML_NS_SERVER);
+	stream_limits_write(&r->seen, &bears);
 	if (xml_is(e, XML_NS_TLS, r->initiator ? "proceed" : "starttls")) {
 		r->stopped = true;
 		xml_stream_stop(xs);
