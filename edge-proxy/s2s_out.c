@@ -254,11 +254,11 @@ on_keep_alive(struct clock_timer *t, void *arg)
 {
 	struct s2s_out *s = arg;
 
+	(void)t;
 	if (s->sm.state == SM_OUT_ON)
 		s2s_out_request_ack(s);
 	else
 		conn_write(s->conn, " ", 1);
-	(void)t;
 	restart_keep_alive(s);
 }
 
@@ -316,10 +316,7 @@ s2s_out_touch(struct s2s_out *s)
 	s->idle_ms = idle_ms_of(s);
 	s->keep_alive_ms = keep_alive_ms_of(s);
 	s2s_out_restart_idle(s);
-	if (s->keep_alive_ms > 0)
-		restart_keep_alive(s);
-	else
-		clock_timer_stop(&s->keep_alive);
+	restart_keep_alive(s);
 }
 
 void
