@@ -13,7 +13,8 @@
 	    5270)               /* direct TLS, where a site has it; habit */   \
 	X(PORTS_CHANNEL, 23456) /* the edge listens, the gateway connects */   \
 	X(PORTS_SIP, 5061) /* the gateway listens, and connects to the pool */ \
-	X(PORTS_DNS, 53)   /* the edge asks */
+	X(PORTS_DNS, 53)   /* the edge asks */                                 \
+	X(PORTS_HTTP, 80)  /* the edge asks authorities */
 
 enum {
 #define X(name, number) name = (number),

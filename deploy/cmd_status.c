@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "deploy/command.h"
 #include "deploy/text.h"
@@ -243,12 +244,62 @@ describe_front_end(const json_t *f)
 		    duration(f, "next_s"));
 }
 
+/* --- certificates ------------------------------------------------------- */
+
+static void
+describe_list(const json_t *l)
+{
+	char left[32];
+	int64_t s = text_number(l, "until_s") - (int64_t)time(NULL);
+
+	printf("  %s: %s", text_of(l, "url"), text_of(l, "state"));
+	if (s > 0) {
+		text_duration(left, sizeof(left), s);
+		printf(", %" PRId64 " revoked, good for %s",
+		    text_number(l, "revoked"), left);
+	}
+	if (text_of(l, "why")[0] != '\0')
+		printf(" (%s)", text_of(l, "why"));
+	putchar('\n');
+}
+
+static void
+describe_staple(const json_t *p)
+{
+	char left[32];
+
+	if (json_is_true(json_object_get(p, "stapled"))) {
+		text_duration(left, sizeof(left),
+		    text_number(p, "until_s") - (int64_t)time(NULL));
+		printf("  %s: from the %s, good for %s\n",
+		    text_of(p, "certificate"), text_of(p, "from"), left);
+	} else {
+		printf("  %s: none: %s\n", text_of(p, "certificate"),
+		    text_of(p, "why"));
+	}
+}
+
+static void
+describe_revocation(const json_t *r)
+{
+	if (r == NULL)
+		return;
+	printf("revocation  %s: %" PRId64 " chains good, %" PRId64
+	       " revoked, %" PRId64 " unknown%s\n",
+	    text_of(r, "failure"), text_number(r, "good"),
+	    text_number(r, "revoked"), text_number(r, "unknown"),
+	    json_is_true(json_object_get(r, "fetcher"))
+		? ""
+		: "; the fetcher is not there");
+}
+
 /* --- the whole ---------------------------------------------------------- */
 
 static void
 describe(const json_t *a)
 {
 	const json_t *streams = json_object_get(a, "streams");
+	const json_t *revocation = json_object_get(a, "revocation");
 
 	printf("%s %s, version %s, %s, up %s\n", text_of(a, "daemon"),
 	    text_of(a, "node"), text_of(a, "version"), text_of(a, "state"),
@@ -268,6 +319,7 @@ describe(const json_t *a)
 	if (streams != NULL)
 		printf("streams     %" PRId64 " in, %" PRId64 " out\n",
 		    text_number(streams, "in"), text_number(streams, "out"));
+	describe_revocation(revocation);
 	describe_all(
 	    "processes", json_object_get(a, "processes"), describe_process);
 	describe_all(
@@ -276,6 +328,10 @@ describe(const json_t *a)
 	describe_all("front ends",
 	    json_object_get(json_object_get(a, "pool"), "front_ends"),
 	    describe_front_end);
+	describe_all("revocation lists", json_object_get(revocation, "lists"),
+	    describe_list);
+	describe_all("answers stapled to our certificates",
+	    json_object_get(revocation, "staples"), describe_staple);
 	describe_all("routes in back-off", json_object_get(a, "backoff"),
 	    describe_backoff);
 	describe_all("recent failures", json_object_get(a, "failures"),

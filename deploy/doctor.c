@@ -5,6 +5,7 @@
 #include "deploy/doctor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -219,6 +220,46 @@ take_domains(struct doctor *d)
 	}
 }
 
+/* What the edge could not find out, and what it could not staple. */
+static void
+look_at_revocation(struct doctor *d)
+{
+	const json_t *all = json_object_get(d->status, "revocation");
+	const json_t *lists = json_object_get(all, "lists");
+	const json_t *staples = json_object_get(all, "staples");
+	size_t held = 0, i;
+	const json_t *o;
+
+	if (all == NULL)
+		return;
+	json_array_foreach(lists, i, o)
+	{
+		if (text_of(o, "why")[0] == '\0') {
+			held++;
+			continue;
+		}
+		report_add(&d->r, REPORT_WARNING, "revocation", "%s: %s",
+		    text_of(o, "url"), text_of(o, "why"));
+		report_next(&d->r, "let the edge reach it, or add it to "
+				   "external.revocation.lists");
+	}
+	json_array_foreach(staples, i, o)
+	{
+		/* Most certificates name no responder any more. */
+		if (json_is_true(json_object_get(o, "stapled")) ||
+		    strstr(text_of(o, "why"), "no responder") != NULL)
+			continue;
+		report_add(&d->r, REPORT_WARNING, "staple", "%s: %s",
+		    text_of(o, "certificate"),
+		    text_of(o, "why")[0] != '\0' ? text_of(o, "why")
+						 : "not fetched yet");
+	}
+	if (held == json_array_size(lists))
+		report_add(&d->r, REPORT_OK, "revocation",
+		    "%zu lists in force, %" PRId64 " chains revoked", held,
+		    text_number(all, "revoked"));
+}
+
 static void
 ask_daemon(struct doctor *d)
 {
@@ -241,6 +282,7 @@ ask_daemon(struct doctor *d)
 		    text_of(d->status, "version"), text_of(d->status, "state"),
 		    up);
 		take_domains(d);
+		look_at_revocation(d);
 	} else {
 		d->status = NULL;
 		report_add(&d->r, REPORT_FAILURE, "daemon", "%s", why);

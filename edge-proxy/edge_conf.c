@@ -26,6 +26,7 @@
 #include "common/jid.h"
 #include "common/revocation.h"
 #include "common/tls_identity.h"
+#include "edge-proxy/ocsp_reply.h"
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -573,6 +574,25 @@ edge_conf_anchor_is_file(const char *anchor)
 	return strpbrk(anchor, " \t") == NULL;
 }
 
+/* That there is a file; whether what it says counts is known with the time. */
+static int
+check_answer(const char *path, const char *where, char *why, size_t size)
+{
+	char *data = NULL;
+	size_t len;
+	int rc;
+
+	if (path == NULL)
+		return 0;
+	rc = edge_conf_read_file(&data, &len, path, OCSP_REPLY_MAX);
+	free(data);
+	if (rc == 0)
+		return 0;
+	snprintf(why, size, "%s/ocsp: %s: %s", where, path,
+	    rc == ERR_FULL ? "larger than 64 KiB" : err_str(rc));
+	return ERR_CONFIG;
+}
+
 int
 edge_conf_check(
     const struct edge_conf *c, const char *name, char *why, size_t size)
@@ -585,6 +605,9 @@ edge_conf_check(
 		    name, i);
 		rc = check_identity(
 		    &c->certificates[i], c->trust, where, why, size);
+		if (rc == 0)
+			rc = check_answer(
+			    c->certificates[i].ocsp, where, why, size);
 		if (rc < 0)
 			return rc;
 	}

@@ -8,6 +8,7 @@
 
 #include "common/conf.h"
 #include "common/err.h"
+#include "common/ports.h"
 #include "common/prefix.h"
 
 #define SCHEME "http://"
@@ -93,7 +94,7 @@ read_authority(struct http_url *u, const char *s, size_t len)
 		return ERR_MALFORMED;
 	host_len = (size_t)((end != NULL ? end : s + len) - host);
 	used = (size_t)(host - s) + host_len + (brackets ? 1 : 0);
-	u->port = 80;
+	u->port = PORTS_HTTP;
 	if (used < len)
 		rc = s[used] == ':'
 			 ? read_port(&u->port, s + used + 1, len - used - 1)
@@ -102,7 +103,7 @@ read_authority(struct http_url *u, const char *s, size_t len)
 		rc = read_host(u, host, host_len, brackets);
 	if (rc < 0)
 		return rc;
-	if (u->port == 80)
+	if (u->port == PORTS_HTTP)
 		snprintf(u->authority, sizeof(u->authority),
 		    brackets ? "[%s]" : "%s", u->host);
 	else

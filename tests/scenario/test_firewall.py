@@ -73,7 +73,7 @@ def listed(source, target, transport, port):
     if (source, target, port) == (OUTER, PUBLIC, 5269):
         return True         # itself, by its address outside
     if source in (OUTER, OUTER6) and space.get(target) == INTERNET:
-        return port == 5269 or (port == 53 and
+        return port in (80, 5269) or (port == 53 and
                                 target in (RESOLVER, RESOLVER6))
     return False
 

@@ -105,6 +105,7 @@ add_extensions(X509 *cert, const struct make_cert_opts *o)
 		[MAKE_CERT_EKU_CLIENT] = "clientAuth",
 		[MAKE_CERT_EKU_BOTH] = "serverAuth,clientAuth",
 		[MAKE_CERT_EKU_NONE] = NULL,
+		[MAKE_CERT_EKU_OCSP] = "OCSPSigning",
 	};
 
 	add_text(cert, NID_basic_constraints,
@@ -114,6 +115,12 @@ add_extensions(X509 *cert, const struct make_cert_opts *o)
 		  : "critical,digitalSignature");
 	if (!o->ca && ekus[o->eku] != NULL)
 		add_text(cert, NID_ext_key_usage, ekus[o->eku]);
+	if (o->lists != NULL)
+		add_text(cert, NID_crl_distribution_points, o->lists);
+	if (o->responder != NULL)
+		add_text(cert, NID_info_access, o->responder);
+	if (o->must_staple)
+		add_text(cert, NID_tlsfeature, "status_request");
 	if (o->names[0].kind != MAKE_CERT_END)
 		add_names(cert, o->names);
 }

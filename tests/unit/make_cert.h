@@ -31,7 +31,8 @@ enum make_cert_eku {
 	MAKE_CERT_EKU_SERVER,
 	MAKE_CERT_EKU_CLIENT,
 	MAKE_CERT_EKU_BOTH,
-	MAKE_CERT_EKU_NONE
+	MAKE_CERT_EKU_NONE,
+	MAKE_CERT_EKU_OCSP
 };
 
 struct make_cert_name {
@@ -54,7 +55,11 @@ struct make_cert_opts {
 	const struct make_cert *issuer; /* NULL: self-signed */
 	bool ca;
 	enum make_cert_eku eku; /* not for a ca */
-	long from_s, to_s;      /* from now; both 0: -1 hour, +1 hour */
+	/* As OpenSSL's configuration has them: "URI:http://a/b", maybe several;
+	 * "OCSP;URI:http://a/b". */
+	const char *lists, *responder;
+	bool must_staple;
+	long from_s, to_s; /* from now; both 0: -1 hour, +1 hour */
 	struct make_cert_name names[MAKE_CERT_NAMES];
 };
 

@@ -289,6 +289,14 @@ test_check_looks_at_the_files(void **state)
 	assert_int_equal(load(&c, patch, why, sizeof(why)), 0);
 	assert_int_equal(edge_conf_check(c, "edge.json", why, sizeof(why)), 0);
 
+	c->certificates[0].ocsp = strdup("/nowhere/x.ocsp");
+	assert_int_equal(
+	    edge_conf_check(c, "edge.json", why, sizeof(why)), ERR_CONFIG);
+	assert_non_null(strstr(why,
+	    "edge.json: /external/certificates/0/ocsp: /nowhere/x.ocsp: "));
+	free(c->certificates[0].ocsp);
+	c->certificates[0].ocsp = NULL;
+
 	free(c->inner.key);
 	c->inner.key = strdup(other);
 	assert_int_equal(
