@@ -301,6 +301,7 @@ EVENT(3515, "sip_transport", "framing-lost", WARN, "Where a SIP message ends can
 EVENT(3516, "sip_transport", "certificate-unreadable", WARN, "The certificate of the other side could not be read.", "")
 EVENT(3517, "sip_transport", "write-failed", WARN, "A connection with a front end broke while writing.", "")
 EVENT(3518, "sip_transport", "answer-not-built", WARN, "An answer could not be built.", "")
+EVENT(3541, "sip_transaction", "no-ack", INFO, "The pool did not confirm our refusal of an INVITE.", "")
 EVENT(3551, "sip_ua", "pool", INFO, "Whether any front end can be reached changed.", "")
 EVENT(3552, "sip_ua", "refused", INFO, "A request of the pool was refused by the SIP layer.", "")
 EVENT(3553, "sip_ua", "overload", WARN, "Too much is under way; a request was answered 503.", "Look at the load; `sallyport status` shows the counts.")
