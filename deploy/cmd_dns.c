@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "deploy/args.h"
 #include "deploy/ask.h"
+#include "deploy/cert_file.h"
 #include "deploy/command.h"
 #include "deploy/dns_check.h"
 #include "deploy/dns_plan.h"
@@ -204,7 +205,9 @@ static const char check_help[] =
     "  --trust-anchor A   a file, or the text of a DS or DNSKEY record;\n"
     "                     default the root's key as Debian keeps it\n"
     "  --edge NAME,...    the targets there must be, and no others\n"
-    "  --certificate FILE the certificate TLSA records must match (PEM)\n"
+    "  --certificate FILE the certificate TLSA records must match, with "
+    "those of\n"
+    "                     its issuers behind it (PEM)\n"
     "  --connect          connects to each address: stream, TLS, certificate\n"
     "  --from DOMAIN      the domain to connect as\n"
     "  --trust FILE       authorities for --connect (PEM); default the "
@@ -247,6 +250,7 @@ static const struct option check_options[] = {
 
 struct check_request {
 	struct dns_check check;
+	struct cert_file certificate;
 	struct args_names domains, edges, from;
 	const char *servers[LIST_MAX], *anchors[LIST_MAX];
 	size_t server_count, anchor_count;
@@ -265,20 +269,19 @@ take_text(
 }
 
 static bool
-take_certificate(struct dns_check *c, const char *path)
+take_certificate(struct check_request *r, const char *path)
 {
-	FILE *f = fopen(path, "re");
+	char why[400];
 
-	if (f != NULL) {
-		X509_free(c->certificate);
-		c->certificate = PEM_read_X509(f, NULL, NULL, NULL);
-		fclose(f);
-		if (c->certificate != NULL)
-			return true;
+	cert_file_finish(&r->certificate);
+	r->certificate = (struct cert_file){ 0 };
+	r->check.certificate = NULL;
+	if (!cert_file_read(&r->certificate, path, why, sizeof(why))) {
+		args_misused(CHECK, "--certificate: %s", why);
+		return false;
 	}
-	args_misused(CHECK, "--certificate: %s: %s", path,
-	    f == NULL ? "cannot be read" : "no certificate in PEM form");
-	return false;
+	r->check.certificate = &r->certificate;
+	return true;
 }
 
 static bool
@@ -296,7 +299,7 @@ take_check(void *arg, int c, const char *value)
 	case OPT_EDGES:
 		return args_names_add(&r->edges, CHECK, value);
 	case OPT_CERTIFICATE:
-		return take_certificate(&r->check, value);
+		return take_certificate(r, value);
 	case OPT_CONNECT:
 		r->check.connect = true;
 		return true;
@@ -361,7 +364,7 @@ end_check(void *arg)
 {
 	struct check_request *r = arg;
 
-	X509_free(r->check.certificate);
+	cert_file_finish(&r->certificate);
 }
 
 static enum command_exit

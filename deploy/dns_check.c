@@ -65,16 +65,54 @@ tlsa_matches(const struct ask_record *t, X509 *cert)
 static bool
 tlsa_usable(const struct ask_record *t)
 {
-	return (t->usage == 2 || t->usage == 3) && t->selector <= 1 &&
+	return t->usage <= 3 && t->selector <= 1 &&
 	       ((t->matching == 1 && t->len == 32) ||
 		   (t->matching == 2 && t->len == 64));
 }
 
-static void
-judge_tlsa(
-    struct look *k, const char *name, const struct ask_answer *a, X509 *cert)
+/* Usages 1 and 3 are of the server's own certificate. */
+static bool
+is_of_leaf(const struct ask_record *t)
 {
-	size_t usable = 0, of_leaf = 0;
+	return t->usage % 2 == 1;
+}
+
+/* Whether it is known what the record would have to be of. */
+static bool
+can_be_compared(const struct ask_record *t, const struct cert_file *shown)
+{
+	return shown->count > (is_of_leaf(t) ? 0 : 1);
+}
+
+/* An authority's record matches any of those that are shown along. */
+static bool
+matches_any(const struct ask_record *t, const struct cert_file *shown)
+{
+	if (is_of_leaf(t))
+		return shown->count > 0 && tlsa_matches(t, shown->v[0]);
+	for (size_t i = 1; i < shown->count; i++)
+		if (tlsa_matches(t, shown->v[i]))
+			return true;
+	return false;
+}
+
+static void
+tell_no_match(struct look *k, const char *name)
+{
+	report_add(k->r, REPORT_FAILURE, "tlsa",
+	    "%s: no record matches the certificate; partners that use DANE "
+	    "refuse it",
+	    name);
+	report_next(k->r,
+	    "publish the record of this certificate (sallyport dns plan "
+	    "--tlsa) or install the one that was announced");
+}
+
+static void
+judge_tlsa(struct look *k, const char *name, const struct ask_answer *a,
+    const struct cert_file *shown)
+{
+	size_t usable = 0, compared = 0;
 
 	for (size_t i = 0; i < a->count; i++) {
 		const struct ask_record *t = &a->v[i];
@@ -87,39 +125,29 @@ judge_tlsa(
 			continue;
 		}
 		usable++;
-		if (t->usage != 3)
-			continue;
-		of_leaf++;
-		if (cert != NULL && tlsa_matches(t, cert)) {
+		compared += can_be_compared(t, shown);
+		if (matches_any(t, shown)) {
 			report_add(k->r, REPORT_OK, "tlsa",
 			    "%s: %u %u %u matches the certificate", name,
 			    t->usage, t->selector, t->matching);
 			return;
 		}
 	}
-	if (usable == 0)
-		return;
-	if (cert == NULL || of_leaf < usable) {
+	if (usable > 0 && compared == usable)
+		tell_no_match(k, name);
+	else if (usable > 0)
 		report_add(k->r, REPORT_NOTE, "tlsa",
 		    "%s: %zu usable records; %s", name, usable,
-		    cert == NULL ? "there is no certificate to hold against "
-				   "them (--certificate, --connect)"
-				 : "those of an authority were not compared");
-		return;
-	}
-	report_add(k->r, REPORT_FAILURE, "tlsa",
-	    "%s: no record matches the certificate; partners that use DANE "
-	    "refuse it",
-	    name);
-	report_next(k->r,
-	    "publish the record of this certificate (sallyport dns plan "
-	    "--tlsa) or install the one that was announced");
+		    shown->count == 0
+			? "there is no certificate to hold against them "
+			  "(--certificate, --connect)"
+			: "those of an authority were not compared");
 }
 
 /* Records may only be looked for behind answers that are proven. */
 static void
-look_at_tlsa(
-    struct look *k, const char *target, unsigned port, bool secure, X509 *cert)
+look_at_tlsa(struct look *k, const char *target, unsigned port, bool secure,
+    const struct cert_file *shown)
 {
 	struct ask_answer a;
 	char name[300];
@@ -137,7 +165,7 @@ look_at_tlsa(
 		    "secured by DNSSEC: nobody uses them",
 		    name);
 	} else if (a.status == ASK_FOUND) {
-		judge_tlsa(k, name, &a, cert);
+		judge_tlsa(k, name, &a, shown);
 	}
 }
 
@@ -323,15 +351,17 @@ judge_target_name(struct look *k, const char *name)
 
 /* What a target's records are held against: the certificate given, if it is
  * that target's, else the one it showed. */
-static X509 *
+static struct cert_file
 certificate_of(const struct look *k, const struct target *t)
 {
 	const struct dns_check *c = k->c;
+	struct cert_file met = { .v = { t->certificate },
+		.count = t->certificate != NULL };
 
 	if (c->certificate == NULL ||
 	    (c->owner != NULL && strcasecmp(c->owner, t->name) != 0))
-		return t->certificate;
-	return c->certificate;
+		return met;
+	return *c->certificate;
 }
 
 static void
@@ -343,11 +373,13 @@ look_at_target(
 		.direct = direct,
 		.secure = secure,
 		.addresses = json_array() };
+	struct cert_file shown;
 	json_t *o;
 
 	judge_target_name(k, t.name);
 	look_at_addresses(k, &t);
-	look_at_tlsa(k, t.name, t.port, t.secure, certificate_of(k, &t));
+	shown = certificate_of(k, &t);
+	look_at_tlsa(k, t.name, t.port, t.secure, &shown);
 	o = json_pack("{s:s,s:i,s:i,s:i,s:b,s:b,s:o}", "target", t.name, "port",
 	    (int)t.port, "priority", (int)srv->priority, "weight",
 	    (int)srv->weight, "direct_tls", (int)direct, "secure",

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <jansson.h>
-#include <openssl/x509.h>
 
 struct args_names;
 struct ask;
+struct cert_file;
 struct report;
 
 struct dns_check {
@@ -23,7 +23,8 @@ struct dns_check {
 	bool validating; /* there is a trust anchor */
 	/* The targets it must have, and no others; empty = any. */
 	const struct args_names *edges;
-	X509 *certificate; /* for TLSA; NULL = the one met, if any */
+	/* With those of its issuers, for TLSA; NULL = the one met, if any. */
+	const struct cert_file *certificate;
 	const char *owner; /* of certificate, a target; NULL = each of them */
 	bool connect;
 	const char *from;  /* the domain to connect as; NULL = none */

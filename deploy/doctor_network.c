@@ -128,13 +128,12 @@ open_resolver(struct doctor *d, size_t *anchors)
 }
 
 /* What partners of the domain are shown: the certificate that names it, else
- * the first one.  A reference of the caller's, or NULL without any. */
-static X509 *
-shown_for(const struct doctor *d, const char *domain)
+ * the first one.  False without any. */
+static bool
+find_shown(struct cert_file *shown, const struct doctor *d, const char *domain)
 {
 	const json_t *list = doctor_conf(d, "external/certificates");
-	X509 *shown = NULL;
-	bool named = false;
+	bool found = false, named = false;
 	char why[400];
 
 	for (size_t i = 0; i < json_array_size(list) && !named; i++) {
@@ -147,14 +146,16 @@ shown_for(const struct doctor *d, const char *domain)
 		    !cert_file_read(&file, path, why, sizeof(why)))
 			continue;
 		named = cert_file_names(file.v[0], domain);
-		if (shown == NULL || named) {
-			X509_free(shown);
-			shown = file.v[0];
-			(void)X509_up_ref(shown);
+		if (found && !named) {
+			cert_file_finish(&file);
+			continue;
 		}
-		cert_file_finish(&file);
+		if (found)
+			cert_file_finish(shown);
+		*shown = file;
+		found = true;
 	}
-	return shown;
+	return found;
 }
 
 static void
@@ -162,11 +163,12 @@ look_at_domain(
     struct doctor *d, struct ask *ask, bool validating, const char *domain)
 {
 	static const struct args_names any;
-	X509 *shown = shown_for(d, domain);
+	struct cert_file shown;
+	bool has_shown = find_shown(&shown, d, domain);
 	const struct dns_check c = { .ask = ask,
 		.validating = validating,
 		.edges = &any,
-		.certificate = shown,
+		.certificate = has_shown ? &shown : NULL,
 		.owner = doctor_conf_text(d, "node") };
 	struct report own;
 
@@ -177,7 +179,8 @@ look_at_domain(
 		report_add(
 		    &d->r, REPORT_OK, "dns", "%s: partners find it", domain);
 	report_finish(&own);
-	X509_free(shown);
+	if (has_shown)
+		cert_file_finish(&shown);
 }
 
 static void

@@ -1,6 +1,8 @@
 """The DNS plan, published by a real name server and seen from outside."""
 
+import hashlib
 import json
+import ssl
 import subprocess
 
 import pytest
@@ -41,6 +43,16 @@ inside.odd.example. 60 IN A 10.1.2.3
 _xmpp-server._tcp.none.odd.example. 60 IN SRV 0 0 0 .
 bare.odd.example. 60 IN A 192.0.2.30
 """, signed=False)
+        with open(authority.certificate, encoding="ascii") as f:
+            ca = f.read()
+        with open(self.leaf.certificate, encoding="ascii") as f:
+            self.chain = run.write("chain.pem", f.read() + ca)
+        of_ca = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca)).hexdigest()
+        self.nsd.zone("own.example", f"""\
+_xmpp-server._tcp.own.example. 60 IN SRV 10 10 5269 xmpp.own.example.
+xmpp.own.example. 60 IN A 192.0.2.40
+_5269._tcp.xmpp.own.example. 60 IN TLSA 2 0 1 {of_ca}
+""")
         self.nsd.start()
 
     def anchor(self, domain):
@@ -93,6 +105,17 @@ def test_another_certificate_does_not_match(zones):
     seen = zones.check(DOMAIN, "--certificate", zones.other.certificate,
                        status=1)
     assert {c for c, _ in findings(seen, "failure")} == {"tlsa"}
+
+
+def test_records_of_an_authority_are_compared_with_the_issuers(zones):
+    name = "_5269._tcp.xmpp.own.example"
+    seen = zones.check("own.example", "--certificate", zones.chain)
+    assert ("tlsa", f"{name}: 2 0 1 matches the certificate") in \
+        findings(seen, "ok")
+    seen = zones.check("own.example", "--certificate",
+                       zones.leaf.certificate)
+    assert ("tlsa", f"{name}: 1 usable records; those of an authority were "
+            "not compared") in findings(seen, "note")
 
 
 @pytest.mark.parametrize("node", ["edge1", "elsewhere"])
