@@ -327,6 +327,27 @@ static const struct noun_member provider_members[] = {
 	{ NULL, NOUN_TEXT, NULL, NULL, NULL },
 };
 
+static const char *
+text_of(const json_t *object, const char *member)
+{
+	const char *s = json_string_value(json_object_get(object, member));
+
+	return s != NULL ? s : "";
+}
+
+/* Dates are in an order as texts; the last day belongs to the service. */
+static const char *
+provider_today(const json_t *object, const char *date)
+{
+	const char *end = text_of(object, "EndDate");
+
+	if (json_is_false(json_object_get(object, "Enabled")))
+		return "disabled";
+	if (strcmp(date, text_of(object, "StartDate")) < 0)
+		return "not begun";
+	return end[0] != '\0' && strcmp(date, end) > 0 ? "ended" : "in service";
+}
+
 const struct noun noun_provider = {
 	.name = "provider",
 	.plural = "providers",
@@ -338,6 +359,7 @@ const struct noun noun_provider = {
 	.examples = "  sallyport provider list\n"
 		    "  sallyport provider set 'Google Talk' --Enabled false\n"
 		    "  sallyport provider set Skype --EndDate ''\n",
+	.today = provider_today,
 };
 
 static const struct noun_member licence_members[] = {

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <jansson.h>
 
 enum noun_type {
 	NOUN_TEXT,
@@ -45,6 +46,9 @@ struct noun {
 	 * it can be none.  NULL: as it is written. */
 	bool (*read_key)(char *out, size_t size, const char *text);
 	const char *examples; /* of each verb: "  sallyport ..." */
+	/* What it comes to on a day ("2026-11-21"), in a column TODAY; or
+	 * NULL. */
+	const char *(*today)(const json_t *object, const char *date);
 };
 
 enum { NOUN_KEY_MAX = 3200 };

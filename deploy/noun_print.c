@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "deploy/noun.h"
 #include "deploy/noun_value.h"
@@ -56,6 +57,19 @@ width_of(const struct noun *n, json_t *object)
 	return (int)width;
 }
 
+/* By UTC, as the gateway counts days. */
+static const char *
+today(const struct noun *n, const json_t *object)
+{
+	time_t now = time(NULL);
+	char date[16] = "";
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm) != NULL)
+		(void)strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	return n->today(object, date);
+}
+
 void
 noun_print_item(const struct noun *n, const json_t *item)
 {
@@ -84,6 +98,8 @@ noun_print_item(const struct noun *n, const json_t *item)
 		if (!is_shown(n, name))
 			print_member(width, clean, value);
 	}
+	if (n->today != NULL)
+		printf("%-*s : %s\n", width, "Today", today(n, object));
 	print_member(width, "Version", json_object_get(item, "version"));
 	putchar('\n');
 }
@@ -113,6 +129,8 @@ noun_table_init(struct noun_table *t, const struct noun *n)
 	*t = (struct noun_table){ .noun = n };
 	for (size_t i = 1; i < count; i++)
 		titles[i] = columns[i]->title;
+	if (n->today != NULL && count < TEXT_COLUMNS_MAX)
+		titles[count++] = "TODAY";
 	text_table_init(&t->text, titles, count);
 }
 
@@ -131,6 +149,8 @@ noun_table_add(struct noun_table *t, const json_t *item)
 			   : json_object_get(object, columns[i]->name));
 		cells[i] = lines[i];
 	}
+	if (t->noun->today != NULL && count < TEXT_COLUMNS_MAX)
+		cells[count] = today(t->noun, object);
 	text_table_row(&t->text, cells);
 	for (size_t i = 0; i < count; i++)
 		free(lines[i]);

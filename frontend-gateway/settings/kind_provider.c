@@ -86,8 +86,10 @@ check(const struct setting_candidate *c)
 	int32_t start = 0, end = 0;
 	bool dated;
 
+	/* What was read may be written back. */
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		if (setting_has(c->setting, told[i]))
+		if (setting_bool(c->setting, told[i]) !=
+		    json_is_true(json_object_get(c->setting->builtin, told[i])))
 			settings_report_problem(c->report, told[i],
 			    "is told, not set: XMPP carries no calls");
 	if (providers_read_licences(

@@ -137,7 +137,16 @@ def test_providers_and_licences_there_and_back(site):
     for name in ("America Online", "Windows Live", "Yahoo!", "Skype",
                  "Google Talk"):
         assert name in table
+    def today(provider):
+        line, = (l for l in site.said("provider", "list").splitlines()
+                 if l.startswith(provider))
+        return line.split("  ")[-1].strip()
+
+    assert today("Skype") == "ended"
+    site.said("provider", "set", "Skype", "--EndDate", "2099-12-31")
+    assert today("Skype") == "in service"
     site.said("provider", "set", "Skype", "--Enabled", "false")
+    assert today("Skype") == "disabled"
     assert members(site, "provider", "list", "Skype")["Enabled"] is False
     site.said("provider", "set", "Skype", "--Enabled", "")
     assert members(site, "provider", "list", "Skype")["Enabled"] is True

@@ -345,7 +345,7 @@ what_is_none_is_refused(void **state)
 		    "site:x is not granted to users" },
 		{ "grant", ANNA, "{'PolicyName':'a*'}", "is not a name" },
 		{ "provider", "ICQ", "{}", "none can be made" },
-		{ "provider", "Skype", "{'Audio':true}",
+		{ "provider", "Skype", "{'Audio':false,'Video':false}",
 		    "/Audio: is told, not set" },
 		{ "provider", "Skype", "{'EndDate':'soon'}",
 		    "/EndDate: is not a date" },
@@ -379,6 +379,7 @@ what_is_strange_is_warned_of(void **state)
 {
 	(void)state;
 	put("policy", "p", "{}");
+	put("provider", "Skype", "{'Audio':true,'Video':false}");
 	assert_string_equal(t.last.warnings, "");
 	put("grant", "x@elsewhere.example", "{'PolicyName':'p'}");
 	contains(t.last.warnings, "elsewhere.example is not hosted");
