@@ -1,6 +1,7 @@
 /* sallyport policy: new, set, get, remove, and who is granted which */
 #include "deploy/args.h"
 #include "deploy/noun_verbs.h"
+#include "deploy/policy_effective.h"
 
 static enum command_exit
 run_new(const struct command_opts *opts, int argc, char **argv)
@@ -54,6 +55,7 @@ cmd_policy_run(const struct command_opts *opts, int argc, char **argv)
 		{ "remove", "remove one", run_remove },
 		{ "grant", "give one to a user, or take it back", run_grant },
 		{ "grants", "who has which", run_grants },
+		{ "effective", "what holds for a user", policy_effective_run },
 	};
 
 	return args_verbs(

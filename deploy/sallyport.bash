@@ -86,7 +86,7 @@ _sallyport() {
 	firewall) verbs="plan verify" ;;
 	partner | site | licence) verbs="new set get remove" ;;
 	gateway-config | access-edge) verbs="get set" ;;
-	policy) verbs="new set get remove grant grants" ;;
+	policy) verbs="new set get remove grant grants effective" ;;
 	provider) verbs="list set" ;;
 	token) verbs="new list set remove" ;;
 	ports | doctor | contacts | events | import | audit | \

@@ -9,6 +9,7 @@
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_impl.h"
 #include "frontend-gateway/gateway_settings.h"
+#include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/presence.h"
 #include "frontend-gateway/settings/settings_view.h"
 
@@ -70,6 +71,14 @@ on_confirm(uint64_t generation, admin_confirmed_fn *fn, void *fn_arg, void *arg)
 	    GATEWAY_SETTINGS_CONFIRM_MS, fn, fn_arg);
 }
 
+static json_t *
+on_rights(const char *user, void *arg)
+{
+	const struct gateway *g = arg;
+
+	return policy_explain(g->policy, user);
+}
+
 /* --- life ------------------------------------------------------------------ */
 
 int
@@ -83,7 +92,7 @@ gateway_admin_open(struct gateway *g, char *why, size_t size)
 		return 0;
 	g->admin_sources = (struct admin_sources){ on_status, on_edges,
 		on_streams, on_contacts, on_conversations, on_confirm,
-		gateway_metrics, g };
+		gateway_metrics, on_rights, g };
 	rc = admin_open(&g->admin,
 	    &(struct admin_opts){ .loop = g->opts.loop,
 		.clock = g->clock,

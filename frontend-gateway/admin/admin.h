@@ -104,6 +104,9 @@ struct admin_sources {
 	    void *fn_arg, void *arg);
 	/* Prometheus' text format, appended to out; 0 or a negative code. */
 	int (*metrics)(struct buf *out, void *arg);
+	/* What external access policies come to for a user (prepared bare
+	 * JID), as policy_explain(). */
+	json_t *(*rights)(const char *user, void *arg);
 	void *arg;
 };
 

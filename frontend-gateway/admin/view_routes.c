@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "frontend-gateway/policy/names.h"
 
 /* --- as a whole ------------------------------------------------------------ */
 
@@ -367,6 +368,21 @@ on_status(struct admin_request *r)
 	admin_reply(r, 200, s->status(s->arg));
 }
 
+static void
+on_rights(struct admin_request *r)
+{
+	const struct admin_sources *s = r->admin->opts.sources;
+	char user[NAMES_USER_SIZE], why[256];
+	json_t *rights;
+
+	if (!names_user(user, r->key, why, sizeof(why))) {
+		admin_fail(r, 400, "%s", why);
+		return;
+	}
+	rights = s->rights(user, s->arg);
+	admin_reply(r, rights != NULL ? 200 : 503, rights);
+}
+
 static const struct admin_route routes[] = {
 	{ HTTP_GET, "/v1/status", ADMIN_READ, "", 0, on_status, NULL },
 	{ HTTP_GET, "/v1/edges", ADMIN_READ, "filter after limit", 0, on_edges,
@@ -377,6 +393,7 @@ static const struct admin_route routes[] = {
 	    on_contacts, NULL },
 	{ HTTP_GET, "/v1/conversations", ADMIN_READ,
 	    "user contact state after limit", 0, on_conversations, NULL },
+	{ HTTP_GET, "/v1/rights/{key}", ADMIN_READ, "", 0, on_rights, NULL },
 };
 
 int

@@ -119,6 +119,15 @@ def test_policies_sites_and_grants_there_and_back(site):
               "FedXmpp")
     assert site.said("policy", "grants").splitlines()[1].split() == [
         "anna@contoso.example", "FedXmpp"]
+    # What holds for her and for him, and why he may not.
+    hers, his = (site.json("policy", "effective", f"{who}@contoso.example")
+                 for who in ("Anna", "dora"))
+    assert (hers["policy"], hers["scope"]) == ("tag:fedxmpp", "user")
+    assert (his["policy"], his["scope"]) == ("site:berlin", "site")
+    assert not his["rights"]["EnableXmppAccess"] and not his["xmpp"]
+    assert "Missing" in site.said("policy", "effective",
+                                  "dora@contoso.example")
+    assert "SIP address" in site.told("policy", "effective", "nobody")
     assert "no policy" in site.told("policy", "grant", "bo@contoso.example",
                                     "--PolicyName", "Nothing")
     # Still granted, so it stays.

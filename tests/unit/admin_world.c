@@ -120,10 +120,21 @@ on_metrics(struct buf *out, void *arg)
 	return buf_add_str(out, "sallyport_up 1\n");
 }
 
+static json_t *
+on_rights(const char *user, void *arg)
+{
+	(void)arg;
+	return json_pack("{s:s, s:s, s:s, s:{s:b}, s:b, s:b, s:s}", "user",
+	    user, "scope", "global", "policy", "global", "rights",
+	    "EnableXmppAccess", 0, "AllowFederatedUsers", 1, "xmpp", 0,
+	    "missing", "user-not-permitted");
+}
+
 /* --- life ------------------------------------------------------------------ */
 
 static struct admin_sources sources = { on_status, on_edges, on_streams,
-	on_contacts, on_conversations, on_confirm, on_metrics, NULL };
+	on_contacts, on_conversations, on_confirm, on_metrics, on_rights,
+	NULL };
 
 static void
 open_admin(struct admin_world *w)
