@@ -495,6 +495,39 @@ carrier_new(struct route_shared *shared)
 	return c;
 }
 
+/* Whether some rider's partner is that one. */
+static bool
+goes_to(const struct carrier *c, const char *remote)
+{
+	LIST_FOREACH (it, &c->riders)
+		if (strcmp(carrier_rider(it)->remote, remote) == 0)
+			return true;
+	return false;
+}
+
+/* Whether one more connection of ours is permitted, to that partner and at all.
+ * Those that partners have opened are counted where they come in. */
+static bool
+may_open(const struct rider *r)
+{
+	const struct hosting *h = r->shared->opts->hosting;
+	const struct partner *p = hosting_partner(h, r->local, r->remote);
+	struct hosting_bounds bounds;
+	size_t all = 0, same = 0;
+
+	LIST_FOREACH (it, &r->shared->carriers) {
+		const struct carrier *c = list_entry(it, struct carrier, link);
+
+		if (c->way.back != NULL)
+			continue;
+		all++;
+		same += goes_to(c, r->remote) ? 1 : 0;
+	}
+	hosting_bounds(h, &bounds);
+	return all < bounds.connections &&
+	       (p == NULL || same < p->connection_limit);
+}
+
 static int
 start(struct rider *r)
 {
@@ -539,7 +572,7 @@ carrier_board(struct rider *r)
 	if (carrier_board_back(r) ||
 	    (carrier_may_share(r) && carrier_board_other(r)))
 		return 0;
-	return start(r);
+	return may_open(r) ? start(r) : ERR_FULL;
 }
 
 void

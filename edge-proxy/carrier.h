@@ -14,6 +14,9 @@
  * Where the partner himself has connected, and on that stream stanzas may go both
  * ways (XEP-0288), the pairs that it carries board it instead.
  *
+ * A partner has as many connections of ours as his row permits, all together as
+ * many as the gateways do; a rider that would need one more fails.
+ *
  * Proof of delivery is each rider's own: the answer to a ping takes the way of
  * its pair.  What is counted (stanzas, bytes) is the stream's.
  *
@@ -83,7 +86,7 @@ void rider_init(struct rider *r, struct route_shared *shared, const char *local,
     const char *remote, const struct rider_events *events, void *arg);
 
 /* Looks for a way; one of on_aboard and on_failed will tell, never from within
- * the call.  ERR_CLOSED, ERR_NOMEM: it stays silent. */
+ * the call.  ERR_CLOSED, ERR_NOMEM, ERR_FULL (a limit): it stays silent. */
 int carrier_board(struct rider *r);
 /* Off, whatever its state; no event follows.  When it was the last one aboard
  * the stream ends, with that error. */

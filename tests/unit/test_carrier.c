@@ -127,6 +127,8 @@ on_closed(void *arg)
 #define ALL            PARTNER(R1, PLAIN) "," PARTNER(R2, PLAIN) "," PARTNER(R3, PLAIN)
 #define HOSTED(domain) "{\"domain\":\"" domain "\"}"
 
+static const char *settings = ""; /* members */
+
 /* What a gateway permits: its domains and partners, as JSON. */
 static void
 permit(struct fixture *f, const char *node, const char *hosted,
@@ -143,8 +145,8 @@ permit(struct fixture *f, const char *node, const char *hosted,
 	buf_addf(&json,
 	    "{\"generation\":{\"store\":\"s%s\",\"counter\":%u},\"hosted\":[%s]"
 	    ",\"partners\":[%s],\"dialback\":{\"current\":"
-	    "\"00112233445566778899aabbccddeeff\"},\"settings\":{}}",
-	    node, ++counter, hosted, partners);
+	    "\"00112233445566778899aabbccddeeff\"},\"settings\":{%s}}",
+	    node, ++counter, hosted, partners, settings);
 	frame_begin(&fw, &out, FRAME_CONFIG);
 	frame_put(&fw, FIELD_JSON, json.data, json.len);
 	assert_int_equal(0, frame_end(&fw));
@@ -490,6 +492,43 @@ test_without_version(void **state)
 		script_expect(&f.p[0], "</stream:stream>");
 		finish(&f);
 	}
+}
+
+/* One connection more than a partner, or all, may have is not opened; those that
+ * are go on, and a place that gets free is used. */
+static void
+test_limits(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	permit(&f, "gw", HOSTED(L1) "," HOSTED(L2) "," HOSTED(L3),
+	    PARTNER(R1, ",\"ConnectionLimit\":1" PLAIN) "," PARTNER(
+		R2, PLAIN) "," PARTNER(R3, PLAIN));
+	send_one(&f, 0, L1, R1, NULL);
+	greet(&f, 0, L1, R1, BARE);
+	let_in(&f, 0, L1, R1);
+	send_one(&f, 1, L2, R1, NULL);
+	assert_failed(&f, 1, COND_RESOURCE_CONSTRAINT);
+	send_one(&f, 2, L1, R2, NULL);
+	greet(&f, 1, L1, R2, BARE);
+	let_in(&f, 1, L1, R2);
+	settings = "\"connection_limit\":2";
+	hosting_drop(f.edge.hosting, "gw1"); /* which permits more */
+	permit(&f, "gw", HOSTED(L1) "," HOSTED(L2) "," HOSTED(L3), ALL);
+	send_one(&f, 3, L1, R3, NULL);
+	assert_failed(&f, 3, COND_RESOURCE_CONSTRAINT);
+	send_one(&f, 4, L1, R1, NULL);
+	assert_delivered(&f, 4, PROOF_TCP);
+	settings = "";
+	permit(&f, "gw", HOSTED(L1) "," HOSTED(L2) "," HOSTED(L3), ALL);
+	world_skip(&f.w, 3600 * 1000);
+	send_one(&f, 5, L1, R3, NULL);
+	greet(&f, 2, L1, R3, BARE);
+	let_in(&f, 2, L1, R3);
+	assert_delivered(&f, 5, PROOF_TCP);
+	finish(&f);
 }
 
 /* Where the row would have got something better elsewhere. */
@@ -915,6 +954,7 @@ main(void)
 		cmocka_unit_test(test_at_the_same_time),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_without_version),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_not_for_worse),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_twice),
