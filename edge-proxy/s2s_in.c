@@ -597,20 +597,6 @@ fail:
 /* --- the owner's side ---------------------------------------------------- */
 
 void
-s2s_in_rest(struct s2s_in *s)
-{
-	if (!s->heard && s->state == IN_OPEN)
-		(void)xml_stream_rest(s->xml);
-	s->heard = false;
-}
-
-size_t
-s2s_in_partial(const struct s2s_in *s)
-{
-	return s->state == IN_CLOSED ? 0 : xml_stream_partial(s->xml);
-}
-
-void
 s2s_in_handled(struct s2s_in *s, uint64_t count)
 {
 	sm_in_handled(&s->sm, count);

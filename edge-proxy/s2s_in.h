@@ -101,7 +101,8 @@ void s2s_in_drop(struct s2s_in *s, const char *text);
 void s2s_in_pause(struct s2s_in *s);
 void s2s_in_resume(struct s2s_in *s);
 
-/* Called now and then: what nothing came on since the last time gives back the
+/* Called now and then: ends a stream whose stanza takes too long to come; what
+ * nothing came on since the last time gives back the
  * memory that it needs only when something comes. */
 void s2s_in_rest(struct s2s_in *s);
 /* Bytes of a stanza that has come in part. */

@@ -129,6 +129,7 @@ on_element(struct xml_stream *xs, const struct xml_elem *e, void *arg)
 	struct s2s_in *s = arg;
 
 	(void)xs;
+	s->whole_ms = clock_now_ms(s->opts.clock);
 	if (s->state == IN_CLOSED)
 		return;
 	if (is_stanza(e))

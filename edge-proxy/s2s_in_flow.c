@@ -17,8 +17,10 @@
 #include "common/token_bucket.h"
 #include "edge-proxy/hosting.h"
 
-/* So many seconds' worth of stanzas may come at once. */
-enum { BURST_S = 10 };
+enum {
+	BURST_S = 10, /* so many seconds' worth of stanzas may come at once */
+	STANZA_MS = 120000 /* from its first byte to its last */
+};
 
 void
 s2s_in_hold(struct s2s_in *s, enum in_hold why)
@@ -107,4 +109,36 @@ void
 s2s_in_resume(struct s2s_in *s)
 {
 	s2s_in_let_go(s, HOLD_OWNER);
+}
+
+/* --- what waits, and what rests ------------------------------------------- */
+
+/* Who is not read cannot finish his stanza. */
+static bool
+is_too_slow(struct s2s_in *s)
+{
+	uint64_t now = clock_now_ms(s->opts.clock);
+
+	if (s->holds != 0 || xml_stream_partial(s->xml) == 0)
+		s->whole_ms = now;
+	return now - s->whole_ms > STANZA_MS;
+}
+
+void
+s2s_in_rest(struct s2s_in *s)
+{
+	if (s->state == IN_OPEN && is_too_slow(s)) {
+		s2s_in_finish(s, STREAM_ERR_CONNECTION_TIMEOUT,
+		    "stanza not whole in time");
+		return;
+	}
+	if (!s->heard && s->state == IN_OPEN)
+		(void)xml_stream_rest(s->xml);
+	s->heard = false;
+}
+
+size_t
+s2s_in_partial(const struct s2s_in *s)
+{
+	return s->state == IN_CLOSED ? 0 : xml_stream_partial(s->xml);
 }

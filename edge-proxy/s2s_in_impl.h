@@ -113,6 +113,7 @@ struct s2s_in {
 	struct token_bucket rate;
 	struct clock_timer slow; /* until he may go on */
 	bool heard;              /* since s2s_in_rest() looked last */
+	uint64_t whole_ms; /* when nothing of a stanza waited for its rest */
 	void *data;
 
 	char id[STREAM_ID_SIZE];

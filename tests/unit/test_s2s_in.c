@@ -874,6 +874,38 @@ test_rate(void **state)
 	finish(&f);
 }
 
+/* A stanza has a time from its first byte to its last, however it drips. */
+static void
+test_slow_stanza(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	go_open(&f);
+	for (unsigned i = 0; i < 5; i++) {
+		script_send(&f.p, GOOD);
+		world_pass(&f.w, 10);
+		world_skip(&f.w, 100000);
+		s2s_in_rest(f.in);
+		assert_true(s2s_in_is_up(f.in));
+	}
+	script_send(&f.p, "<message>");
+	for (unsigned i = 0; i < 2; i++) {
+		world_pass(&f.w, 10);
+		s2s_in_rest(f.in);
+		assert_true(s2s_in_is_up(f.in));
+		world_skip(&f.w, 50000);
+		script_send(&f.p, " ");
+	}
+	world_pass(&f.w, 10);
+	world_skip(&f.w, 120000);
+	s2s_in_rest(f.in);
+	assert_true(script_ended_with(&f.p, "</stream:stream>"));
+	finish(&f);
+	assert_string_equal("connection-timeout", f.condition);
+}
+
 /* The kernel takes megabytes else. */
 static void
 set_room(struct conn *c, int which, int size)
@@ -1401,6 +1433,7 @@ main(void)
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_unread_answers),
+		cmocka_unit_test(test_slow_stanza),
 		cmocka_unit_test(test_acknowledgements),
 		cmocka_unit_test(test_close_and_recheck),
 		cmocka_unit_test(test_time_limits),
