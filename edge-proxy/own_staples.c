@@ -288,7 +288,9 @@ own_staples_anew(struct own_staples *o)
 	for (size_t i = 0; i < o->count; i++) {
 		struct staple *s = &o->v[i];
 
-		if (s->from_file || !has_responder(s) || s->until_ms != 0)
+		/* A question that is under way may have been forgotten. */
+		if (s->from_file || !has_responder(s) ||
+		    (s->until_ms != 0 && s->again_ms != INT64_MAX))
 			continue;
 		s->again_ms = 0;
 		clock_timer_start(&s->tick, 0);

@@ -2,6 +2,7 @@
 lists that certificates point to, answers stapled to handshakes, and the answer
 that goes with our own."""
 
+import json
 import os
 import re
 import signal
@@ -11,7 +12,8 @@ import time
 
 import pytest
 
-from lib.control import ask
+from lib.command import findings
+from lib.control import ask, run
 from lib.daemons import partner
 from lib.site import COMPANY, Site
 from lib.status_server import StatusServer
@@ -158,6 +160,10 @@ def test_a_revoked_partner_is_cut_off_and_let_in_again(place, anna, bo):
                       for l in revocation(place)["lists"]]
              == [("/ca.crl", "held")])
     assert revocation(place)["good"] >= 1
+    told = run("--socket", place.edge.control, "status")[1]
+    assert re.search(r"^revocation  soft: \d+ chains good, 0 revoked", told,
+                     re.M), told
+    assert re.search(r"/ca\.crl: held, 0 revoked, good for ", told), told
     # Taken back while streams are open.
     place.status.put("/ca.crl", place.public.revocation_list(
         "full.crl", place.public.leaf("partner.example"), der=True))
@@ -180,6 +186,7 @@ def test_a_revoked_partner_is_cut_off_and_let_in_again(place, anna, bo):
     anna.message(body="after", sender=BO)
 
 
+@pytest.mark.once
 def test_soft_goes_on_where_nothing_is_to_be_had(place):
     slow = threading.Event()
     place.status.pages["/slow.crl"] = lambda h: slow.wait(10)
@@ -187,10 +194,17 @@ def test_soft_goes_on_where_nothing_is_to_be_had(place):
         assert is_believed(place, leaf(place, "slow", "/slow.crl"))
         assert is_believed(place, leaf(place, "gone", "/gone.crl"))
         place.edge.log.wait("list-not-fetched .*/gone.crl.*status 404")
+        config = os.path.join(place.run.state, place.edge.name,
+                              f"{place.edge.name}.json")
+        told = json.loads(run("doctor", "--config", config, "--user", "root",
+                              "--json")[1])
+        assert ("revocation", f"{place.status.base}/gone.crl: status 404") in \
+            findings(told, "warning")
     finally:
         slow.set()
 
 
+@pytest.mark.once
 def test_hard_waits_for_the_list_and_refuses_without_one(place):
     make, pages = place.public.revocation_list, place.status.pages
     mine = {name: leaf(place, f"h-{name}", f"/{name}.crl") for name in (
@@ -235,6 +249,7 @@ def test_hard_waits_for_the_list_and_refuses_without_one(place):
         reload(place, failure=None)
 
 
+@pytest.mark.once
 def test_nobody_has_the_fetcher_connect_at_will(place):
     """Neither a certificate that no authority signed, nor one whose list is
     said to be on a private network."""
@@ -294,6 +309,7 @@ def test_our_own_answer_is_fetched_and_stapled(place):
     assert place.status.asked("post", "/ocsp") == asked
 
 
+@pytest.mark.once
 def test_an_answer_from_a_file_goes_along_until_it_is_old(place):
     entry = place.edge.config["external"]["certificates"][0]
     own = place.public.leaf(COMPANY)
@@ -317,6 +333,7 @@ def test_an_answer_from_a_file_goes_along_until_it_is_old(place):
         reload(place)
 
 
+@pytest.mark.once
 def test_what_a_partner_staples_is_obeyed(place, anna):
     for domain, reason in zip(STAPLED, (REVOKED, "OCSP verification needed")):
         mark = place.edge.log.mark()

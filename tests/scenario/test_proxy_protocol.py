@@ -92,6 +92,7 @@ def test_prosody_through_haproxy_is_known_by_its_own_address(place, anna):
     assert peers and all(p.startswith("127.0.0.1:") for p in peers)
 
 
+@pytest.mark.once
 def test_nobody_else_and_nothing_else_gets_in(place):
     stream = STREAM.format(local="partner.example", remote=COMPANY, more="")
     refused(place, stream, "no header of the PROXY protocol")
@@ -106,6 +107,7 @@ def test_nobody_else_and_nothing_else_gets_in(place):
     place.edge.log.wait("proxy-refused .*closed before", 5, mark)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("source, told", [
     ("192.0.2.77", "192.0.2.77:4660"), ("2001:db8::77", r"\[2001:db8::77\]"
                                                         ":4660")])
@@ -120,6 +122,7 @@ def test_the_address_of_the_header_is_the_peers(place, source, told):
     place.edge.log.wait(f"s2s_in stream-end .*peer={told}", 5, mark)
 
 
+@pytest.mark.once
 def test_a_look_whether_we_live_is_answered_as_the_balancers(place):
     mark = place.edge.log.mark()
     stream = dial(place, SIGNATURE + b"\x20\0\0\0")
@@ -129,6 +132,7 @@ def test_a_look_whether_we_live_is_answered_as_the_balancers(place):
         f"s2s_in stream-end .*peer={place.balancer.source}:", 5, mark)
 
 
+@pytest.mark.once
 def test_the_share_of_one_address_is_that_of_the_real_one(place):
     mark = place.edge.log.mark()
     streams = [dial(place, header("192.0.2.200")) for _ in range(130)]
@@ -140,6 +144,7 @@ def test_the_share_of_one_address_is_that_of_the_real_one(place):
         stream.close()
 
 
+@pytest.mark.once
 def test_without_the_setting_partners_come_by_themselves(place):
     external = place.edge.config["external"]
     balancers = external.pop("proxy_protocol")
