@@ -192,9 +192,10 @@ def test_what_cannot_work_is_refused_and_what_is_unwise_is_told(site, partner):
                      "Optional", status=0)
     assert "warning: " in told and "SASL needs TLS" in told
     # Both that are wrong are told, each in a line.
-    told = site.told("gateway-config", "set", "--KeepAliveInterval", "1",
+    told = site.told("gateway-config", "set",
+                     "--SubscriptionRefreshInterval", "4000000000",
                      "--StreamEstablishmentTimeout", "0")
-    assert re.search(r"^  /KeepAliveInterval: ", told, re.M)
+    assert re.search(r"^  /SubscriptionRefreshInterval: ", told, re.M)
     assert re.search(r"^  /StreamEstablishmentTimeout: ", told, re.M)
 
 
