@@ -332,4 +332,9 @@ EVENT(3624, "sip_notifier", "end-not-told", INFO, "The end of a subscription cou
 EVENT(3625, "sip_notifier", "answer-not-built", ERROR, "An answer could not be built.", "Report it with the lines before.")
 EVENT(3701, "policy", "rights-taken-over", INFO, "External access policies, grants and licences are in force.", "")
 EVENT(3702, "policy", "not-taken-over", ERROR, "A setting could not be taken over; nobody has rights until all of them can.", "The line names it: set it anew. With \"out of memory\" look at the host and restart the service.")
+EVENT(3801, "admin", "listening", INFO, "The HTTP interface for administrators listens.", "")
+EVENT(3802, "admin", "token-refused", WARN, "Somebody presented no good token to the HTTP interface.", "Expired ones are replaced by `sallyport token new`; many wrong ones from one address are an attack.")
+EVENT(3803, "admin", "host-refused", WARN, "A request over TCP named a host that is not this machine: a page in a browser may have been led here.", "A reverse proxy has to set the Host header to 127.0.0.1 or localhost.")
+EVENT(3811, "http", "too-slow", INFO, "A client of the HTTP interface took too long and was cut.", "")
+EVENT(3812, "http", "too-many-connections", WARN, "The HTTP interface has as many connections as it serves; one more was told to come back.", "Look at who holds them; the Unix socket always has some of its own.")
 /* clang-format on */

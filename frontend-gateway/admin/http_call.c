@@ -6,7 +6,8 @@
  *
  * A request that is refused by its header is still read, up to DRAIN_MAX bytes:
  * closing with bytes unread would reset the connection, and the client might
- * never see the answer.
+ * never see the answer.  One that asks first (Expect: 100-continue) is told at
+ * once.
  */
 #include "frontend-gateway/admin/http_server_impl.h"
 
@@ -18,7 +19,7 @@
 #include "common/err.h"
 #include "frontend-gateway/admin/http_target.h"
 
-enum { DRAIN_MAX = 1024 * 1024, STREAM_BLOCK = 32 * 1024 };
+enum { DRAIN_MAX = 32 * 1024 * 1024, STREAM_BLOCK = 32 * 1024 };
 
 /* A stream outlives its call for as long as the library holds the answer. */
 struct body {
@@ -287,6 +288,7 @@ struct header_count {
 	size_t bytes;
 	uint64_t length; /* of the body */
 	unsigned hosts, tokens, lengths, codings, types, matches;
+	bool asks; /* before it sends its body */
 };
 
 static enum MHD_Result
@@ -304,6 +306,7 @@ on_header(
 		n->length = value != NULL ? strtoull(value, NULL, 10) : 0;
 	}
 	n->codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+	n->asks |= strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0;
 	n->types += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_TYPE) == 0;
 	n->matches += strcasecmp(name, MHD_HTTP_HEADER_IF_MATCH) == 0;
 	return MHD_YES;
@@ -358,7 +361,7 @@ begin(struct http_call *call, const char *method)
 		call->in_max = s->opts.events->on_head(call, s->opts.arg);
 	if (!call->answered && n.length > call->in_max)
 		s->opts.events->on_refused(call, 413, s->opts.arg);
-	if (!call->answered || n.length <= DRAIN_MAX)
+	if (!call->answered || (n.length <= DRAIN_MAX && !n.asks))
 		return MHD_YES;
 	call->last = true;
 	return queue(call);

@@ -191,8 +191,8 @@ on_acceptable(uv_poll_t *p, int status, int events)
 						      : len);
 		} else if (errno == EMFILE || errno == ENFILE ||
 			   errno == ENOBUFS || errno == ENOMEM) {
-			log_limited_warn(&l->server->log, "accept",
-			    "not-accepted", "error=%s", strerror(errno));
+			log_limited_error(&l->server->log, NULL,
+			    "accept-failed", "error=%s", strerror(errno));
 			(void)uv_poll_stop(p);
 			clock_timer_start(&l->server->pause, PAUSE_MS);
 			return;

@@ -16,6 +16,8 @@
 #include "frontend-gateway/admin/etag.h"
 #include "frontend-gateway/admin/setting_routes.h"
 
+enum { SHOWN_MAX = 1000 }; /* changes in the answer to a batch */
+
 /* A commit of a request, from its beginning to the answer. */
 struct change {
 	struct admin *admin;
@@ -58,17 +60,25 @@ delta_json(const struct settings_delta *d)
 	    item_or_null(d->before), "after", item_or_null(d->after));
 }
 
+/* Of many changes the first ones are shown, and all are counted. */
 static json_t *
 batch_json(const struct settings_outcome *o)
 {
-	json_t *all = json_array();
+	json_t *shown = json_array();
+	json_int_t changed = 0;
 
-	for (size_t i = 0; i < o->delta_count; i++)
-		if (json_array_append_new(all, delta_json(&o->deltas[i])) < 0) {
-			json_decref(all);
+	for (size_t i = 0; i < o->delta_count; i++) {
+		const struct settings_delta *d = &o->deltas[i];
+
+		changed += d->before != d->after;
+		if (i < SHOWN_MAX &&
+		    json_array_append_new(shown, delta_json(d)) < 0) {
+			json_decref(shown);
 			return NULL;
 		}
-	return json_pack("{s:o}", "changes", all);
+	}
+	return json_pack("{s:o, s:I, s:I}", "changes", shown, "count",
+	    (json_int_t)o->delta_count, "changed", changed);
 }
 
 static json_t *
