@@ -72,8 +72,8 @@ typedef void admin_handler_fn(struct admin_request *r);
 
 struct admin_route {
 	enum http_method method;
-	const char *path; /* "/v1/partners/{key}" */
 	enum admin_right right;
+	const char *path; /* "/v1/partners/{key}" */
 	/* Query parameters it knows, separated by blanks: another one is
 	 * refused, so that a misspelt dry_run changes nothing. */
 	const char *params;

@@ -299,9 +299,9 @@ on_chain(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_GET, "/v1/audit", ADMIN_READ, "after limit order", 0, on_list,
+	{ HTTP_GET, ADMIN_READ, "/v1/audit", "after limit order", 0, on_list,
 	    NULL },
-	{ HTTP_GET, "/v1/audit/chain", ADMIN_READ, "", 0, on_chain, NULL },
+	{ HTTP_GET, ADMIN_READ, "/v1/audit/chain", "", 0, on_chain, NULL },
 };
 
 int

@@ -39,7 +39,7 @@ on_post(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_POST, "/v1/batch", ADMIN_WRITE, "dry_run", ADMIN_BATCH_MAX,
+	{ HTTP_POST, ADMIN_WRITE, "/v1/batch", "dry_run", ADMIN_BATCH_MAX,
 	    on_post, NULL },
 };
 

@@ -47,8 +47,8 @@ on_metrics(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_GET, "/v1/openapi.json", ADMIN_READ, "", 0, on_openapi, NULL },
-	{ HTTP_GET, "/metrics", ADMIN_READ, "", 0, on_metrics, NULL },
+	{ HTTP_GET, ADMIN_READ, "/v1/openapi.json", "", 0, on_openapi, NULL },
+	{ HTTP_GET, ADMIN_READ, "/metrics", "", 0, on_metrics, NULL },
 };
 
 int

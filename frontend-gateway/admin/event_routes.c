@@ -17,7 +17,7 @@ on_get(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_GET, "/v1/events", ADMIN_READ, "", 0, on_get, NULL },
+	{ HTTP_GET, ADMIN_READ, "/v1/events", "", 0, on_get, NULL },
 };
 
 int

@@ -18,14 +18,14 @@ enum of { TOP, EDGES, FRONT_ENDS, TRANSACTIONS };
 
 struct row {
 	enum type type;
-	const char *name, *help;
 	enum of of;
+	const char *name, *help;
 	const char *path, *labels;
 };
 
 static const struct row rows[] = {
 #define METRIC(type, name, help, of, path, labels)                             \
-	{ type, name, help, of, path, labels },
+	{ type, of, name, help, path, labels },
 #include "frontend-gateway/admin/metric_table.h"
 #undef METRIC
 };

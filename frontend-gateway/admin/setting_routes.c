@@ -192,15 +192,15 @@ add_kind(
 	snprintf(all, PATH_SIZE, "/v1/%s", k->plural);
 	snprintf(one, PATH_SIZE, single ? "/v1/%s" : "/v1/%s/{key}", k->plural);
 	if (!single)
-		*t++ = (struct admin_route){ HTTP_GET, all, ADMIN_READ,
+		*t++ = (struct admin_route){ HTTP_GET, ADMIN_READ, all,
 			"filter after limit", 0, setting_routes_list, k };
-	*t++ = (struct admin_route){ HTTP_GET, one, ADMIN_READ, "", 0,
+	*t++ = (struct admin_route){ HTTP_GET, ADMIN_READ, one, "", 0,
 		setting_routes_get, k };
-	*t++ = (struct admin_route){ HTTP_PUT, one, ADMIN_WRITE, "dry_run",
+	*t++ = (struct admin_route){ HTTP_PUT, ADMIN_WRITE, one, "dry_run",
 		ADMIN_BODY_MAX, setting_changes_put, k };
-	*t++ = (struct admin_route){ HTTP_PATCH, one, ADMIN_WRITE, "dry_run",
+	*t++ = (struct admin_route){ HTTP_PATCH, ADMIN_WRITE, one, "dry_run",
 		ADMIN_BODY_MAX, setting_changes_patch, k };
-	*t++ = (struct admin_route){ HTTP_DELETE, one, ADMIN_WRITE, "dry_run",
+	*t++ = (struct admin_route){ HTTP_DELETE, ADMIN_WRITE, one, "dry_run",
 		0, setting_changes_delete, k };
 	return t;
 }

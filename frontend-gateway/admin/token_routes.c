@@ -79,15 +79,15 @@ on_patch(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_GET, "/v1/tokens", ADMIN_READ, "filter after limit", 0,
+	{ HTTP_GET, ADMIN_READ, "/v1/tokens", "filter after limit", 0,
 	    setting_routes_list, &setting_kind_token },
-	{ HTTP_POST, "/v1/tokens", ADMIN_WRITE, "dry_run", 65536, on_post,
+	{ HTTP_POST, ADMIN_WRITE, "/v1/tokens", "dry_run", 65536, on_post,
 	    &setting_kind_token },
-	{ HTTP_GET, "/v1/tokens/{key}", ADMIN_READ, "", 0, setting_routes_get,
+	{ HTTP_GET, ADMIN_READ, "/v1/tokens/{key}", "", 0, setting_routes_get,
 	    &setting_kind_token },
-	{ HTTP_PATCH, "/v1/tokens/{key}", ADMIN_WRITE, "dry_run", 65536,
+	{ HTTP_PATCH, ADMIN_WRITE, "/v1/tokens/{key}", "dry_run", 65536,
 	    on_patch, &setting_kind_token },
-	{ HTTP_DELETE, "/v1/tokens/{key}", ADMIN_WRITE, "dry_run", 0,
+	{ HTTP_DELETE, ADMIN_WRITE, "/v1/tokens/{key}", "dry_run", 0,
 	    setting_changes_delete, &setting_kind_token },
 };
 

@@ -384,16 +384,16 @@ on_rights(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_GET, "/v1/status", ADMIN_READ, "", 0, on_status, NULL },
-	{ HTTP_GET, "/v1/edges", ADMIN_READ, "filter after limit", 0, on_edges,
+	{ HTTP_GET, ADMIN_READ, "/v1/status", "", 0, on_status, NULL },
+	{ HTTP_GET, ADMIN_READ, "/v1/edges", "filter after limit", 0, on_edges,
 	    NULL },
-	{ HTTP_GET, "/v1/streams", ADMIN_READ, "filter after limit", 0,
+	{ HTTP_GET, ADMIN_READ, "/v1/streams", "filter after limit", 0,
 	    on_streams, NULL },
-	{ HTTP_GET, "/v1/contacts", ADMIN_READ, "user contact after limit", 0,
+	{ HTTP_GET, ADMIN_READ, "/v1/contacts", "user contact after limit", 0,
 	    on_contacts, NULL },
-	{ HTTP_GET, "/v1/conversations", ADMIN_READ,
+	{ HTTP_GET, ADMIN_READ, "/v1/conversations",
 	    "user contact state after limit", 0, on_conversations, NULL },
-	{ HTTP_GET, "/v1/rights/{key}", ADMIN_READ, "", 0, on_rights, NULL },
+	{ HTTP_GET, ADMIN_READ, "/v1/rights/{key}", "", 0, on_rights, NULL },
 };
 
 int
