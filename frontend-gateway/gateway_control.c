@@ -15,9 +15,7 @@
 #include "frontend-gateway/conversation/conversations.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
-#include "frontend-gateway/gateway_settings.h"
 #include "frontend-gateway/presence/presence.h"
-#include "frontend-gateway/settings/settings_batch.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
 enum { PULSE_MS = 5000 };
@@ -81,40 +79,6 @@ on_reload(struct control_call *call, struct gateway *g)
 }
 
 static void
-on_committed(int rc, const json_t *body, void *arg)
-{
-	struct control_call *call = arg;
-
-	if (body == NULL)
-		control_fail(call, err_str(rc));
-	else
-		reply(call, json_pack("{s:I, s:O}", "rc", (json_int_t)rc,
-				"outcome", body));
-}
-
-/* Tests change settings by it; people have the HTTP interface. */
-static void
-on_settings_commit(
-    struct control_call *call, struct gateway *g, const json_t *request)
-{
-	struct settings_commit commit = { .who = "owner of the socket",
-		.via = "socket",
-		.dry_run = json_is_true(json_object_get(request, "dry_run")) };
-	struct settings_batch batch;
-	char why[256];
-
-	if (settings_batch_read(&batch, json_object_get(request, "changes"),
-		why, sizeof(why)) < 0) {
-		control_fail(call, why);
-		return;
-	}
-	commit.changes = batch.v;
-	commit.count = batch.count;
-	gateway_settings_commit(g, &commit, on_committed, call);
-	settings_batch_finish(&batch);
-}
-
-static void
 on_request(struct control_call *call, const char *verb, const json_t *request,
     void *arg)
 {
@@ -131,8 +95,6 @@ on_request(struct control_call *call, const char *verb, const json_t *request,
 		on_log_level(call, g, request);
 	} else if (strcmp(verb, "reload") == 0) {
 		on_reload(call, g);
-	} else if (strcmp(verb, "settings-commit") == 0) {
-		on_settings_commit(call, g, request);
 	} else if (strcmp(verb, "drain") == 0) {
 		log_info(&g->log, "drain-asked", "by=%s", "operator");
 		reply(call, json_object());

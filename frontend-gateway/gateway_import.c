@@ -23,6 +23,7 @@ static const struct {
 	{ "timers", "StreamEstablishmentTimeout",
 	    "StreamEstablishmentTimeout" },
 	{ "timers", "StreamInactivityTimeout", "StreamInactivityTimeout" },
+	{ "timers", "KeepAliveInterval", "KeepAliveInterval" },
 	{ "presence", "subscribe_seconds", "SubscriptionRefreshInterval" },
 	{ "log", "bodies", "EnableLoggingAllMessageBodies" },
 };

@@ -13,8 +13,6 @@
 #include "frontend-gateway/gateway_settings.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <openssl/crypto.h>
 
 #include "common/err.h"
@@ -26,7 +24,6 @@
 #include "frontend-gateway/gateway_impl.h"
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/presence/presence.h"
-#include "frontend-gateway/settings/settings_batch.h"
 
 /* --- the gate ------------------------------------------------------------- */
 
@@ -285,83 +282,4 @@ struct settings *
 gateway_settings(struct gateway *g)
 {
 	return g->settings.settings;
-}
-
-/* --- commits from outside ------------------------------------------------- */
-
-struct call {
-	struct gateway *g;
-	gateway_settings_done_fn *done;
-	void *arg;
-	json_t *body;
-};
-
-static void
-answer(struct call *c, int rc)
-{
-	c->done(rc, c->body, c->arg);
-	json_decref(c->body);
-	free(c);
-}
-
-static void
-on_confirmed(json_t *confirmations, void *arg)
-{
-	struct call *c = arg;
-
-	(void)json_object_set(c->body, "generation", confirmations);
-	answer(c, 0);
-}
-
-static json_t *
-refusal(const struct settings_outcome *o)
-{
-	json_t *problems = o->report != NULL
-			       ? settings_report_problems(o->report)
-			       : json_array();
-
-	return json_pack("{s:s, s:o}", "text", o->why, "problems", problems);
-}
-
-static void
-on_committed(const struct settings_outcome *o, void *arg)
-{
-	struct call *c = arg;
-	struct gateway *g = c->g;
-	json_t *changes, *warnings;
-
-	if (o->rc < 0) {
-		c->body = refusal(o);
-		answer(c, o->rc);
-		return;
-	}
-	changes = settings_batch_describe(o->deltas, o->delta_count);
-	warnings = settings_report_warnings(o->report);
-	c->body = json_pack("{s:I, s:o, s:o}", "version",
-	    (json_int_t)o->version, "changes", changes, "warnings", warnings);
-	if (c->body == NULL)
-		answer(c, ERR_NOMEM);
-	else if (g->state != GATEWAY_RUNNING)
-		answer(c, 0);
-	else
-		gateway_confirm_wait(&g->settings.confirm,
-		    g->generation.counter,
-		    o->generation != 0 ? GATEWAY_SETTINGS_CONFIRM_MS : 0,
-		    on_confirmed, c);
-}
-
-void
-gateway_settings_commit(struct gateway *g, const struct settings_commit *commit,
-    gateway_settings_done_fn *done, void *arg)
-{
-	struct call *c = calloc(1, sizeof(*c));
-
-	if (c == NULL) {
-		done(ERR_NOMEM, NULL, arg);
-		return;
-	}
-	c->g = g;
-	c->done = done;
-	c->arg = arg;
-	settings_commit(g->settings.settings, commit, on_committed, c);
 }

@@ -100,32 +100,3 @@ settings_batch_finish(struct settings_batch *b)
 	b->v = NULL;
 	b->count = 0;
 }
-
-static json_t *
-merged(const struct setting *s)
-{
-	return s != NULL ? setting_merged(s) : json_null();
-}
-
-json_t *
-settings_batch_describe(const struct settings_delta *deltas, size_t count)
-{
-	json_t *all = json_array();
-
-	for (size_t i = 0; i < count; i++) {
-		const struct settings_delta *d = &deltas[i];
-		json_t *before = merged(d->before), *after = merged(d->after);
-		json_t *one = json_pack("{s:s, s:s, s:I, s:b, s:o, s:o}",
-		    "kind", d->kind->name, "key", d->key, "version",
-		    d->after != NULL ? (json_int_t)d->after->version
-				     : (json_int_t)0,
-		    "changed", d->before != d->after, "before", before, "after",
-		    after);
-
-		if (json_array_append_new(all, one) < 0) {
-			json_decref(all);
-			return NULL;
-		}
-	}
-	return all;
-}

@@ -28,10 +28,4 @@ int settings_batch_read(
     struct settings_batch *out, const json_t *changes, char *why, size_t size);
 void settings_batch_finish(struct settings_batch *b);
 
-/* {"kind", "key", "version", "before", "after"} of each delta: before and after
- * as setting_merged() has them, null = there is none; "changed" tells whether
- * they differ.  NULL without memory. */
-json_t *
-settings_batch_describe(const struct settings_delta *deltas, size_t count);
-
 #endif

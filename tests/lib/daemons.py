@@ -194,6 +194,7 @@ class Gateway(Daemon):
                 },
             },
             "control": self.control,
+            "admin": {"socket": run.path(self.name, "admin.sock")},
             "store": run.path(self.name, "gateway.db"),
             "hosted": [{"Domain": d} for d in domains],
             "partners": list(partners),

@@ -1,5 +1,6 @@
 """Settings of a gateway, changed while it runs, as an administrator would."""
 
+import http.client
 import json
 import socket
 
@@ -7,31 +8,38 @@ import socket
 class Refused(Exception):
     """The commit was refused; problems is {member: text}."""
 
-    def __init__(self, outcome):
-        super().__init__(outcome["text"])
-        self.problems = {p["member"]: p["text"] for p in outcome["problems"]}
+    def __init__(self, error):
+        super().__init__(error["text"])
+        self.problems = {p["member"]: p["text"]
+                         for p in error.get("problems", ())}
 
 
-def _ask(path, request, timeout=20):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(timeout)
-        s.connect(path)
-        s.sendall(json.dumps(request).encode() + b"\n")
-        answer = b""
-        while chunk := s.recv(65536):
-            answer += chunk
-    return json.loads(answer)
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=20)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 def commit(gateway, *changes, dry_run=False):
     """All changes at once: version, what changed, warnings, and which edges
     have confirmed it."""
-    answer = _ask(gateway.control, {"verb": "settings-commit",
-                                    "changes": changes, "dry_run": dry_run})
-    assert answer["ok"], answer
-    if answer["rc"] < 0:
-        raise Refused(answer["outcome"])
-    return answer["outcome"]
+    connection = _Connection(gateway.config["admin"]["socket"])
+    try:
+        connection.request(
+            "POST", "/v1/batch" + ("?dry_run=true" if dry_run else ""),
+            json.dumps({"changes": changes}),
+            {"Content-Type": "application/json"})
+        answer = json.load(connection.getresponse())
+    finally:
+        connection.close()
+    if "error" in answer:
+        raise Refused(answer["error"])
+    return answer
 
 
 def change(kind, key, method, object=None, version=None):
