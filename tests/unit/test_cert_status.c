@@ -10,7 +10,9 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <uv.h>
 #include <openssl/err.h>
 #include <openssl/ocsp.h>
 #include <openssl/ssl.h>
@@ -453,6 +455,27 @@ on_word(struct cert_watch *w, long verdict)
 	fail_msg("nobody was asked");
 }
 
+static void
+shake_hands(
+    struct tls_engine *s, struct tls_engine *c, const struct tls_identity *id)
+{
+	const uint8_t *data;
+	size_t len;
+
+	assert_int_equal(tls_engine_init(s, id->server, TLS_SERVER), 0);
+	assert_int_equal(tls_engine_init(c, id->client, TLS_CLIENT), 0);
+	for (int i = 0; i < 4; i++) {
+		(void)tls_engine_handshake(c);
+		len = tls_engine_output(c, &data);
+		assert_int_equal(tls_engine_feed(s, data, len), 0);
+		tls_engine_output_taken(c);
+		(void)tls_engine_handshake(s);
+		len = tls_engine_output(s, &data);
+		assert_int_equal(tls_engine_feed(c, data, len), 0);
+		tls_engine_output_taken(s);
+	}
+}
+
 /* What a client makes of a server, by what comes with its certificate. */
 static long
 meet(const struct tls_identity *server, struct clock *clock, bool *stapled)
@@ -461,22 +484,9 @@ meet(const struct tls_identity *server, struct clock *clock, bool *stapled)
 	struct cert_status *status;
 	struct cert_watch watch;
 	const unsigned char *der;
-	const uint8_t *data;
 	long verdict;
-	size_t len;
 
-	assert_int_equal(tls_engine_init(&s, server->server, TLS_SERVER), 0);
-	assert_int_equal(tls_engine_init(&c, server->client, TLS_CLIENT), 0);
-	for (int i = 0; i < 4; i++) {
-		(void)tls_engine_handshake(&c);
-		len = tls_engine_output(&c, &data);
-		assert_int_equal(tls_engine_feed(&s, data, len), 0);
-		tls_engine_output_taken(&c);
-		(void)tls_engine_handshake(&s);
-		len = tls_engine_output(&s, &data);
-		assert_int_equal(tls_engine_feed(&c, data, len), 0);
-		tls_engine_output_taken(&s);
-	}
+	shake_hands(&s, &c, server);
 	assert_true(SSL_is_init_finished(c.ssl));
 	assert_int_equal(tls_peer_verdict(c.ssl), X509_V_OK);
 	*stapled = SSL_get_tlsext_status_ocsp_resp(c.ssl, &der) > 0;
@@ -554,6 +564,232 @@ test_what_servers_staple(void **state)
 	clock_close(clock);
 }
 
+/* --- the fetcher's word --------------------------------------------------- */
+
+/* Both ends of the line; the fetcher is the test. */
+static struct {
+	uv_loop_t loop;
+	struct clock *clock;
+	struct keeper_link *ours, *theirs;
+	struct cert_status *status;
+	unsigned questions;
+	uint8_t key[CHAIN_STATUS_KEY];
+	unsigned words;
+	long word;
+} line;
+
+static void
+on_question(enum keeper_message type, const struct keeper_blob *blobs, int fd,
+    void *arg)
+{
+	(void)arg;
+	assert_int_equal(fd, -1);
+	assert_int_equal(type, KW_JUDGE);
+	assert_int_equal(blobs[0].len, sizeof(line.key));
+	memcpy(line.key, blobs[0].data, sizeof(line.key));
+	line.questions++;
+}
+
+static void
+on_verdict(enum keeper_message type, const struct keeper_blob *blobs, int fd,
+    void *arg)
+{
+	(void)arg;
+	assert_int_equal(fd, -1);
+	if (type == KW_JUDGED)
+		cert_status_judged(line.status, blobs);
+	else
+		cert_status_anew(line.status);
+}
+
+static void
+on_line_end(int rc, void *arg)
+{
+	(void)rc;
+	(void)arg;
+}
+
+static void
+on_told(struct cert_watch *w, long verdict)
+{
+	(void)w;
+	line.words++;
+	line.word = verdict;
+}
+
+static void
+open_line(void)
+{
+	struct keeper_link_opts opts = { .loop = &line.loop,
+		.on_end = on_line_end };
+	int pair[2];
+
+	memset(&line, 0, sizeof(line));
+	assert_int_equal(uv_loop_init(&line.loop), 0);
+	opts.loop = &line.loop;
+	assert_int_equal(clock_open_manual(&line.clock, 0, now_ms()), 0);
+	assert_int_equal(cert_status_new(&line.status, line.clock), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	opts.fd = pair[0];
+	opts.on_message = on_verdict;
+	assert_int_equal(keeper_link_open(&line.ours, &opts), 0);
+	opts.fd = pair[1];
+	opts.on_message = on_question;
+	assert_int_equal(keeper_link_open(&line.theirs, &opts), 0);
+}
+
+static void
+close_line(void)
+{
+	cert_status_free(line.status);
+	keeper_link_close(line.ours);
+	keeper_link_close(line.theirs);
+	uv_run(&line.loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&line.loop), 0);
+	clock_close(line.clock);
+}
+
+static void
+turn(void)
+{
+	for (int i = 0; i < 5; i++)
+		uv_run(&line.loop, UV_RUN_NOWAIT);
+}
+
+/* The fetcher says so. */
+static void
+say(const char *json)
+{
+	const struct keeper_blob blobs[] = { { line.key, sizeof(line.key) },
+		{ (const uint8_t *)json, strlen(json) } };
+
+	assert_int_equal(
+	    keeper_link_send(line.theirs, KW_JUDGED, blobs, 2, -1), 0);
+	turn();
+}
+
+#define SAID_GOOD    "{\"verdict\":0,\"why\":\"\",\"next_s\":600}"
+#define SAID_REVOKED "{\"verdict\":23,\"why\":\"x\",\"next_s\":600}"
+#define SAID_UNKNOWN "{\"verdict\":3,\"why\":\"x\",\"next_s\":60}"
+
+static const struct {
+	const char *name;
+	bool hard;
+	const char *said; /* NULL: nothing, for as long as it is waited */
+	long at_once;
+	unsigned words;
+	long word;
+	long next; /* what the next one with that certificate gets */
+} talks[] = {
+	{ "soft, good", false, SAID_GOOD, X509_V_OK, 0, 0, X509_V_OK },
+	{ "soft, revoked", false, SAID_REVOKED, X509_V_OK, 1,
+	    X509_V_ERR_CERT_REVOKED, X509_V_ERR_CERT_REVOKED },
+	{ "soft, unknown", false, SAID_UNKNOWN, X509_V_OK, 0, 0, X509_V_OK },
+	{ "soft, silent", false, NULL, X509_V_OK, 0, 0, X509_V_OK },
+	{ "soft, nonsense", false, "{", X509_V_OK, 0, 0, X509_V_OK },
+	{ "hard, good", true, SAID_GOOD, CERT_WATCH_WAIT, 1, X509_V_OK,
+	    X509_V_OK },
+	{ "hard, revoked", true, SAID_REVOKED, CERT_WATCH_WAIT, 1,
+	    X509_V_ERR_CERT_REVOKED, X509_V_ERR_CERT_REVOKED },
+	{ "hard, unknown", true, SAID_UNKNOWN, CERT_WATCH_WAIT, 1,
+	    X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_UNABLE_TO_GET_CRL },
+	{ "hard, silent", true, NULL, CERT_WATCH_WAIT, 1,
+	    X509_V_ERR_UNABLE_TO_GET_CRL, CERT_WATCH_WAIT },
+};
+
+static void
+test_what_the_fetcher_says(void **state)
+{
+	struct tls_identity id;
+	struct tls_engine s, c;
+
+	(void)state;
+	identity_of(&id, &leaf);
+	shake_hands(&s, &c, &id);
+	for (size_t i = 0; i < sizeof(talks) / sizeof(talks[0]); i++) {
+		struct cert_watch one, two;
+		unsigned asked;
+		long first, second;
+
+		open_line();
+		cert_status_set(line.status, talks[i].hard, true);
+		cert_status_attach(line.status, line.ours);
+		cert_watch_init(&one, on_told);
+		cert_watch_init(&two, on_told);
+		first = cert_watch_begin(&one, line.status, c.ssl);
+		turn();
+		assert_int_equal(line.questions, 1);
+		if (talks[i].said != NULL)
+			say(talks[i].said);
+		else
+			clock_advance(line.clock, 7000);
+		if (first != talks[i].at_once || line.words != talks[i].words ||
+		    line.word != talks[i].word)
+			fail_msg("%s: %ld, then %u: %ld", talks[i].name, first,
+			    line.words, line.word);
+		asked = line.questions;
+		second = cert_watch_begin(&two, line.status, c.ssl);
+		turn();
+		if (second != talks[i].next || line.questions != asked)
+			fail_msg("%s: next %ld", talks[i].name, second);
+		/* Worth asking again, and asked again for who is there. */
+		clock_advance(line.clock, 600 * 1000);
+		turn();
+		if (talks[i].said != NULL && talks[i].said[1] != '\0')
+			assert_true(line.questions > asked);
+		cert_watch_end(&one);
+		cert_watch_end(&two);
+		close_line();
+	}
+	tls_engine_finish(&s);
+	tls_engine_finish(&c);
+	tls_identity_finish(&id);
+}
+
+/* Who waits is asked about when there is a fetcher; everybody is when it wants
+ * to be asked anew, and then learns what is new. */
+static void
+test_a_fetcher_that_comes_late_and_learns(void **state)
+{
+	struct tls_identity id;
+	struct tls_engine s, c;
+	struct cert_watch w;
+
+	(void)state;
+	identity_of(&id, &leaf);
+	shake_hands(&s, &c, &id);
+	open_line();
+	cert_status_set(line.status, true, true);
+	cert_watch_init(&w, on_told);
+	assert_int_equal(
+	    cert_watch_begin(&w, line.status, c.ssl), CERT_WATCH_WAIT);
+	turn();
+	assert_int_equal(line.questions, 0);
+	cert_status_attach(line.status, line.ours);
+	turn();
+	assert_int_equal(line.questions, 1);
+	say(SAID_GOOD);
+	assert_int_equal(line.words, 1);
+	assert_int_equal(line.word, X509_V_OK);
+	assert_int_equal(
+	    keeper_link_send(line.theirs, KW_ANEW, NULL, 0, -1), 0);
+	turn();
+	turn();
+	assert_int_equal(line.questions, 2);
+	say(SAID_REVOKED);
+	assert_int_equal(line.words, 2);
+	assert_int_equal(line.word, X509_V_ERR_CERT_REVOKED);
+	/* A verdict about nobody. */
+	line.key[5] ^= 1;
+	say(SAID_GOOD);
+	assert_int_equal(line.words, 2);
+	cert_watch_end(&w);
+	close_line();
+	tls_engine_finish(&s);
+	tls_engine_finish(&c);
+	tls_identity_finish(&id);
+}
+
 /* --- our own -------------------------------------------------------------- */
 
 /* Whether something goes along, while time passes. */
@@ -609,6 +845,8 @@ main(void)
 		cmocka_unit_test(test_chains_in_lists),
 		cmocka_unit_test(test_chains_on_their_way),
 		cmocka_unit_test(test_what_servers_staple),
+		cmocka_unit_test(test_what_the_fetcher_says),
+		cmocka_unit_test(test_a_fetcher_that_comes_late_and_learns),
 		cmocka_unit_test(test_our_own_answer_goes_when_it_is_old),
 	};
 
