@@ -10,8 +10,9 @@ from lib.daemons import partner
 from lib.documents import AVAILABLE, BUSY
 from lib.old_server import OldServer
 from lib.presence_site import QUICK
+from lib.raw_partner import RawPartner, pong
 from lib.site import COMPANY, Site
-from lib.xmpp_peer import Ended
+from lib.xmpp_peer import Ended, RawServer
 from lib.xmpp_user import XmppUser
 
 ANNA = f"anna@{COMPANY}"
@@ -19,6 +20,9 @@ OLD = "old.example"
 RHO = f"rho@{OLD}"
 STRICT = "strict.example"       # the same old server, but TLS is required
 BEHIND = "behind.example"       # another one, behind a next hop
+NARROW = "narrow.example"       # takes small stanzas only, and says so
+LIMITS = ("<limits xmlns='urn:xmpp:stream-limits:0'>"
+          "<max-bytes>10000</max-bytes></limits>")
 
 # Who connects, and how he proves himself, is what the domains differ in.
 HOSTS = ("caller", "called", "weakcaller", "weakcalled")
@@ -67,17 +71,33 @@ def old_server(site):
                 ProxyFqdn=f"proxy.{BEHIND}")]
 
 
+class NarrowServer(RawServer):
+    def _header(self, wire, features):
+        super()._header(wire, features + LIMITS)
+
+
+def narrow_server(site):
+    site.narrow = RawPartner(site, NARROW, 42, server=NarrowServer)
+    site.narrow.server.on_stanza = lambda text, wire: (
+        site.narrow.answer(pong(text)) if text.startswith("<iq") else None)
+    RawPartner.zones(site, NARROW, 42)
+    site.gateway.config["partners"].append(partner(NARROW))
+
+
 @pytest.fixture(scope="module")
 def place():
     from conftest import Started
     site = Site("forms", wide=False)
     two_way_hosts(site)
     old_server(site)
+    narrow_server(site)
     site.gateway.config["presence"] = dict(QUICK)
     with Started(site) as site:
         site.old.start()
         site.hop.start()
+        site.narrow.start()
         yield site
+        site.narrow.stop()
 
 
 @pytest.fixture
@@ -155,6 +175,19 @@ def test_a_stream_that_breaks_takes_nothing_with_it(place, anna, bo):
     assert anna.send(bo.jid, "welcome").status == 200
     bo.message(body="welcome")
     assert [s["bidi"] for s in streams(place, "caller.example")] == [True]
+
+
+# --- limits (XEP-0478) --------------------------------------------------------
+
+def test_a_message_larger_than_the_partner_takes_is_refused(place, anna):
+    """Its sender is told why; the server never sees it, and takes the next."""
+    assert anna.send(f"nu@{NARROW}", "short").status == 200
+    refusal = anna.refused(f"nu@{NARROW}", "long " * 2000)
+    assert refusal.status == 413
+    assert "10000 bytes" in "".join(refusal.all("ms-diagnostics"))
+    assert anna.send(f"nu@{NARROW}", "short again").status == 200
+    assert not place.narrow.stanzas("long long")
+    assert len(place.narrow.server.journal.all("stream")) == 1
 
 
 # --- before XMPP 1.0 ---------------------------------------------------------
