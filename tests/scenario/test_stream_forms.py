@@ -15,6 +15,8 @@ from lib.site import COMPANY, Site
 from lib.xmpp_peer import Ended, RawServer
 from lib.xmpp_user import XmppUser
 
+pytestmark = pytest.mark.once
+
 ANNA = f"anna@{COMPANY}"
 OLD = "old.example"
 RHO = f"rho@{OLD}"
