@@ -103,8 +103,13 @@ gateway_admin_open(struct gateway *g, char *why, size_t size)
 		.store = g->settings.store,
 		.sources = &g->admin_sources },
 	    reason, sizeof(reason));
-	if (rc < 0)
+	if (rc < 0) {
 		snprintf(why, size, "/admin/%s", reason);
+		return rc;
+	}
+	rc = gateway_trial_open(g);
+	if (rc < 0)
+		snprintf(why, size, "/admin: %s", err_str(rc));
 	return rc;
 }
 

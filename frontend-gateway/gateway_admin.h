@@ -21,6 +21,9 @@ void gateway_admin_close(struct gateway *g);
 /* In gateway.c. */
 void gateway_admin_closed(struct gateway *g);
 
+/* POST /v1/test-im, in gateway_trial.c; once there is an interface. */
+int gateway_trial_open(struct gateway *g);
+
 void gateway_admin_tell_state(struct gateway *g, const char *state);
 void gateway_admin_tell_pool(struct gateway *g, bool reachable);
 /* "pairs", "settings" */

@@ -63,7 +63,8 @@ struct gateway {
 	struct clock_timer pulse; /* watchdog, status line */
 	char told[160];           /* the service manager, last */
 	uint64_t started_ms;
-	bool failed; /* never handed out */
+	size_t trials; /* under way: gateway_trial.c */
+	bool failed;   /* never handed out */
 };
 
 /* --- gateway_control.c -------------------------------------------------- */

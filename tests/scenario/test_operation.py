@@ -1,0 +1,154 @@
+"""What an operator tries and measures: a test message, and the metrics as a
+real Prometheus scrapes them."""
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from lib.admin_api import Api
+from lib.run import endpoint
+from lib.site import Site
+from lib.xmpp_user import XmppUser
+
+pytestmark = pytest.mark.once
+
+ANNA = "anna@contoso.example"
+BO = "bo@partner.example"
+
+
+@pytest.fixture(scope="module")
+def site():
+    from conftest import Started
+    site = Site("operation", wide=False)
+    run, gateway = site.run, site.gateway
+    site.admin = endpoint(gateway.address, run.port(gateway.address, 28480))
+    gateway.config["admin"] = {"socket": run.path("gw1", "admin.sock"),
+                               "listen": [site.admin]}
+    with Started(site) as site:
+        site.edge.await_open()
+        yield site
+
+
+@pytest.fixture(scope="module")
+def api(site):
+    return Api(site.gateway.config["admin"]["socket"])
+
+
+@pytest.fixture(scope="module")
+def bo(site):
+    user = XmppUser(site.run, BO, site.prosody.address, site.prosody.c2s,
+                    site.public.certificate).login()
+    yield user
+    user.logout()
+
+
+def test_a_message_is_tried_and_arrives(api, bo):
+    said = api.ask("POST", "/v1/test-im", {
+        "Sender": ANNA, "Receiver": BO, "Text": "Is anybody there?"}).json
+    assert said["Result"] == "Success" and said["Proof"] == "ping"
+    assert said["Edge"] == "edge1.contoso.example"
+    assert said["Latency"].startswith("00:00:0")
+    assert 0 <= said["LatencyMs"] < 10000
+    arrived = bo.message(body="Is anybody there?")
+    assert arrived.sender.split("/")[0] == ANNA
+
+
+@pytest.mark.parametrize("sender, receiver, status, words, edge", [
+    (ANNA, "nobody@partner.example", 480, "cannot take the message", True),
+    (ANNA, "eve@stranger.example", 404, "allowed XMPP partners", False),
+    ("olaf@contoso.example", BO, 403, "not permitted", False),
+], ids=["nobody", "stranger", "not-permitted"])
+def test_what_fails_is_explained_as_her_client_would_be_told(
+        api, sender, receiver, status, words, edge):
+    said = api.ask("POST", "/v1/test-im",
+                   {"Sender": sender, "Receiver": receiver}).json
+    assert said["Result"] == "Failure"
+    assert said["Error"]["status"] == status
+    assert words in said["Diagnosis"]
+    assert bool(said["Edge"]) == edge
+
+
+@pytest.mark.parametrize("body", [
+    {}, {"Sender": ANNA}, {"Sender": "contoso.example", "Receiver": BO},
+    {"Sender": ANNA, "Receiver": BO, "Text": 7},
+    {"Sender": ANNA, "Receiver": BO, "Text": "x" * 1001}])
+def test_half_a_test_is_refused(api, body):
+    assert api.ask("POST", "/v1/test-im", body).status == 422
+
+
+# --- metrics ---------------------------------------------------------------------
+
+def number(text, sample):
+    """The value of one sample."""
+    [line] = [l for l in text.splitlines() if l.startswith(sample + " ")]
+    return float(line.rsplit(" ", 1)[1])
+
+
+def test_the_metrics_are_what_prometheus_reads(site, api, bo):
+    api.ask("POST", "/v1/test-im", {"Sender": ANNA, "Receiver": BO})
+    end = time.monotonic() + 15         # the edge tells every 10 s
+    while "sallyport_edge_listening" not in (
+            text := api.ask("GET", "/metrics").text) or \
+            'sallyport_edge_listening{' not in text:
+        assert time.monotonic() < end, text
+        time.sleep(0.5)
+    checked = subprocess.run(["promtool", "check", "metrics"], input=text,
+                             capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    edge = 'edge="edge1.contoso.example"'
+    assert number(text, f"sallyport_edge_up{{{edge}}}") == 1
+    assert number(text, f"sallyport_edge_listening{{{edge}}}") == 1
+    assert number(text, "sallyport_pool_reachable") == 1
+    assert number(text, f"sallyport_custody_seconds_count{{{edge},"
+                        'direction="outward",outcome="delivered"}') >= 1
+
+
+def query(address, expression):
+    url = f"http://{address}/api/v1/query?" + urllib.parse.urlencode(
+        {"query": expression})
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]["result"]
+    except urllib.error.HTTPError:      # it is not ready yet
+        return []
+
+
+def test_a_real_prometheus_scrapes_them(site, api, bo):
+    run = site.run
+    token = api.ask("POST", "/v1/tokens",
+                    {"Name": "prometheus", "Rights": "read"}).json["token"]
+    folder = run.folder("prometheus")
+    secret = run.write("prometheus/token", token)
+    config = run.write("prometheus/prometheus.yml", json.dumps({
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [{
+            "job_name": "sallyport",
+            "authorization": {"credentials_file": secret},
+            "static_configs": [{"targets": [site.admin]}]}]}))
+    address = endpoint(site.gateway.address,
+                       run.port(site.gateway.address, 29090))
+    server = run.process("prometheus", [
+        "prometheus", f"--config.file={config}",
+        f"--storage.tsdb.path={os.path.join(folder, 'data')}",
+        f"--web.listen-address={address}"])
+    server.start()
+    try:
+        server.await_port(*address.rsplit(":", 1)[:1],
+                          int(address.rsplit(":", 1)[1]))
+        end = time.monotonic() + 20
+        while not (found := query(address, "sallyport_running")):
+            assert time.monotonic() < end, "nothing was scraped"
+            time.sleep(0.3)
+        assert found[0]["value"][1] == "1"
+        # What a scrape alone may read, the token may not change.
+        assert Api(address=site.admin, token=token).ask(
+            "POST", "/v1/test-im",
+            {"Sender": ANNA, "Receiver": BO}).status == 403
+    finally:
+        server.stop()
