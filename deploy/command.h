@@ -63,6 +63,7 @@ command_fn cmd_licence_run;
 command_fn cmd_import_run;
 command_fn cmd_token_run;
 command_fn cmd_audit_run;
+command_fn cmd_test_im_run;
 command_fn cmd_conversations_run;
 
 #endif

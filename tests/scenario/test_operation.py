@@ -3,6 +3,7 @@ real Prometheus scrapes them."""
 
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.error
@@ -12,6 +13,8 @@ import urllib.request
 import pytest
 
 from lib.admin_api import Api
+from lib.authority import TREE
+from lib.command import sallyport
 from lib.run import endpoint
 from lib.site import Site
 from lib.xmpp_user import XmppUser
@@ -82,6 +85,18 @@ def test_half_a_test_is_refused(api, body):
     assert api.ask("POST", "/v1/test-im", body).status == 422
 
 
+def test_the_command_prints_it_as_the_cmdlet_did(site, bo):
+    options = ("--config", site.gateway.write(), "--Sender", ANNA)
+    done = sallyport("test-im", *options, "--Receiver", BO)
+    assert "Result        : Success" in done
+    assert "Latency       : 00:00:0" in done
+    failed = sallyport("test-im", *options, "--Receiver",
+                       "eve@stranger.example", status=1)
+    assert "Result        : Failure" in failed
+    assert "ms-diagnostics 61020" in failed
+    sallyport("test-im", "--Sender", ANNA, status=2)
+
+
 # --- metrics ---------------------------------------------------------------------
 
 def number(text, sample):
@@ -107,6 +122,19 @@ def test_the_metrics_are_what_prometheus_reads(site, api, bo):
     assert number(text, "sallyport_pool_reachable") == 1
     assert number(text, f"sallyport_custody_seconds_count{{{edge},"
                         'direction="outward",outcome="delivered"}') >= 1
+
+
+def test_each_metric_is_described_in_the_manual(api):
+    page = os.path.join(TREE, "frontend-gateway", "sallyport-gateway.8")
+    with open(page, encoding="utf-8") as f:
+        manual = " ".join(f.read().split())
+    helps = re.findall(r"^# HELP (\S+) (.*)$", api.ask(
+        "GET", "/metrics").text, re.M)
+    assert len(helps) > 40
+    missing = [name for name, said in helps
+               if not re.search(rf"\.It Li {name} Pq \w+ {re.escape(said)}",
+                                manual)]
+    assert not missing
 
 
 def query(address, expression):
