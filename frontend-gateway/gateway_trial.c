@@ -140,7 +140,12 @@ on_test(struct admin_request *r)
 }
 
 static const struct admin_route routes[] = {
-	{ HTTP_POST, "/v1/test-im", ADMIN_WRITE, "", BODY_MAX, on_test, NULL },
+	{ .method = HTTP_POST,
+	    .path = "/v1/test-im",
+	    .right = ADMIN_WRITE,
+	    .params = "",
+	    .body_max = BODY_MAX,
+	    .handle = on_test },
 };
 
 int

@@ -182,6 +182,7 @@ def test_each_operation_answers_as_it_is_described(office, api):
                    Content_Type="text/plain").status == 415
     with office.api() as other:
         assert other.post("/v1/batch", b" " * (16 << 20) + b" ").status == 413
+    walk_trial(api)
     walk_without_rights(office)
     missing = []
     for (method, path), op in operations().items():
@@ -220,8 +221,19 @@ def walk_tokens(api):
     assert api.delete(one).status == 404
 
 
+def walk_trial(api):
+    """No partner is left: policy refuses before anybody is asked."""
+    who = {"Sender": "anna@contoso.example", "Receiver": "bo@away.example"}
+    assert api.post("/v1/test-im", who).json["Result"] == "Failure"
+    assert api.post("/v1/test-im", {}).status == 422
+    assert api.post("/v1/test-im?x=y", who).status == 400
+    assert api.ask("POST", "/v1/test-im", b"{}",
+                   Content_Type="text/plain").status == 415
+    assert api.post("/v1/test-im", b" " * 70000).status == 413
+
+
 def walk_views(api):
-    for path in ("/v1/status", "/v1/edges", "/v1/streams", "/v1/contacts",
+    for path in ("/v1/rights/anna@contoso.example", "/v1/status", "/v1/edges", "/v1/streams", "/v1/contacts",
                  "/v1/conversations", "/v1/audit", "/v1/audit/chain",
                  "/v1/openapi.json", "/metrics"):
         assert api.get(path).status == 200, path
