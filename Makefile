@@ -357,6 +357,10 @@ install: all
 	@install -m 644 edge-proxy/sallyport-edge.8 \
 		frontend-gateway/sallyport-gateway.8 deploy/sallyport.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8
+	@install -m 644 frontend-gateway/sallyport-admin-api.7 \
+		$(DESTDIR)$(PREFIX)/share/man/man7
+	@install -m 644 frontend-gateway/admin/openapi.json \
+		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@$(COMMAND_BIN) events --manual \
 		>$(DESTDIR)$(PREFIX)/share/man/man7/sallyport-events.7
 	@install -m 644 deploy/sysusers.d/sallyport.conf \
