@@ -280,7 +280,7 @@ http_call_on_target(void *arg, const char *uri, struct MHD_Connection *mhd)
 	call->connection = c;
 	buf_init(&call->in, 0);
 	c->call = call;
-	http_listen_limit(c, "request", HTTP_REQUEST_MS);
+	http_listen_limit(c, "request", true, HTTP_REQUEST_MS);
 	return call;
 }
 
@@ -333,7 +333,7 @@ queue(struct http_call *call)
 	if (call->last)
 		(void)MHD_add_response_header(
 		    call->response, MHD_HTTP_HEADER_CONNECTION, "close");
-	http_listen_limit(c, "answer", endless ? 0 : HTTP_ANSWER_MS);
+	http_listen_limit(c, "answer", false, endless ? 0 : HTTP_ANSWER_MS);
 	call->queued = true;
 	rc = MHD_queue_response(c->mhd, call->status, call->response);
 	MHD_destroy_response(call->response);
@@ -394,7 +394,7 @@ go_on(struct http_call *call)
 		return MHD_YES;
 	if (!call->whole) {
 		call->whole = true;
-		http_listen_limit(call->connection, "nothing", 0);
+		http_listen_limit(call->connection, "nothing", false, 0);
 		if (!call->answered && call->too_long)
 			s->opts.events->on_refused(call, 413, s->opts.arg);
 		else if (!call->answered)
@@ -478,7 +478,7 @@ http_call_on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	if (call->response != NULL && !call->queued)
 		MHD_destroy_response(call->response);
 	call->connection->call = NULL;
-	http_listen_limit(call->connection, "next request", HTTP_IDLE_MS);
+	http_listen_limit(call->connection, "next request", true, HTTP_IDLE_MS);
 	buf_finish(&call->in);
 	free(call->target);
 	free(call);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,32 @@
 #include "common/err.h"
 #include "common/log_limit.h"
 
-enum { ACCEPT_AT_ONCE = 16, PAUSE_MS = 200, BACKLOG = 64 };
+enum { ACCEPT_AT_ONCE = 16, PAUSE_MS = 200, SWEEP_MS = 1000, BACKLOG = 64 };
 
 static const char full[] = "HTTP/1.1 503 Service Unavailable\r\n"
 			   "Connection: close\r\nRetry-After: 1\r\n"
 			   "Content-Length: 0\r\n\r\n";
 
 /* --- a connection -------------------------------------------------------- */
+
+/* A client that sends the half of a request and goes at once: the library reads
+ * the half, and is not told again of the end that came along with it. */
+static void
+on_sweep(struct clock_timer *t, void *arg)
+{
+	struct http_server *s = arg;
+
+	LIST_FOREACH (it, &s->connections) {
+		struct http_connection *c =
+		    list_entry(it, struct http_connection, link);
+		struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+		if (c->asking && poll(&p, 1, 0) > 0)
+			http_listen_cut(c);
+	}
+	if (s->count > 0)
+		clock_timer_start(t, SWEEP_MS);
+}
 
 static void
 on_limit(struct clock_timer *t, void *arg)
@@ -42,9 +62,11 @@ on_limit(struct clock_timer *t, void *arg)
 }
 
 void
-http_listen_limit(struct http_connection *c, const char *what, uint64_t ms)
+http_listen_limit(
+    struct http_connection *c, const char *what, bool asking, uint64_t ms)
 {
 	c->limit_is_for = what;
+	c->asking = asking;
 	if (ms > 0)
 		clock_timer_start(&c->limit, ms);
 	else
@@ -107,8 +129,10 @@ begin(struct http_server *s, struct MHD_Connection *mhd, void **context)
 	c->mhd = mhd;
 	c->fd = info->connect_fd;
 	clock_timer_init(&c->limit, s->opts.clock, on_limit, c);
-	http_listen_limit(c, "request", HTTP_REQUEST_MS);
+	http_listen_limit(c, "request", true, HTTP_REQUEST_MS);
 	list_append(&s->connections, &c->link);
+	if (s->count == 0)
+		clock_timer_start(&s->sweep, SWEEP_MS);
 	s->count++;
 	s->tcp_count += !c->peer.local;
 	*context = c;
@@ -265,6 +289,7 @@ http_listen_open(struct http_server *s, char *why, size_t size)
 	int rc = 0;
 
 	clock_timer_init(&s->pause, s->opts.clock, on_pause_over, s);
+	clock_timer_init(&s->sweep, s->opts.clock, on_sweep, s);
 	if (path[0] != '\0') {
 		rc = control_bind(path);
 		if (rc >= 0)
@@ -302,6 +327,8 @@ http_listen_close(struct http_server *s)
 {
 	if (s->pause.clock != NULL)
 		clock_timer_stop(&s->pause);
+	if (s->sweep.clock != NULL)
+		clock_timer_stop(&s->sweep);
 	for (size_t i = 0; i < s->listener_count; i++)
 		uv_close(
 		    (uv_handle_t *)&s->listeners[i].poll, on_listener_closed);

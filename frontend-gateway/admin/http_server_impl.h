@@ -31,6 +31,7 @@ struct http_server {
 	uv_poll_t poll; /* the library's epoll descriptor */
 	struct clock_timer turn;
 	struct clock_timer pause; /* of accepting */
+	struct clock_timer sweep; /* for those who have gone */
 	struct http_listener listeners[HTTP_LISTEN_MAX + 1];
 	size_t listener_count;
 	struct list connections;
@@ -50,7 +51,8 @@ struct http_connection {
 	struct http_call *call; /* under way; NULL between two */
 	struct clock_timer limit;
 	const char *limit_is_for;
-	int fd; /* the library's */
+	bool asking; /* he has not sent his request whole */
+	int fd;      /* the library's */
 };
 
 /* --- http_server.c ------------------------------------------------------ */
@@ -68,9 +70,10 @@ void http_server_handle_closed(uv_handle_t *h);
 void http_listen_on_connection(void *arg, struct MHD_Connection *mhd,
     void **context, enum MHD_ConnectionNotificationCode what);
 struct http_connection *http_listen_connection(struct MHD_Connection *mhd);
-/* The connection is cut if that takes longer; what is for the log. */
-void
-http_listen_limit(struct http_connection *c, const char *what, uint64_t ms);
+/* The connection is cut if that takes longer; what is for the log.  asking: it
+ * is the client's turn, and there is no point in it when he is gone. */
+void http_listen_limit(
+    struct http_connection *c, const char *what, bool asking, uint64_t ms);
 /* As if the client had gone. */
 void http_listen_cut(struct http_connection *c);
 

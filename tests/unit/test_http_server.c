@@ -298,6 +298,16 @@ test_cut_anywhere(void **state)
 	}
 	turn(f);
 	assert_int_equal(http_server_connections(f->server), 0);
+	/* Half of it and the end, at once. */
+	for (size_t cut = 1; cut < sizeof(text) - 1; cut += 9) {
+		fd = http_client_dial_tcp(&f->c);
+		assert_true(send(fd, text, cut, 0) > 0);
+		close(fd);
+	}
+	turn(f);
+	clock_advance(f->clock, 1000);
+	turn(f);
+	assert_int_equal(http_server_connections(f->server), 0);
 }
 
 static void
