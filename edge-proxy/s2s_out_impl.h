@@ -77,7 +77,7 @@ struct s2s_out {
 	struct clock_timer idle;
 	struct clock_timer keep_alive;
 	uint64_t idle_ms, keep_alive_ms; /* as the settings had them */
-	struct clock_timer expiry; /* of the partner's certificate */
+	struct clock_timer expiry;       /* of the partner's certificate */
 	struct sm_out sm;
 	bool sm_offered; /* in the features that came last */
 
