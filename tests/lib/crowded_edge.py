@@ -72,7 +72,7 @@ class Crowd:
     def streams_pid(self):
         for pid in self.edge.pids():
             with open(f"/proc/{pid}/cmdline", encoding="ascii") as f:
-                if "streams" in f.read():
+                if "streams" in f.read().split("\0"):
                     return pid
         raise AssertionError("no process has the streams")
 
