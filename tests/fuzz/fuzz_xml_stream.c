@@ -1,7 +1,8 @@
 /*
  * fuzz_xml_stream - bytes of a stranger, as the receiving and as the initiating
- * side reads them.  The first byte chooses the side and whether elements pause
- * the stream, the second where the rest is cut in two feeds.  However it is fed,
+ * side reads them.  The first byte chooses the side, whether elements pause the
+ * stream and whether it rests at the cut, the second where the others are cut in
+ * two feeds.  However it is fed,
  * what is seen and what is refused must be the same.
  */
 #include <stdint.h>
@@ -14,7 +15,7 @@
 #include "edge-proxy/xml_stream.h"
 
 struct run {
-	bool initiator, pause;
+	bool initiator, pause, rest;
 	bool stopped;
 	struct buf seen;
 	struct xml_stream *xs;
@@ -88,6 +89,8 @@ run(struct run *r, const uint8_t *data, size_t len, size_t cut)
 	if (xml_stream_open(&r->xs, &limits, &events, r) < 0)
 		abort();
 	feed(r, data, cut);
+	if (r->rest)
+		(void)xml_stream_rest(r->xs);
 	feed(r, data + cut, len - cut);
 	/* completes what is held back as incomplete */
 	feed(r, (const uint8_t *)">", 1);
@@ -112,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct run whole, cut, paused;
+	struct run whole, cut, paused, rested;
 	size_t at;
 
 	if (size < 2 || size > 8000)
@@ -122,6 +125,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run(&whole, data + 2, size - 2, 0);
 	run(&cut, data + 2, size - 2, at);
 	must_agree(&whole, &cut);
+	if (data[0] & 4) {
+		rested = (struct run){ .initiator = data[0] & 1, .rest = true };
+		run(&rested, data + 2, size - 2, at);
+		must_agree(&cut, &rested);
+		buf_finish(&rested.seen);
+	}
 	buf_finish(&whole.seen);
 	buf_finish(&cut.seen);
 	if (data[0] & 2) {
