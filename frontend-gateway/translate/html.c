@@ -267,11 +267,11 @@ sets_apart(const char *style)
 	return false;
 }
 
-/* Whether an element of that rule can stand here. */
+/* Whether an element of that rule can stand here, with a line break in it. */
 static bool
 fits(const struct writer *w, const struct rule *rule)
 {
-	if (rule->rich == NULL || w->rich_depth == RICH_BODY_DEPTH_MAX)
+	if (rule->rich == NULL || w->rich_depth == RICH_BODY_DEPTH_MAX - 1)
 		return false;
 	/* Paragraphs do not nest. */
 	return strcmp(rule->rich, "p") != 0 || w->paragraphs == 0;
