@@ -2,6 +2,7 @@
  * carrier_impl - what the files of a carrier share.  Nobody else includes it.
  *
  * carrier.c        riders, connecting, the stream
+ * carrier_write.c  what a rider writes
  * carrier_share.c  several pairs on one connection
  * carrier_back.c   carriers that partners have connected
  */
