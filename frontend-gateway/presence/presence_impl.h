@@ -198,8 +198,8 @@ struct presence {
 	struct pair_rules rules;
 	struct presence_build_rules build;
 	struct map pairs, users, partners;
-	struct list all;   /* pairs by serial */
-	struct list dirty; /* pairs, oldest first */
+	struct list all;      /* pairs by serial */
+	struct list dirty;    /* pairs, oldest first */
 	uint32_t subscribe_s; /* what subscriptions ask for */
 	struct list parcels;
 	uint64_t last_serial;

@@ -91,8 +91,9 @@ test_counted(void **state)
 	assert_string_equal(text, "");
 	clock_advance(clk, 1);
 	take();
-	assert_int_equal(count("warn aa suppressed event=alarm what=- "
-			       "peer=192.0.2.1 lines=4981 seconds=60\n"),
+	assert_int_equal(
+	    count("warn aa suppressed event=alarm what=- "
+		  "peer=192.0.2.1 lines=4981 seconds=60 event_id=1001\n"),
 	    1);
 	/* And a new minute. */
 	shout(&a, "192.0.2.1", "alarm", 3);
