@@ -5,6 +5,8 @@ and the import of what a pool exported."""
 import json
 import os
 import re
+import socket
+import threading
 
 import pytest
 
@@ -291,6 +293,68 @@ def test_nobody_there(site):
     config = os.path.join(site.run.folder("gw1"), "gw1.json")
     assert not site.told("partner", "get", "--config", config, status=0,
                          plain=True)
+
+
+class Broken:
+    """Somebody at the socket who is no gateway: each connection is given the
+    bytes, whatever it asks, and hung up on."""
+
+    def __init__(self, folder, answer):
+        self.path = os.path.join(folder, "broken.sock")
+        self.answer = answer
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            with client:
+                client.recv(65536)
+                client.sendall(self.answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def http(status, body):
+    return (f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            f"{body}").encode()
+
+
+@pytest.mark.parametrize("answer, status, words", [
+    (b"", 3, "Empty reply"),
+    (b"SIP/2.0 200 OK\r\n\r\n", 3, "broken.sock: "),
+    (http(200, "{}")[:-1], 3, "broken.sock: "),
+    (http(200, "{"), 3, "not understood"),
+    (http(200, "[" * 100000), 3, "not understood"),
+    (http(302, ""), 1, "HTTP 302"),
+    (http(500, ""), 1, "HTTP 500"),
+    (http(422, '{"error": {"text": "a\\u001b[31mb", "problems": 7}}'), 1,
+     "a?[31mb"),
+    (http(401, "null"), 4, "not known"),
+    (http(503, '{"error": {"text": "later"}}'), 1, "later"),
+    # A list without an end is left, and what is no item harms nobody.
+    (http(200, '{"items": [], "next": "x"}'), 0, ""),
+    (http(200, '{"items": [7, {"key": []}, {"object": []}]}'), 0, ""),
+    (http(200, '{"items": 7}'), 0, ""),
+], ids=range(13))
+def test_an_answer_that_is_none_is_told(tmp_path, site, answer, status, words):
+    with Broken(tmp_path, answer) as broken:
+        told = site.told("partner", "get", "--socket", broken.path,
+                         status=status, plain=True)
+        assert words in told and "\x1b" not in told
+        site.told("partner", "get", "--list", "--socket", broken.path,
+                  status=status, plain=True)
 
 
 # --- import ----------------------------------------------------------------------
