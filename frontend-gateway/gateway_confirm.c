@@ -89,6 +89,6 @@ gateway_confirm_look(struct gateway_confirm *c)
 void
 gateway_confirm_stop(struct gateway_confirm *c)
 {
-	while (!list_empty(&c->waiting))
-		on_late(NULL, list_entry(c->waiting.next, struct waiter, link));
+	LIST_FOREACH_SAFE (it, &c->waiting)
+		on_late(NULL, list_entry(it, struct waiter, link));
 }

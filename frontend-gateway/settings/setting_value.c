@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/jid.h"
+#include "frontend-gateway/policy/day.h"
 #include "frontend-gateway/settings/setting_kind.h"
 #include "frontend-gateway/settings/settings_report.h"
 
@@ -145,29 +146,14 @@ read_one_domain(const struct setting_field *f, const json_t *given,
 	return checked(json_string(domain), f, r);
 }
 
-static bool
-is_date(const char *s)
-{
-	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30,
-		31 };
-	int year, month, day, end = 0;
-
-	if (strlen(s) != 10 || strspn(s, "0123456789-") != 10 ||
-	    sscanf(s, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 ||
-	    end != 10 || year < 1970 || month < 1 || month > 12 || day < 1 ||
-	    day > days[month - 1])
-		return false;
-	return month != 2 || day < 29 ||
-	       (year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-}
-
 static json_t *
 read_date(const struct setting_field *f, const json_t *given,
     struct settings_report *r)
 {
 	const char *s = json_string_value(given);
+	int32_t day;
 
-	if (s != NULL && (s[0] == '\0' || is_date(s)))
+	if (s != NULL && (s[0] == '\0' || day_parse(&day, s)))
 		return checked(json_string(s), f, r);
 	settings_report_problem(r, f->name, "is not a date such as 2026-11-21");
 	return NULL;
