@@ -5,8 +5,8 @@
 enum { SOME_MS = 50, WHOLE = 1000 };
 
 uint64_t
-token_bucket_take(struct token_bucket *b, uint32_t per_second,
-    uint32_t at_once, uint64_t now_ms)
+token_bucket_take(struct token_bucket *b, uint32_t per_second, uint32_t at_once,
+    uint64_t now_ms)
 {
 	uint64_t size = (uint64_t)at_once * WHOLE;
 	uint64_t passed = now_ms > b->at_ms ? now_ms - b->at_ms : 0;
