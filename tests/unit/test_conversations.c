@@ -18,10 +18,12 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/jid.h"
 #include "common/log.h"
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/conversations.h"
+#include "frontend-gateway/conversation/conversations_impl.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/guard.h"
@@ -1810,6 +1812,109 @@ the_end_answers_lync_and_leaves_the_rest_to_the_edge(void **state)
 	expect("drop MESSAGE\n");
 }
 
+/* --- lists ---------------------------------------------------------------- */
+
+static bool
+begins_with(const char *pattern, const char *text)
+{
+	return strncmp(pattern, text, strlen(pattern)) == 0;
+}
+
+/* Follows the pages; the number of items, each behind the one before. */
+static size_t
+walk(struct conversations_query q)
+{
+	char last[128] = "";
+	size_t n = 0;
+
+	for (;;) {
+		json_t *page = conversations_list(cs, &q), *item;
+		const char *next;
+		size_t i;
+
+		assert_non_null(page);
+		json_array_foreach(json_object_get(page, "items"), i, item)
+		{
+			const char *key =
+			    json_string_value(json_object_get(item, "key"));
+
+			assert_true(strcmp(key, last) > 0);
+			snprintf(last, sizeof(last), "%s", key);
+			n++;
+		}
+		next = json_string_value(json_object_get(page, "next"));
+		if (next != NULL)
+			assert_string_equal(next, last);
+		q.after = last;
+		json_decref(page);
+		if (next == NULL)
+			return n;
+	}
+}
+
+static void
+ten_thousand_chats_are_listed_at_once(void **state)
+{
+	enum { USERS = 100, CONTACTS = 100 };
+	const uint64_t begin = uv_hrtime();
+	struct conversations_query q = { .limit = 1000, .fits = begins_with };
+
+	(void)state;
+	for (unsigned i = 0; i < USERS * CONTACTS; i++) {
+		char name[64];
+		struct jid user, contact;
+		struct conversation *c;
+
+		/* Users of whom one's name begins the other's. */
+		snprintf(name, sizeof(name), "u%u@contoso.example", i % USERS);
+		assert_int_equal(jid_parse(&user, name, strlen(name)), 0);
+		snprintf(name, sizeof(name), "c%u@partner.example", i / USERS);
+		assert_int_equal(jid_parse(&contact, name, strlen(name)), 0);
+		assert_int_equal(conversations_get(&c, cs, &user, &contact), 0);
+		jid_finish(&user);
+		jid_finish(&contact);
+	}
+	assert_int_equal(walk(q), USERS * CONTACTS);
+	q.limit = 7;
+	q.user = "u7@";
+	assert_int_equal(walk(q), CONTACTS);
+	q.contact = "c9";
+	assert_int_equal(walk(q), 11);
+	q.state = "idle";
+	assert_int_equal(walk(q), 11);
+	q.state = "open";
+	assert_int_equal(walk(q), 0);
+	/* A second is for a page; the sanitizers and a busy machine take
+	 * theirs. */
+	assert_true(uv_hrtime() - begin < 20000000000u);
+}
+
+static void
+a_chat_is_listed_without_what_was_said(void **state)
+{
+	struct conversations_query q = { .limit = 10 };
+	json_t *page, *one;
+	char *text;
+
+	(void)state;
+	stanza_comes(1, (struct stanza){ .body = "very secret" });
+	page = conversations_list(cs, &q);
+	one = json_array_get(json_object_get(page, "items"), 0);
+	text = json_dumps(page, JSON_COMPACT);
+	assert_null(strstr(text, "secret"));
+	free(text);
+	assert_string_equal(
+	    json_string_value(json_object_get(one, "state")), "inviting");
+	assert_string_equal(json_string_value(json_object_get(one, "since")),
+	    "2026-11-21T08:15:30Z");
+	assert_int_equal(
+	    json_integer_value(json_object_get(one, "from_contact")), 1);
+	assert_int_equal(
+	    json_integer_value(json_object_get(one, "from_user")), 0);
+	assert_int_equal(json_integer_value(json_object_get(one, "queued")), 1);
+	json_decref(page);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, on_setup, on_teardown)
 
 int
@@ -1866,6 +1971,8 @@ main(void)
 		TEST(the_device_invited_last_is_written_to),
 		TEST(after_a_bye_the_next_message_begins_anew),
 		TEST(an_idle_chat_is_ended),
+		TEST(ten_thousand_chats_are_listed_at_once),
+		TEST(a_chat_is_listed_without_what_was_said),
 		TEST(the_end_answers_lync_and_leaves_the_rest_to_the_edge),
 	};
 
