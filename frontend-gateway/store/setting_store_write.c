@@ -93,7 +93,7 @@ write_rows(struct commit *c, sqlite3 *db, sqlite3_stmt *const st[])
 
 	for (size_t i = 0; rc == SQLITE_OK && i < c->count; i++) {
 		const struct setting_write *w = &c->writes[i];
-		struct audit_row row = { .number = ++number,
+		struct audit_row row = { .number = number + 1 + i,
 			.at_ms = c->at_ms,
 			.who = c->who,
 			.via = c->via,
