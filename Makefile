@@ -19,6 +19,14 @@ BUILD := build/fuzz
 CC := clang
 SAN_FLAGS := -fsanitize=address,undefined,fuzzer-no-link \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(COVERAGE),1)
+# The fuzz targets once more, for what their corpus runs through.
+BUILD := build/coverage
+CC := clang
+FUZZ := 1
+SAN_FLAGS := -fsanitize=fuzzer-no-link -fprofile-instr-generate \
+	-fcoverage-mapping
+LDFLAGS += -fprofile-instr-generate
 else ifeq ($(SANITIZE),1)
 BUILD := build/asan
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all \

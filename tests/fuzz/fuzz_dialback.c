@@ -157,7 +157,7 @@ answer_one(struct target *t)
 	if (t->asked_count == 0 || (t->answer & 4) != 0)
 		return;
 	a = t->asked[--t->asked_count];
-	t->vouching = true;
+	t->vouching = t->answer % 3 == 0;
 	a->on_answer(a, (enum dialback_type)(DIALBACK_VALID + t->answer % 3),
 	    COND_REMOTE_SERVER_TIMEOUT);
 	t->vouching = false;
