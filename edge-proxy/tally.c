@@ -43,7 +43,7 @@ tally_add(struct tally *t, const char *name)
 		return 1;
 	e->count = 1;
 	memcpy(e->name, name, len);
-	(void)map_put(&t->names, &e->node, e->name, len);
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the map has it. */
+	(void)map_put(&t->names, &e->node, e->name, len);
 	return 1;
 }
