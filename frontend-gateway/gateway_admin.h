@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "frontend-gateway/admin/admin.h"
+
 struct edges_stream;
 struct gateway;
 
@@ -23,6 +25,8 @@ void gateway_admin_closed(struct gateway *g);
 
 /* POST /v1/test-im, in gateway_trial.c; once there is an interface. */
 int gateway_trial_open(struct gateway *g);
+extern const struct admin_route gateway_trial_routes[];
+extern const size_t gateway_trial_route_count;
 
 void gateway_admin_tell_state(struct gateway *g, const char *state);
 void gateway_admin_tell_pool(struct gateway *g, bool reachable);

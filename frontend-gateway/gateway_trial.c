@@ -139,7 +139,7 @@ on_test(struct admin_request *r)
 	jid_finish(&user);
 }
 
-static const struct admin_route routes[] = {
+const struct admin_route gateway_trial_routes[] = {
 	{ .method = HTTP_POST,
 	    .path = "/v1/test-im",
 	    .right = ADMIN_WRITE,
@@ -148,9 +148,12 @@ static const struct admin_route routes[] = {
 	    .handle = on_test },
 };
 
+const size_t gateway_trial_route_count =
+    sizeof(gateway_trial_routes) / sizeof(gateway_trial_routes[0]);
+
 int
 gateway_trial_open(struct gateway *g)
 {
 	return admin_add_routes(
-	    g->admin, routes, sizeof(routes) / sizeof(routes[0]), g);
+	    g->admin, gateway_trial_routes, gateway_trial_route_count, g);
 }

@@ -62,8 +62,8 @@ try_batch(const json_t *body)
 	struct settings_batch b;
 	char why[256];
 
-	if (settings_batch_read(&b, json_object_get(body, "changes"), why,
-		sizeof(why)) < 0)
+	if (settings_batch_read(
+		&b, json_object_get(body, "changes"), why, sizeof(why)) < 0)
 		return;
 	for (size_t i = 0; i < b.count; i++)
 		try_change(&b.v[i]);
