@@ -259,6 +259,9 @@ def set_up_the_gateway(place):
     assert "New-CsStaticRoute" in script and "partner.example" in script
     # The pool that knows the gateway stands for one that ran the script.
     place.pool.start("10.1.0.5", 5061)
+    # The minute that the guide speaks of.
+    gateway.shell("for i in $(seq 60); do sallyport doctor >/dev/null && "
+                  "break; sleep 1; done")
     guide.type(gateway, "sallyport doctor")
     return guide
 
