@@ -2,6 +2,8 @@
 stream management (XEP-0198), one behind ejabberd without; nobody there but
 components (XEP-0114)."""
 
+import os
+
 from . import control
 from .daemons import partner
 from .ejabberd import Ejabberd
@@ -10,6 +12,8 @@ from .site import COMPANY, Site
 SECRET = "crowd"
 PROSODY = "load.example"
 EJABBERD = "crowd.example"
+# With SALLYPORT_BIDI Prosody's streams go both ways (XEP-0288).
+BIDI = os.environ.get("SALLYPORT_BIDI")
 
 
 class CrowdSite(Site):
@@ -20,6 +24,8 @@ class CrowdSite(Site):
                          external_srv_id=False,
                          users=tuple(f"u{i}" for i in range(users)))
         self.prosody.modules.append("smacks")
+        if BIDI:
+            self.prosody.modules.append("s2s_bidi")
         self.prosody.log_level = "info"
         self.prosody.component(PROSODY, SECRET)
         self.ejabberd = Ejabberd(self.run, self.dns, self.public)
