@@ -34,8 +34,9 @@ find(const char *const *list, size_t count, const char *s, size_t len)
 	return NULL;
 }
 
-bool
-rich_body_href_allowed(const char *s, size_t len)
+/* As it stands in a body, or without escapes. */
+static bool
+address_allowed(const char *s, size_t len)
 {
 	size_t i, n;
 
@@ -50,6 +51,29 @@ rich_body_href_allowed(const char *s, size_t len)
 			return true;
 	}
 	return false;
+}
+
+/* What it takes once it is escaped as an attribute's value. */
+static size_t
+escaped_size(const char *s, size_t len)
+{
+	size_t size = len;
+
+	for (size_t i = 0; i < len; i++)
+		if (s[i] == '&')
+			size += strlen("amp;");
+		else if (s[i] == '<' || s[i] == '>')
+			size += strlen("lt;");
+		else if (s[i] == '\'' || s[i] == '"')
+			size += strlen("apos;");
+	return size;
+}
+
+bool
+rich_body_href_allowed(const char *s, size_t len)
+{
+	return escaped_size(s, len) <= RICH_BODY_HREF_MAX &&
+	       address_allowed(s, len);
 }
 
 /* A value cannot fetch or run anything: no functions, quotes, escapes. */
@@ -255,8 +279,7 @@ take_attrs(struct reader *r, const char *name)
 	size_t len;
 
 	if (strcmp(name, "a") == 0 && take(r, " href='") &&
-	    !(take_value(r, &value, &len) &&
-		rich_body_href_allowed(value, len)))
+	    !(take_value(r, &value, &len) && address_allowed(value, len)))
 		return false;
 	if (strcmp(name, "br") != 0 && take(r, " style='") &&
 	    !(take_value(r, &value, &len) && style_allowed(value, len)))

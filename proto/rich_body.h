@@ -38,6 +38,8 @@ bool rich_body_valid(const char *s, size_t len);
 const char *rich_body_element(const char *name, size_t len);
 /* An element whose content is nothing to read (script, style ...). */
 bool rich_body_dropped(const char *name, size_t len);
+/* An address as it is before it is escaped: of a scheme that may be followed,
+ * and within RICH_BODY_HREF_MAX escaped. */
 bool rich_body_href_allowed(const char *href, size_t len);
 /* Appends the allowed part of a style attribute, "name:value;name:value". */
 void rich_body_reduce_style(struct buf *out, const char *style);
