@@ -1,5 +1,9 @@
 """How a chat ends, and how the next one begins."""
 
+import pytest
+
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 

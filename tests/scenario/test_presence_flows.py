@@ -9,6 +9,8 @@ from lib.documents import (AVAILABLE, AWAY, BRB, BUSY, DND, IDLE, OFFLINE,
                            State)
 from lib.presence_site import PresenceSite
 
+pytestmark = pytest.mark.once
+
 MSRTC_THEN_PIDF = "text/xml+msrtc.pidf, application/pidf+xml"
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from lib.morning import Morning, Watcher
 
+pytestmark = pytest.mark.once
+
 USERS = 3000
 
 

@@ -9,6 +9,8 @@ from lib.presence_site import QUICK
 from lib.site import Site
 from lib.terminal import Terminal
 
+pytestmark = pytest.mark.once
+
 ANNA = "anna@contoso.example"
 BO = "bo@partner.example"
 
