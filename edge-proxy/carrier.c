@@ -490,13 +490,20 @@ carrier_new(struct route_shared *shared)
 	return c;
 }
 
-/* Whether some rider's partner is that one. */
+/* Whether some rider's partner is that one, by whichever of his domains. */
 static bool
-goes_to(const struct carrier *c, const char *remote)
+goes_to(const struct carrier *c, const struct partner *p)
 {
-	LIST_FOREACH (it, &c->riders)
-		if (strcmp(carrier_rider(it)->remote, remote) == 0)
+	const struct hosting *h = c->shared->opts->hosting;
+
+	LIST_FOREACH (it, &c->riders) {
+		const struct rider *r = carrier_rider(it);
+		const struct partner *other =
+		    hosting_partner(h, r->local, r->remote);
+
+		if (other != NULL && strcmp(other->primary, p->primary) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -516,7 +523,7 @@ may_open(const struct rider *r)
 		if (c->way.back != NULL)
 			continue;
 		all++;
-		same += goes_to(c, r->remote) ? 1 : 0;
+		same += p != NULL && goes_to(c, p) ? 1 : 0;
 	}
 	hosting_bounds(h, &bounds);
 	return all < bounds.connections &&

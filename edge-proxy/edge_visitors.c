@@ -168,9 +168,49 @@ free_visitor(struct visitor *v)
 	free(v);
 }
 
-/* How many inbound streams carry a partner's domain. */
+bool
+edge_visitors_are_here(void *arg, const char *remote)
+{
+	const struct edge *e = arg;
+
+	LIST_FOREACH (it, &e->visitors) {
+		const struct visitor *v = list_entry(it, struct visitor, all);
+		struct stream_info info;
+
+		if (!s2s_in_is_up(v->s2s))
+			continue;
+		s2s_in_info(v->s2s, &info);
+		for (size_t i = 0; i < info.pair_count; i++)
+			if (strcmp(info.pairs[i].remote, remote) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* The partner of a stream's pair, whichever of his domains it is. */
+static const struct partner *
+partner_of(const struct edge *e, const struct stream_info *info, size_t i)
+{
+	return hosting_partner(
+	    e->hosting, info->pairs[i].local, info->pairs[i].remote);
+}
+
+static bool
+carries(const struct edge *e, const struct stream_info *info,
+    const struct partner *p)
+{
+	for (size_t i = 0; i < info->pair_count; i++) {
+		const struct partner *other = partner_of(e, info, i);
+
+		if (other != NULL && strcmp(other->primary, p->primary) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* How many inbound streams a partner has, for all of his domains. */
 static size_t
-count_partner(const struct edge *e, const char *remote)
+count_partner(const struct edge *e, const struct partner *p)
 {
 	size_t count = 0;
 
@@ -181,20 +221,9 @@ count_partner(const struct edge *e, const char *remote)
 		if (!s2s_in_is_up(v->s2s))
 			continue;
 		s2s_in_info(v->s2s, &info);
-		for (size_t i = 0; i < info.pair_count; i++) {
-			if (strcmp(info.pairs[i].remote, remote) != 0)
-				continue;
-			count++;
-			break;
-		}
+		count += carries(e, &info, p);
 	}
 	return count;
-}
-
-bool
-edge_visitors_are_here(void *arg, const char *remote)
-{
-	return count_partner(arg, remote) > 0;
 }
 
 /* Whether a partner has more streams than he may. */
@@ -202,11 +231,9 @@ static bool
 over_partner_limit(const struct edge *e, const struct stream_info *info)
 {
 	for (size_t i = 0; i < info->pair_count; i++) {
-		const struct partner *p = hosting_partner(
-		    e->hosting, info->pairs[i].local, info->pairs[i].remote);
+		const struct partner *p = partner_of(e, info, i);
 
-		if (p != NULL &&
-		    count_partner(e, p->domain) > p->connection_limit)
+		if (p != NULL && count_partner(e, p) > p->connection_limit)
 			return true;
 	}
 	return false;
@@ -475,15 +502,17 @@ is_too_many(struct edge *e, struct tally *t, const struct stream_info *info)
 	bool over = false;
 
 	for (size_t i = 0; i < info->pair_count; i++) {
-		const struct partner *p = hosting_partner(
-		    e->hosting, info->pairs[i].local, info->pairs[i].remote);
+		const struct partner *p = partner_of(e, info, i);
 
-		/* Several companies of ours, one partner: one stream. */
-		for (size_t k = 0; p != NULL && k < i; k++)
-			if (strcmp(info->pairs[k].remote,
-				info->pairs[i].remote) == 0)
+		/* Several companies of ours, or several domains of his: one
+		 * partner, one stream. */
+		for (size_t k = 0; p != NULL && k < i; k++) {
+			const struct partner *q = partner_of(e, info, k);
+
+			if (q != NULL && strcmp(q->primary, p->primary) == 0)
 				p = NULL;
-		if (p != NULL && tally_add(t, p->domain) > p->connection_limit)
+		}
+		if (p != NULL && tally_add(t, p->primary) > p->connection_limit)
 			over = true;
 	}
 	return over;

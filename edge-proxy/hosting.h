@@ -33,14 +33,15 @@ enum partner_type {
  * own that differ in domain only. */
 struct partner {
 	char domain[256];
+	char primary[256]; /* of the same row; names the partner */
 	enum partner_type type;
 	enum negotiation tls;
 	enum negotiation sasl;
 	bool dialback;
 	unsigned methods; /* AUTH_ bits that the three permit; never 0 */
 	bool keep_alive;
-	char proxy_fqdn[256]; /* "" = by SRV */
-	uint32_t connection_limit;
+	char proxy_fqdn[256];      /* "" = by SRV */
+	uint32_t connection_limit; /* for all domains of the row together */
 };
 
 struct hosting_settings {

@@ -129,6 +129,7 @@ read_partner(struct hosting_generation *g, struct conf_obj *o)
 	size_t n;
 
 	conf_domain(o, "Domain", p.domain, true);
+	memcpy(p.primary, p.domain, sizeof(p.primary));
 	p.type = (enum partner_type)conf_enum(
 	    o, "PartnerType", types, 3, PARTNER_PUBLIC_UNVERIFIED);
 	p.tls = (enum negotiation)conf_enum(

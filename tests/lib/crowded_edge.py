@@ -119,7 +119,8 @@ class CrowdedEdge(Crowd):
     def configure(self, rows=(), **settings):
         """Another generation; rows are those of partners with settings of
         their own."""
-        named = {row["Domain"] for row in rows}
+        named = {d for row in rows for d in
+                 (row["Domain"], *row.get("AdditionalDomains", ()))}
         self.inside.send("config", json={
             "generation": {"store": "s1", "counter": next(self.counter)},
             "hosted": [{"domain": COMPANY}],

@@ -117,11 +117,15 @@ def still_open(sockets):
 # --- connections ------------------------------------------------------------
 
 def test_a_partner_has_so_many_streams_and_no_more(place):
-    """The one beyond is refused, the others go on, other partners too."""
+    """The one beyond is refused, whichever of his domains it comes for; the
+    others go on, other partners too."""
     place.configure(rows=[{"Domain": "p1.example", "ConnectionLimit": 3,
+                           "AdditionalDomains": ["p3.example"],
                            "PartnerType": "Federated"}])
-    streams = [place.partner("p1.example") for _ in range(3)]
+    streams = [place.partner(p) for p in ("p1.example", "p3.example",
+                                          "p1.example")]
     assert is_refused(place.partner("p1.example"))
+    assert is_refused(place.partner("p3.example"))
     other = place.partner("p2.example")
     for stream in (*streams, other):
         says(stream)

@@ -531,6 +531,29 @@ test_limits(void **state)
 	finish(&f);
 }
 
+/* A partner's limit is that of all his domains together. */
+static void
+test_limit_of_a_row(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	permit(&f, "gw", HOSTED(L1) "," HOSTED(L2) "," HOSTED(L3),
+	    PARTNER(R1, ",\"AdditionalDomains\":[\"" R2 "\"]"
+			",\"ConnectionLimit\":1" PLAIN) "," PARTNER(R3, PLAIN));
+	send_one(&f, 0, L1, R1, NULL);
+	greet(&f, 0, L1, R1, BARE);
+	let_in(&f, 0, L1, R1);
+	send_one(&f, 1, L1, R2, NULL);
+	assert_failed(&f, 1, COND_RESOURCE_CONSTRAINT);
+	send_one(&f, 2, L1, R3, NULL);
+	greet(&f, 1, L1, R3, BARE);
+	let_in(&f, 1, L1, R3);
+	assert_delivered(&f, 2, PROOF_TCP);
+	finish(&f);
+}
+
 /* Where the row would have got something better elsewhere. */
 static void
 test_not_for_worse(void **state)
@@ -955,6 +978,7 @@ main(void)
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_without_version),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limit_of_a_row),
 		cmocka_unit_test(test_not_for_worse),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_twice),
