@@ -14,7 +14,8 @@ const size_t events_count = sizeof(events_rows) / sizeof(*events_rows);
 const struct event_row *
 events_find(const char *component, const char *event)
 {
-	const struct event_row *any = NULL;
+	const struct event_row *only = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; i < events_count; i++) {
 		const struct event_row *r = &events_rows[i];
@@ -23,10 +24,12 @@ events_find(const char *component, const char *event)
 			continue;
 		if (strcmp(r->component, component) == 0)
 			return r;
-		if (r->component[0] == '*')
-			any = r;
+		/* One of any comes before those of others. */
+		if (count == 0 || r->component[0] == '*')
+			only = r;
+		count += r->component[0] != '*';
 	}
-	return any;
+	return count < 2 || only->component[0] == '*' ? only : NULL;
 }
 
 const struct event_row *

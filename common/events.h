@@ -22,7 +22,8 @@ struct event_row {
 extern const struct event_row events_rows[];
 extern const size_t events_count;
 
-/* The row of that component, else the one of any; NULL when there is none. */
+/* The row of that component, else the one of any, else the only one that the
+ * event has; NULL when there is none. */
 const struct event_row *events_find(const char *component, const char *event);
 /* NULL when no event has that number. */
 const struct event_row *events_numbered(unsigned number);

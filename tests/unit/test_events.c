@@ -40,6 +40,7 @@ test_find(void **state)
 		{ "s2s_out", "stream-end", 2352 },
 		{ "whoever", "suppressed", 1001 },
 		{ "whoever", "stream-end", 0 },
+		{ "whoever", "dialback-invalid", 2402 },
 		{ "s2s_in", "no-such-event", 0 },
 	};
 
