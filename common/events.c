@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define EVENT(number, component, event, severity, text, advice)                \
-	{ number, component, event, LOG_##severity, text, advice },
+	{ component, event, text, advice, number, LOG_##severity },
 
 const struct event_row events_rows[] = {
 #include "common/event_table.h"

@@ -11,12 +11,12 @@
 #include "common/log.h"
 
 struct event_row {
-	unsigned number;
 	const char *component; /* "*" = any */
 	const char *event;
-	enum log_level severity; /* the highest it is logged at */
 	const char *text;
 	const char *advice; /* "" = nothing to be done */
+	unsigned number;
+	enum log_level severity; /* the highest it is logged at */
 };
 
 extern const struct event_row events_rows[];

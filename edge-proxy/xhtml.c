@@ -38,6 +38,7 @@ static int
 reduce_element(struct buf *out, const struct xml_elem *e, unsigned depth)
 {
 	const char *name, *alt;
+	size_t inner;
 	int rc;
 
 	if (strcmp(e->ns, NS_XHTML) != 0 ||
@@ -55,10 +56,15 @@ reduce_element(struct buf *out, const struct xml_elem *e, unsigned depth)
 	if (e->first == NULL || strcmp(name, "br") == 0)
 		return buf_add_str(out, "/>");
 	buf_add_char(out, '>');
+	inner = out->len;
 	rc = reduce_children(out, e, depth + 1);
 	if (rc < 0)
 		return rc;
-	return buf_addf(out, "</%s>", name);
+	if (out->len > inner || buf_failed(out))
+		return buf_addf(out, "</%s>", name);
+	/* Nothing of it passes: as if it had been empty. */
+	out->len--;
+	return buf_add_str(out, "/>");
 }
 
 /* The parser bounds the depth of trees; so recursion is bounded too. */

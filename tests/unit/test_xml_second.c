@@ -62,7 +62,7 @@ attr_form(const char *ns, const char *name, const char *value)
 static void
 ours(struct buf *out, const struct xml_elem *e)
 {
-	char *attrs[ATTRS_MAX];
+	char *attrs[ATTRS_MAX] = { NULL };
 	size_t count = 0;
 
 	(void)buf_addf(out, "<{%s}%s", e->ns, e->name);
@@ -89,7 +89,7 @@ ns_of(const xmlNs *ns)
 static void
 theirs(struct buf *out, xmlDoc *doc, const xmlNode *e)
 {
-	char *attrs[ATTRS_MAX];
+	char *attrs[ATTRS_MAX] = { NULL };
 	size_t count = 0;
 
 	(void)buf_addf(out, "<{%s}%s", ns_of(e->ns), (const char *)e->name);
