@@ -311,6 +311,8 @@ run(struct settings *s)
 		    list_entry(s->waiting.next, struct waiting, link);
 
 		list_remove(&w->link);
+		/* The analyzer does not see that it is gone from there. */
+		assert(s->waiting.next != &w->link);
 		s->waiting_count--;
 		if (s->closing) {
 			refuse(s, ERR_CLOSED, w->done, w->arg);
