@@ -1,7 +1,5 @@
-/* sallyport contacts: who watches whom, and what each side is shown.
- *
- * The daemon answers in pages; here each is printed before the next is asked
- * for, so that any number of pairs takes no more memory than one page. */
+/* sallyport contacts: who watches whom, and what each side is shown; any number
+ * of pairs, page by page. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,16 +7,20 @@
 #include <time.h>
 
 #include "common/jid.h"
-#include "deploy/args.h"
-#include "deploy/command.h"
+#include "deploy/listing.h"
 #include "deploy/text.h"
 
-enum { COLUMNS = 7, PAGE = 500, TABLE_MAX = 500, REMARK_SIZE = 256 };
+enum { COLUMNS = 7, REMARK_SIZE = 256 };
 
-struct filter {
+enum { OPT_USER, OPT_CONTACT };
+
+struct request {
+	struct api_client_opts where;
 	struct jid user, contact;
 	bool by_user, by_contact;
 	int64_t now_ms;
+	struct text_table table;
+	bool any;
 };
 
 static const char help[] =
@@ -28,19 +30,24 @@ static const char help[] =
     "what\n"
     "each is shown of the other, and what is still to be done.\n"
     "\n"
-    "  --user JID     pairs of this Lync user\n"
-    "  --contact JID  pairs of this XMPP contact\n"
-    "  --json         all there is to each pair, all pairs; times are\n"
-    "                 milliseconds since 1970, 0 = never\n"
-    "  --help         this text\n"
-    "\n"
+    "  --user JID           pairs of this Lync user\n"
+    "  --contact JID        pairs of this XMPP contact\n" LISTING_HELP "\n"
+    "Times in JSON are milliseconds since 1970, 0 = never.\n"
     "ROSTER is the subscription as the Lync user's server has it: to = she\n"
     "sees him, from = he sees her, both; +out and +in are requests that wait\n"
     "for an answer.  POOL is our subscription for him with the pool.\n"
     "\n"
     "examples:\n"
     "  sallyport contacts --user anna@contoso.example\n"
-    "  sallyport contacts --json | jq -r '.contacts[].contact' | sort -u\n";
+    "  sallyport contacts --json | jq -r '.contacts[].contact' | sort -u\n"
+    "\n" LISTING_EXIT;
+
+static const struct option options[] = {
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "contact", required_argument, NULL, OPT_CONTACT },
+	LISTING_OPTIONS,
+	{ NULL, 0, NULL, 0 },
+};
 
 /* --- options -------------------------------------------------------------- */
 
@@ -72,27 +79,17 @@ read_address(struct jid *out, bool *set, const char *what, const char *s)
 static bool
 take(void *arg, int c, const char *value)
 {
-	struct filter *f = arg;
+	struct request *r = arg;
 
-	if (c == 'u')
-		return read_address(&f->user, &f->by_user, "--user", value);
-	return read_address(&f->contact, &f->by_contact, "--contact", value);
-}
-
-/* --- asking ---------------------------------------------------------------- */
-
-static json_t *
-make_request(const struct filter *f, json_t *after)
-{
-	json_t *r = json_pack("{s:s, s:i}", "verb", "contacts", "limit", PAGE);
-
-	if (f->by_user)
-		json_object_set_new(r, "user", json_string(f->user.bare));
-	if (f->by_contact)
-		json_object_set_new(r, "contact", json_string(f->contact.bare));
-	if (after != NULL)
-		json_object_set(r, "after", after);
-	return r;
+	switch (c) {
+	case OPT_USER:
+		return read_address(&r->user, &r->by_user, "--user", value);
+	case OPT_CONTACT:
+		return read_address(
+		    &r->contact, &r->by_contact, "--contact", value);
+	default:
+		return api_args_take(&r->where, c, value);
+	}
 }
 
 /* --- words ----------------------------------------------------------------- */
@@ -217,114 +214,88 @@ add_row(struct text_table *t, const json_t *pair, int64_t now_ms)
 
 /* --- printing -------------------------------------------------------------- */
 
+static void
+on_item(const json_t *item, void *arg)
+{
+	struct request *r = arg;
+
+	add_row(&r->table, item, r->now_ms);
+	r->any = true;
+}
+
+static void
+on_page(void *arg)
+{
+	struct request *r = arg;
+
+	if (r->any)
+		text_table_flush(&r->table, "");
+}
+
 static enum command_exit
-print_table(const struct command_opts *opts, const struct filter *f)
+print_table(
+    struct request *r, const struct listing *contacts, const struct args *a)
 {
 	static const char *const titles[COLUMNS] = { "USER", "CONTACT",
 		"ROSTER", "USER SEES", "CONTACT SEES", "POOL", "REMARKS" };
-	const json_t *contacts;
 	enum command_exit status;
-	struct text_table t;
-	json_t *answer;
 
-	status = command_ask(&answer, opts, make_request(f, NULL));
-	if (status != COMMAND_OK)
-		return status;
-	contacts = json_object_get(answer, "contacts");
-	if (json_array_size(contacts) == 0) {
+	text_table_init(&r->table, titles, COLUMNS);
+	status = listing_each(contacts, &r->where, a);
+	if (status == COMMAND_OK && !r->any)
 		puts("no contacts");
-	} else {
-		text_table_init(&t, titles, COLUMNS);
-		for (size_t i = 0; i < json_array_size(contacts); i++)
-			add_row(&t, json_array_get(contacts, i), f->now_ms);
-		text_table_print(&t, "");
-		text_table_finish(&t);
-		if (json_object_get(answer, "next") != NULL)
-			printf(
-			    "the first %zu of %" PRId64
-			    "; --user or --contact chooses, --json has all\n",
-			    json_array_size(contacts),
-			    text_number(answer, "total"));
-	}
-	json_decref(answer);
-	return COMMAND_OK;
-}
-
-/* The pages' rows in one object, each written as it comes. */
-static enum command_exit
-print_json(const struct command_opts *opts, const struct filter *f)
-{
-	const char *before = "\n";
-	json_t *after = NULL;
-
-	do {
-		enum command_exit status;
-		const json_t *contacts;
-		json_t *answer;
-
-		status = command_ask(&answer, opts, make_request(f, after));
-		if (after == NULL && status == COMMAND_OK)
-			printf("{\n\"daemon\": \"gateway\",\n"
-			       "\"total\": %" PRId64 ",\n\"contacts\": [",
-			    text_number(answer, "total"));
-		json_decref(after);
-		if (status != COMMAND_OK)
-			return status;
-		contacts = json_object_get(answer, "contacts");
-		for (size_t i = 0; i < json_array_size(contacts); i++) {
-			fputs(before, stdout);
-			json_dumpf(json_array_get(contacts, i), stdout, 0);
-			before = ",\n";
-		}
-		after = json_incref(json_object_get(answer, "next"));
-		json_decref(answer);
-	} while (after != NULL);
-	puts("\n]\n}");
-	return COMMAND_OK;
+	text_table_finish(&r->table);
+	return status;
 }
 
 static void
 begin(void *arg)
 {
-	struct filter *f = arg;
+	struct request *r = arg;
 
-	f->now_ms = (int64_t)time(NULL) * 1000;
+	r->now_ms = (int64_t)time(NULL) * 1000;
 }
 
 static enum command_exit
-print(void *arg, const struct args *a)
+run(void *arg, const struct args *a)
 {
-	const struct filter *f = arg;
+	struct request *r = arg;
+	const struct listing_wish wishes[] = {
+		{ "user", r->by_user ? r->user.bare : NULL },
+		{ "contact", r->by_contact ? r->contact.bare : NULL },
+	};
+	const struct listing contacts = { .what = "contacts",
+		.wishes = wishes,
+		.wish_count = sizeof(wishes) / sizeof(wishes[0]),
+		.on_item = on_item,
+		.on_page = on_page,
+		.arg = r };
 
-	return a->json ? print_json(a->opts, f) : print_table(a->opts, f);
+	return a->json ? listing_print_json(&contacts, &r->where, a)
+		       : print_table(r, &contacts, a);
 }
 
 static void
 end(void *arg)
 {
-	struct filter *f = arg;
+	struct request *r = arg;
 
-	if (f->by_user)
-		jid_finish(&f->user);
-	if (f->by_contact)
-		jid_finish(&f->contact);
+	if (r->by_user)
+		jid_finish(&r->user);
+	if (r->by_contact)
+		jid_finish(&r->contact);
 }
 
 enum command_exit
 cmd_contacts_run(const struct command_opts *opts, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "user", required_argument, NULL, 'u' },
-		{ "contact", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
 	static const struct args_command command = { .name = "contacts",
 		.help = help,
 		.options = options,
-		.size = sizeof(struct filter),
+		.size = sizeof(struct request),
 		.begin = begin,
 		.take = take,
-		.run = print,
+		.run = run,
 		.end = end };
 
 	return args_run(&command, opts, argc, argv);

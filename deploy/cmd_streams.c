@@ -1,12 +1,64 @@
-/* sallyport streams */
+/* sallyport streams: one line for each stream with a partner's server. */
+#include <ctype.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "deploy/command.h"
+#include "deploy/listing.h"
 #include "deploy/text.h"
 
 enum { COLUMNS = 10 };
+
+enum { OPT_PARTNER };
+
+struct request {
+	struct api_client_opts where;
+	char partner[256]; /* "" = all */
+	struct text_table table;
+	bool any;
+};
+
+static const char help[] =
+    "usage: sallyport streams [OPTION]...\n"
+    "\n"
+    "Lists the streams with partners' servers: those of this host's daemon,\n"
+    "which for a gateway are those of its edges.\n"
+    "\n"
+    "  --partner PATTERN    those with domains of that name; * and ? stand\n"
+    "                       for others\n" LISTING_HELP "\n"
+    "DIR tells who opened it: in = the partner; in+out, out+in = stanzas go\n"
+    "both ways.  UNANSWERED are stanzas that wait for their answer.\n"
+    "\n"
+    "examples:\n"
+    "  sallyport streams --partner fabrikam.example\n"
+    "  sallyport streams --json | jq -r '.streams[].peer'\n"
+    "\n" LISTING_EXIT;
+
+static const struct option options[] = {
+	{ "partner", required_argument, NULL, OPT_PARTNER },
+	LISTING_OPTIONS,
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool
+take(void *arg, int c, const char *value)
+{
+	struct request *r = arg;
+	size_t n = strlen(value);
+
+	if (c != OPT_PARTNER)
+		return api_args_take(&r->where, c, value);
+	if (n == 0 || n >= sizeof(r->partner)) {
+		args_misused("streams", "--partner %s is no name", value);
+		return false;
+	}
+	for (size_t i = 0; i <= n; i++)
+		r->partner[i] = (char)tolower((unsigned char)value[i]);
+	return true;
+}
+
+/* --- rows ------------------------------------------------------------------ */
 
 /* "contoso.example - partner.example" and how many more there are. */
 static void
@@ -64,34 +116,89 @@ add_row(struct text_table *t, const json_t *s)
 		   text_list(s, "proofs"), age, in, out, open });
 }
 
-enum command_exit
-cmd_streams_run(const struct command_opts *opts, int argc, char **argv)
+static bool
+fits(const json_t *s, void *arg)
+{
+	const struct request *r = arg;
+	const json_t *pairs = json_object_get(s, "pairs"), *pair;
+	size_t i;
+
+	if (r->partner[0] == '\0')
+		return true;
+	json_array_foreach(pairs, i, pair)
+	{
+		const char *remote = json_string_value(json_array_get(pair, 1));
+
+		if (remote != NULL &&
+		    fnmatch(r->partner, remote, FNM_NOESCAPE) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+on_item(const json_t *item, void *arg)
+{
+	struct request *r = arg;
+
+	add_row(&r->table, item);
+	r->any = true;
+}
+
+static void
+on_page(void *arg)
+{
+	struct request *r = arg;
+
+	if (r->any)
+		text_table_flush(&r->table, "");
+}
+
+/* --- asking ---------------------------------------------------------------- */
+
+static enum command_exit
+print_table(
+    struct request *r, const struct listing *streams, const struct args *a)
 {
 	static const char *const titles[COLUMNS] = { "DIR", "PAIR", "PEER",
 		"AUTH", "TLS", "PROOFS", "AGE", "IN", "OUT", "UNANSWERED" };
-	const json_t *streams;
 	enum command_exit status;
-	struct text_table t;
-	json_t *answer;
 
-	if (argc != 1)
-		return command_misused(argv[0]);
-	status =
-	    command_ask(&answer, opts, json_pack("{s:s}", "verb", "streams"));
-	if (status != COMMAND_OK)
-		return status;
-	streams = json_object_get(answer, "streams");
-	if (opts->json) {
-		command_print_json(answer);
-	} else if (json_array_size(streams) == 0) {
+	text_table_init(&r->table, titles, COLUMNS);
+	status = listing_each(streams, &r->where, a);
+	if (status == COMMAND_OK && !r->any)
 		puts("no streams");
-	} else {
-		text_table_init(&t, titles, COLUMNS);
-		for (size_t i = 0; i < json_array_size(streams); i++)
-			add_row(&t, json_array_get(streams, i));
-		text_table_print(&t, "");
-		text_table_finish(&t);
-	}
-	json_decref(answer);
-	return COMMAND_OK;
+	text_table_finish(&r->table);
+	return status;
+}
+
+static enum command_exit
+run(void *arg, const struct args *a)
+{
+	struct request *r = arg;
+	const struct listing_wish wish = { "filter",
+		r->partner[0] != '\0' ? r->partner : NULL };
+	const struct listing streams = { .what = "streams",
+		.wishes = &wish,
+		.wish_count = 1,
+		.fits = fits,
+		.on_item = on_item,
+		.on_page = on_page,
+		.arg = r };
+
+	return a->json ? listing_print_json(&streams, &r->where, a)
+		       : print_table(r, &streams, a);
+}
+
+enum command_exit
+cmd_streams_run(const struct command_opts *opts, int argc, char **argv)
+{
+	static const struct args_command command = { .name = "streams",
+		.help = help,
+		.options = options,
+		.size = sizeof(struct request),
+		.take = take,
+		.run = run };
+
+	return args_run(&command, opts, argc, argv);
 }

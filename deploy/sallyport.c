@@ -17,8 +17,8 @@ static const struct {
 } commands[] = {
 	{ "status", "", "what the daemon does, and what keeps it from it",
 	    cmd_status_run, false },
-	{ "streams", "", "one line for each stream with a partner's server",
-	    cmd_streams_run, false },
+	{ "streams", "[OPTION]...", "the streams with partners' servers",
+	    cmd_streams_run, true },
 	{ "contacts", "[OPTION]...", "who watches whom, and what each is shown",
 	    cmd_contacts_run, true },
 	{ "log-level", "[COMPONENT] LEVEL",

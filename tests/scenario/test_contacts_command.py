@@ -13,6 +13,7 @@ from lib import control
 from lib.command import sallyport
 from lib.documents import BUSY
 from lib.presence_site import PresenceSite
+from lib.run import endpoint
 
 pytestmark = pytest.mark.once
 
@@ -122,10 +123,15 @@ def test_nobody_is_told_as_such():
     assert shown() == "no contacts\n"
 
 
-def test_more_than_a_screen_says_so():
-    out = shown(*(pair(i) for i in range(500)), next="500", total=200000)
-    assert out.splitlines()[-1] == ("the first 500 of 200000; --user or "
-                                    "--contact chooses, --json has all")
+def test_any_number_is_one_table():
+    pages = [answer(*(pair(i) for i in range(500)), next="499", total=700),
+             answer(*(pair(i) for i in range(500, 700)), total=700)]
+    with Daemon(*pages) as daemon:
+        title, *lines = sallyport("--socket", daemon.path,
+                                  "contacts").splitlines()
+    assert title.startswith("USER")
+    assert [l.split()[1] for l in lines] == [
+        f"bo{i}@partner.example" for i in range(700)]
 
 
 def test_json_has_all_pages():
@@ -167,8 +173,21 @@ def test_without_a_daemon_it_says_so():
 @pytest.fixture(scope="module")
 def site():
     from conftest import Started
-    with Started(PresenceSite("command")) as site:
+    place = PresenceSite("command")
+    address = place.run.address(51)
+    place.http = endpoint(address, place.run.port(address, 28443))
+    place.gateway.config["admin"]["listen"] = [place.http]
+    with Started(place) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def over_http(site):
+    """Options by which the command asks at a URL."""
+    token = site.run.path("token")
+    sallyport("token", "new", "--Name", "reader", "--Rights", "read", "--out",
+              token, "--socket", site.gateway.config["admin"]["socket"])
+    return ("--url", f"http://{site.http}", "--token-file", token)
 
 
 @pytest.fixture
@@ -245,6 +264,51 @@ def test_trouble_with_the_pool_is_shown(site, couple):
     couple.login().subscribe(couple.anna)
     row = await_row(site, couple, from_phase="retry")
     assert "480" in row["from"]["why"]
+
+
+def test_over_http_as_over_the_socket(site, couple, over_http):
+    couple.friends()
+    here = one(site, couple)
+    choice = ("--user", couple.anna, "--contact", couple.bo)
+    there = json.loads(sallyport("contacts", "--json", *choice, *over_http))
+    assert there["daemon"] == "gateway"
+    [row] = there["contacts"]
+    assert {k: row[k] for k in ("user", "contact", "roster", "invited")} == {
+        k: here[k] for k in ("user", "contact", "roster", "invited")}
+    assert couple.bo in sallyport("contacts", *choice, *over_http)
+    assert sallyport("contacts", "--user", "nobody@contoso.example",
+                     *over_http) == "no contacts\n"
+
+
+def streams(*options):
+    return {s["id"]: s["pairs"] for s in json.loads(
+        sallyport("streams", "--json", *options))["streams"]}
+
+
+def test_streams_over_http_as_over_the_socket(site, couple, over_http):
+    couple.friends()
+    here = ("--socket", site.gateway.control)
+    pairs = streams(*here)
+    assert pairs and streams(*over_http) == pairs
+    domain = couple.bo.partition("@")[2]
+    title, *lines = sallyport("streams", *over_http).splitlines()
+    assert title.split()[:2] == ["DIR", "PAIR"] and len(lines) == len(pairs)
+    for where in (here, over_http):
+        assert streams(*where, "--partner", domain.upper()) == {
+            i: p for i, p in pairs.items() if domain in (d for _, d in p)}
+        assert streams(*where, "--partner", domain[:-1]) == {}
+        assert streams(*where, "--partner", domain[:-1] + "?") != {}
+        assert sallyport("streams", *where, "--partner", "x.example") == (
+            "no streams\n")
+
+
+def test_a_token_that_is_none_is_refused(site, over_http):
+    wrong = site.run.write("wrong.token", "spt-000000000000-0\n")
+    os.chmod(wrong, 0o600)
+    for what in ("streams", "contacts"):
+        sallyport(what, *over_http[:2], "--token-file", wrong, status=4)
+        sallyport(what, *over_http[:2], status=2)
+        sallyport(what, *over_http[2:], status=2)
 
 
 def test_who_is_nobody_s_contact_is_not_there(site):

@@ -1,0 +1,206 @@
+/* Two ways to the same pages. */
+#include "deploy/listing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "deploy/text.h"
+
+enum { PAGE = 500 };
+
+/* Who gets the pages; total is negative where it is not known. */
+struct reader {
+	const struct listing *l;
+	void (*on_head)(struct reader *r, const char *daemon, int64_t total);
+	void (*on_item)(struct reader *r, const json_t *item);
+	void (*on_page)(struct reader *r);
+	bool begun;
+	const char *before; /* the next item of printed JSON */
+};
+
+static void
+begin(struct reader *r, const char *daemon, int64_t total)
+{
+	if (!r->begun && r->on_head != NULL)
+		r->on_head(r, daemon, total);
+	r->begun = true;
+}
+
+static void
+take(struct reader *r, const json_t *item)
+{
+	if (r->l->fits == NULL || r->l->fits(item, r->l->arg))
+		r->on_item(r, item);
+}
+
+/* --- over the control socket ------------------------------------------------ */
+
+static json_t *
+make_request(const struct listing *l, json_t *after)
+{
+	json_t *r = json_pack("{s:s, s:i}", "verb", l->what, "limit", PAGE);
+
+	for (size_t i = 0; i < l->wish_count; i++)
+		if (l->wishes[i].value != NULL)
+			json_object_set_new(r, l->wishes[i].name,
+			    json_string(l->wishes[i].value));
+	if (after != NULL)
+		json_object_set(r, "after", after);
+	return r;
+}
+
+static void
+take_page(struct reader *r, const json_t *page)
+{
+	const json_t *total = json_object_get(page, "total");
+	const json_t *items = json_object_get(page, r->l->what);
+
+	begin(r, text_of(page, "daemon"),
+	    total != NULL ? json_integer_value(total) : -1);
+	for (size_t i = 0; i < json_array_size(items); i++)
+		take(r, json_array_get(items, i));
+	r->on_page(r);
+}
+
+static enum command_exit
+ask_daemon(struct reader *r, const struct command_opts *opts)
+{
+	enum command_exit status;
+	json_t *after = NULL;
+
+	do {
+		json_t *answer;
+
+		status = command_ask(&answer, opts, make_request(r->l, after));
+		json_decref(after);
+		if (status != COMMAND_OK)
+			return status;
+		take_page(r, answer);
+		after = json_incref(json_object_get(answer, "next"));
+		json_decref(answer);
+	} while (after != NULL);
+	return COMMAND_OK;
+}
+
+/* --- over HTTP --------------------------------------------------------------- */
+
+static bool
+on_http_item(const json_t *item, void *arg)
+{
+	struct reader *r = arg;
+
+	begin(r, "gateway", -1);
+	take(r, item);
+	return true;
+}
+
+static void
+on_http_page(void *arg)
+{
+	struct reader *r = arg;
+
+	begin(r, "gateway", -1);
+	r->on_page(r);
+}
+
+static enum command_exit
+ask_gateway(struct reader *r, const struct api_client_opts *where)
+{
+	struct api_client *c;
+	enum command_exit status = api_client_open(&c, where);
+	char *path;
+
+	if (status != COMMAND_OK)
+		return status;
+	path = api_client_path(c, r->l->what, NULL);
+	for (size_t i = 0; i < r->l->wish_count; i++)
+		if (r->l->wishes[i].value != NULL)
+			path = api_client_query(c, path, r->l->wishes[i].name,
+			    r->l->wishes[i].value);
+	status = api_client_each(c, &(struct api_client_walk){ .path = path,
+					.on_item = on_http_item,
+					.on_page = on_http_page,
+					.arg = r });
+	api_client_close(c);
+	return status;
+}
+
+static enum command_exit
+ask(struct reader *r, const struct api_client_opts *where, const struct args *a)
+{
+	struct command_opts opts = *a->opts;
+
+	/* What is wrong with these is told where they are understood. */
+	if (where->url != NULL || where->token_file != NULL ||
+	    where->trust != NULL)
+		return ask_gateway(r, where);
+	if (where->socket != NULL)
+		opts.socket = where->socket;
+	return ask_daemon(r, &opts);
+}
+
+/* --- what is done with them --------------------------------------------------- */
+
+static void
+hand_item(struct reader *r, const json_t *item)
+{
+	r->l->on_item(item, r->l->arg);
+}
+
+static void
+hand_page(struct reader *r)
+{
+	r->l->on_page(r->l->arg);
+}
+
+enum command_exit
+listing_each(const struct listing *l, const struct api_client_opts *where,
+    const struct args *a)
+{
+	struct reader r = {
+		.l = l, .on_item = hand_item, .on_page = hand_page
+	};
+
+	return ask(&r, where, a);
+}
+
+static void
+print_head(struct reader *r, const char *daemon, int64_t total)
+{
+	printf("{\n\"daemon\": \"%s\",\n", daemon);
+	if (total >= 0)
+		printf("\"total\": %" PRId64 ",\n", total);
+	printf("\"%s\": [", r->l->what);
+}
+
+static void
+print_item(struct reader *r, const json_t *item)
+{
+	fputs(r->before, stdout);
+	json_dumpf(item, stdout, 0);
+	r->before = ",\n";
+}
+
+static void
+print_page(struct reader *r)
+{
+	(void)r;
+	fflush(stdout);
+}
+
+enum command_exit
+listing_print_json(const struct listing *l, const struct api_client_opts *where,
+    const struct args *a)
+{
+	struct reader r = { .l = l,
+		.on_head = print_head,
+		.on_item = print_item,
+		.on_page = print_page,
+		.before = "\n" };
+	enum command_exit status = ask(&r, where, a);
+
+	/* What breaks off is not to be taken for whole. */
+	if (status == COMMAND_OK)
+		puts("\n]\n}");
+	return status;
+}

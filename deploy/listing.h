@@ -1,0 +1,66 @@
+/*
+ * listing - what a daemon lists of its own doings, page by page, of which one
+ * is held at a time: asked of the daemon on this host over its control socket,
+ * or of a gateway elsewhere over HTTP.
+ *
+ * What goes wrong has been told to standard error when a function returns
+ * anything but COMMAND_OK.
+ */
+#ifndef DEPLOY_LISTING_H
+#define DEPLOY_LISTING_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+
+#include "deploy/api_args.h"
+#include "deploy/args.h"
+
+/* Narrows the list; value NULL = not asked for. */
+struct listing_wish {
+	const char *name, *value;
+};
+
+struct listing {
+	const char *what; /* "contacts": what it is called everywhere */
+	const struct listing_wish *wishes;
+	size_t wish_count;
+	/* What the daemon did not sort out itself; NULL = all fit. */
+	bool (*fits)(const json_t *item, void *arg);
+	/* Each item that fits; then behind each page. */
+	void (*on_item)(const json_t *item, void *arg);
+	void (*on_page)(void *arg);
+	void *arg;
+};
+
+/* Where to ask, as options of a sub-command. */
+#define LISTING_OPTIONS                                                        \
+	{ "socket", required_argument, NULL, API_ARGS_SOCKET },                \
+	    { "url", required_argument, NULL, API_ARGS_URL },                  \
+	    { "token-file", required_argument, NULL, API_ARGS_TOKEN_FILE },    \
+	{                                                                      \
+		"trust", required_argument, NULL, API_ARGS_TRUST               \
+	}
+#define LISTING_HELP                                                           \
+	"  --socket PATH        the daemon's control socket\n"                 \
+	"  --url URL            a gateway's https or loopback address "        \
+	"instead\n"                                                            \
+	"  --token-file FILE    the token for that\n"                          \
+	"  --trust FILE         authorities for its certificate\n"             \
+	"  --json               all there is, for scripts\n"                   \
+	"  --help               this text\n"
+#define LISTING_EXIT                                                           \
+	"exit status: 0 done, 1 refused, 2 wrong usage, 3 no daemon "          \
+	"answered,\n"                                                          \
+	"4 not permitted\n"
+
+enum command_exit listing_each(const struct listing *l,
+    const struct api_client_opts *where, const struct args *a);
+/* {"daemon", "total" where it is known, "<what>": [...]} on standard output,
+ * each item as it comes; on_item and on_page are not called. */
+enum command_exit listing_print_json(const struct listing *l,
+    const struct api_client_opts *where, const struct args *a);
+
+#endif
