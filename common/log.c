@@ -469,6 +469,12 @@ log_body(const struct log *l, const char *event, const char *body, size_t len)
 	}
 }
 
+bool
+log_bodies(void)
+{
+	return settings.bodies;
+}
+
 void
 log_set_bodies(bool on)
 {

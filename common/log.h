@@ -61,6 +61,8 @@ void log_vevent(const struct log *l, enum log_level level, const char *event,
 void
 log_body(const struct log *l, const char *event, const char *body, size_t len);
 void log_set_bodies(bool on);
+/* Whether it was. */
+bool log_bodies(void);
 
 /* Level for all components, or for one (NULL = all).  Names are copied. */
 int log_set_level(const char *component, enum log_level level);

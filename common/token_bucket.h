@@ -7,6 +7,7 @@
 #ifndef COMMON_TOKEN_BUCKET_H
 #define COMMON_TOKEN_BUCKET_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct token_bucket {
@@ -18,5 +19,8 @@ struct token_bucket {
  * in how many milliseconds: then there are enough for some in a row. */
 uint64_t token_bucket_take(struct token_bucket *b, uint32_t per_second,
     uint32_t at_once, uint64_t now_ms);
+/* Takes as many as count if they are there; else none, and false. */
+bool token_bucket_try(struct token_bucket *b, uint32_t per_second,
+    uint32_t at_once, uint32_t count, uint64_t now_ms);
 
 #endif

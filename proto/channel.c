@@ -165,6 +165,18 @@ channel_is_up(const struct channel *ch)
 	return ch->state == CH_UP;
 }
 
+bool
+channel_is_blocked(const struct channel *ch)
+{
+	return ch->blocked;
+}
+
+unsigned
+channel_version(const struct channel *ch)
+{
+	return ch->version;
+}
+
 const char *
 channel_peer_node(const struct channel *ch)
 {
@@ -225,6 +237,8 @@ channel_send_control(struct channel *ch, const struct buf *frame)
 	if (frame_decode(&f, frame->data, frame->len) < 0 ||
 	    !channel_receive_allowed(ch->role, f.type))
 		return ERR_MALFORMED;
+	if (channel_receive_since(f.type) > ch->version)
+		return ERR_UNSUPPORTED;
 	if (buf_add(&ch->out, frame->data, frame->len) < 0)
 		return ERR_NOMEM;
 	channel_turn_enter(ch);

@@ -43,6 +43,9 @@ struct channel;
 struct clock;
 struct buf;
 
+/* Of the protocol, as greetings name it: with 2 came trace and traced. */
+enum { CHANNEL_VERSION = 2 };
+
 enum channel_role { CHANNEL_DIALS, CHANNEL_ACCEPTS };
 
 enum proof { PROOF_NONE, PROOF_PING, PROOF_ACK, PROOF_TCP, PROOF_GATEWAY };
@@ -69,7 +72,7 @@ struct channel_events {
 	    struct channel *ch, uint64_t seq, const struct frame *f, void *arg);
 	void (*on_result)(struct channel *ch, uint64_t seq, void *cookie,
 	    const struct channel_result *r, void *arg);
-	/* config confirm stream stats log proof drain */
+	/* config confirm stream stats log proof drain trace traced */
 	void (*on_control)(
 	    struct channel *ch, const struct frame *f, void *arg);
 	/* There is room again after channel_send() answered ERR_FULL. */
@@ -127,6 +130,10 @@ void channel_block(struct channel *ch, bool blocked);
 int channel_refuse(struct buf *out, const char *why);
 
 bool channel_is_up(const struct channel *ch);
+/* As channel_block() said last. */
+bool channel_is_blocked(const struct channel *ch);
+/* What both sides speak; 0 before the first greeting. */
+unsigned channel_version(const struct channel *ch);
 /* Facts about the peer; "" before the first hello or welcome. */
 const char *channel_peer_node(const struct channel *ch);
 const char *channel_peer_boot(const struct channel *ch);
@@ -139,7 +146,8 @@ uint64_t channel_peer_epoch(const struct channel *ch);
 int channel_send(
     struct channel *ch, const struct buf *frame, void *cookie, uint64_t *seq);
 /* One encoded control frame of those on_control names; ERR_CLOSED when the
- * channel is not up, ERR_MALFORMED, ERR_NOMEM. */
+ * channel is not up, ERR_UNSUPPORTED when the peer is too old for it,
+ * ERR_MALFORMED, ERR_NOMEM. */
 int channel_send_control(struct channel *ch, const struct buf *frame);
 /* The owner has given up on a frame (its deadline passed): on_result will not
  * fire and it is not replayed.  True when it may have reached the peer.  False

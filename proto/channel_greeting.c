@@ -16,10 +16,11 @@
 static void
 send_greeting(struct channel *ch, enum frame_type type, const char *met)
 {
+	uint64_t version = type == FRAME_HELLO ? CHANNEL_VERSION : ch->version;
 	struct frame_writer w;
 
 	frame_begin(&w, &ch->out, type);
-	frame_put_u64(&w, FIELD_VERSION, FRAME_VERSION);
+	frame_put_u64(&w, FIELD_VERSION, version);
 	frame_put_str(&w, FIELD_NODE, ch->node);
 	frame_put_str(&w, FIELD_BOOT, ch->boot);
 	if (met[0] != '\0')
@@ -44,7 +45,7 @@ check_greeting(const struct channel *ch, const struct frame *f, bool resumed)
 	if (frame_u64(f, FIELD_VERSION, 0) < 1)
 		return "no protocol version";
 	if (f->type == FRAME_WELCOME &&
-	    frame_u64(f, FIELD_VERSION, 0) > FRAME_VERSION)
+	    frame_u64(f, FIELD_VERSION, 0) > CHANNEL_VERSION)
 		return "protocol version not offered";
 	if (node == NULL || node->len == 0)
 		return "no node";
@@ -83,6 +84,9 @@ meet(struct channel *ch, const struct frame *f, bool resumed)
 	frame_copy(f, FIELD_BOOT, ch->peer_boot, sizeof(ch->peer_boot));
 	frame_copy(f, FIELD_STORE, ch->peer_store, sizeof(ch->peer_store));
 	ch->peer_epoch = frame_u64(f, FIELD_EPOCH, 0);
+	ch->version = frame_u64(f, FIELD_VERSION, 0) < CHANNEL_VERSION
+			  ? (unsigned)frame_u64(f, FIELD_VERSION, 0)
+			  : CHANNEL_VERSION;
 	if (!resumed)
 		channel_journal_renumber(&ch->journal);
 	return 0;

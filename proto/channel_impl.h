@@ -34,6 +34,7 @@ struct channel {
 
 	char peer_node[256], peer_boot[65], peer_store[65];
 	uint64_t peer_epoch;
+	unsigned version; /* that is used; 0 before the first greeting */
 
 	struct channel_journal journal;
 	struct channel_window window;
@@ -93,6 +94,8 @@ void channel_greeting_credit(struct channel *ch, const struct frame *f);
 
 /* May a side send this control frame by channel_send_control()? */
 bool channel_receive_allowed(enum channel_role role, uint8_t type);
+/* The first protocol version that knows it. */
+unsigned channel_receive_since(uint8_t type);
 
 static inline uint64_t
 channel_later(uint64_t a, uint64_t b)

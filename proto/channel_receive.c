@@ -91,11 +91,13 @@ channel_receive_allowed(enum channel_role role, uint8_t type)
 	switch (type) {
 	case FRAME_CONFIG:
 	case FRAME_PROOF:
+	case FRAME_TRACE:
 		return role == CHANNEL_DIALS;
 	case FRAME_CONFIRM:
 	case FRAME_STREAM:
 	case FRAME_STATS:
 	case FRAME_LOG:
+	case FRAME_TRACED:
 		return role == CHANNEL_ACCEPTS;
 	case FRAME_DRAIN:
 		return true;
@@ -104,13 +106,20 @@ channel_receive_allowed(enum channel_role role, uint8_t type)
 	}
 }
 
+unsigned
+channel_receive_since(uint8_t type)
+{
+	return type == FRAME_TRACE || type == FRAME_TRACED ? 2 : 1;
+}
+
 static void
 take_control(struct channel *ch, const struct frame *f)
 {
 	enum channel_role peer =
 	    ch->role == CHANNEL_DIALS ? CHANNEL_ACCEPTS : CHANNEL_DIALS;
 
-	if (channel_receive_allowed(peer, f->type))
+	if (channel_receive_allowed(peer, f->type) &&
+	    channel_receive_since(f->type) <= ch->version)
 		ch->events->on_control(ch, f, ch->arg);
 	else
 		channel_turn_fail(

@@ -56,10 +56,13 @@ put_value(struct buf *out, const struct frame *f,
     const struct frame_field *field, unsigned n, bool bodies)
 {
 	const struct frame_field_info *info = frame_info_field(field->tag);
+	bool is_json = field->tag == FIELD_JSON;
 	/* A config frame holds secrets: never printed. */
-	bool secret = f->type == FRAME_CONFIG && field->tag == FIELD_JSON;
+	bool secret = is_json && f->type == FRAME_CONFIG;
+	/* Stanzas, of which the sender says that nothing private is in them. */
+	bool traced = is_json && f->type == FRAME_TRACED;
 
-	if (secret || (!bodies && is_private(field->tag))) {
+	if (secret || (!bodies && (traced || is_private(field->tag)))) {
 		buf_addf(out, "\"(%u bytes)\"", (unsigned)field->len);
 		return;
 	}

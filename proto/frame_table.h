@@ -25,6 +25,8 @@
 	X(FRAME_STATS, 49, "stats", CONTROL)                                   \
 	X(FRAME_LOG, 50, "log", CONTROL)                                       \
 	X(FRAME_PROOF, 51, "proof", CONTROL)                                   \
+	X(FRAME_TRACE, 52, "trace", CONTROL)                                   \
+	X(FRAME_TRACED, 53, "traced", CONTROL)                                 \
 	X(FRAME_CREDIT, 64, "credit", CONTROL)                                 \
 	X(FRAME_PING, 65, "ping", CONTROL)                                     \
 	X(FRAME_PONG, 66, "pong", CONTROL)                                     \

@@ -20,6 +20,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 FRAME_VERSION = 1
 
+with open(os.path.join(ROOT, "proto", "channel.h"), encoding="utf-8") as _f:
+    PROTOCOL_VERSION = int(re.search(r"CHANNEL_VERSION = (\d+)", _f.read())[1])
+
 
 def _tables():
     with open(os.path.join(ROOT, "proto", "frame_table.h"),
@@ -142,7 +145,7 @@ class Peer:
 
     def hello(self, kind, /, **more):
         """Our hello or welcome."""
-        fields = dict(version=FRAME_VERSION, node=self.node, boot=self.boot,
+        fields = dict(version=PROTOCOL_VERSION, node=self.node, boot=self.boot,
                       peer_boot="", send_base=1, result_seen=0,
                       credit_seq=1000000, credit_bytes=1 << 40)
         fields.update(more)

@@ -262,7 +262,7 @@ test_greeting_dials(void **state)
 	own_boot(&r, boot, sizeof(boot));
 	buf_init(&b, 0);
 	buf_addf(&b,
-	    "> {\"type\":\"hello\",\"version\":1,\"node\":\"n1\","
+	    "> {\"type\":\"hello\",\"version\":2,\"node\":\"n1\","
 	    "\"boot\":\"%s\",\"send-base\":1,\"result-seen\":0,"
 	    "\"credit-seq\":8,\"credit-bytes\":33554432,\"store\":\"st\","
 	    "\"epoch\":9}\n",
@@ -782,7 +782,7 @@ test_before_welcome(void **state)
 		    "refused by the peer: go away" },
 		{ "{\"type\":\"refuse\"}",
 		    "refused by the peer: no reason given" },
-		{ "{\"type\":\"welcome\",\"version\":2,\"node\":\"e\","
+		{ "{\"type\":\"welcome\",\"version\":3,\"node\":\"e\","
 		  "\"boot\":\"e.1\",\"send-base\":1" CREDIT "}",
 		    "protocol version not offered" },
 		{ "{\"type\":\"welcome\",\"version\":1,\"node\":\"e\"}",
