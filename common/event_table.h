@@ -218,6 +218,8 @@ EVENT(3112, "edges", "edge-says", INFO, "An edge reports an event of its own.", 
 EVENT(3113, "edges", "edge-not-added", ERROR, "An edge could not be added for want of memory.", "Look at the host's memory, then reload.")
 EVENT(3114, "edges", "not-sent", WARN, "An edge could not be sent something.", "The channel broke or is full.")
 EVENT(3115, "edges", "unexpected-frame", WARN, "An edge sent a frame that a gateway does not take.", "Look at the versions of both halves.")
+EVENT(3116, "edges", "trace-unknown", INFO, "An edge is too old to tell of traffic; a trace shows nothing of it.", "Upgrade the edge.")
+EVENT(3117, "edges", "traced-dropped", WARN, "What an edge told for a trace was dropped; reason says why.", "No honest edge tells so much, or in such a form: look at that edge's host.")
 EVENT(3151, "prover", "alarm", ERROR, "An edge brought an answer to a ping that nobody sent: it may have been taken over.", "Keep the edge's log and look at the host.")
 EVENT(3152, "prover", "not-probed", WARN, "What a stream can prove could not be tried.", "")
 EVENT(3201, "conversation", "delivered", INFO, "A message of a contact was taken by the pool.", "")

@@ -179,6 +179,7 @@ on_up(struct edge_link *l, bool resumed, void *arg)
 		d->proofs.count = 0;
 	}
 	edges_control_config(d);
+	edges_trace_attached(d);
 	tell_link(d, true);
 	/* Before the channel sends anything again. */
 	if (!resumed)
@@ -260,6 +261,7 @@ finish(struct edges *e)
 {
 	LIST_FOREACH_SAFE (it, &e->all)
 		free_edge(list_entry(it, struct edge, all));
+	edges_trace_finish(e);
 	failures_free(e->failures);
 	free(e->store);
 	free(e);
@@ -445,6 +447,7 @@ reset_edge(struct edge *d, const char *name)
 	json_decref(d->stats);
 	d->stats = NULL;
 	d->proofs.count = 0;
+	d->traced_dropped = 0;
 	d->since_ms = clock_now_ms(d->edges->opts.clock);
 }
 
@@ -554,6 +557,7 @@ edges_open(struct edges **out, const struct edges_opts *opts)
 	e->opts.boot = e->opts.store = NULL;
 	log_init(&e->log, "edges");
 	list_init(&e->all);
+	edges_trace_init(e);
 	e->store = strdup(opts->store);
 	rc = e->store != NULL ? failures_new(&e->failures) : ERR_NOMEM;
 	for (size_t i = 0; rc == 0 && i < opts->conf->edge_count; i++)
@@ -579,6 +583,7 @@ edges_close(struct edges *e)
 	if (e->closing)
 		return;
 	e->closing = true;
+	clock_timer_stop(&e->trace_again);
 	/* The last one may take e with it. */
 	for (size_t i = 0; open > 0; i++) {
 		struct edge *d = e->v[i];

@@ -96,6 +96,12 @@ struct edges_events {
 	 * answer to such a barrier may have been used up already, so whoever
 	 * waits for one sends his stanza anew. */
 	void (*on_renewed)(struct edges *e, unsigned edge, void *arg);
+	/* What an edge tells of the traffic it was asked for (edges_trace): the
+	 * json of a traced frame, held to its form and bounds and no further,
+	 * for whoever holds the edge may have made it up.  missed counts what
+	 * was dropped here too.  May be NULL. */
+	void (*on_traced)(
+	    struct edges *e, unsigned edge, const json_t *what, void *arg);
 	/* The edge has been away for EDGES_LOST_MS. */
 	void (*on_lost)(struct edges *e, unsigned edge, void *arg);
 	/* The edge has been taken out of the configuration and is let go: what
@@ -153,6 +159,11 @@ void edges_answer(struct edges *e, struct edges_ticket ticket,
     const struct channel_result *r);
 /* A barrier that had been given to that edge is proven. */
 void edges_prove(struct edges *e, unsigned edge, const char *barrier);
+/* Every edge, those that attach later included, shall tell of that traffic from
+ * now on, in place of what was asked before: {"bodies", "who"} as in a trace
+ * frame; how long and its repetition are seen to here.  NULL or nobody in who:
+ * none any more.  0, ERR_MALFORMED, ERR_NOMEM: as before. */
+int edges_trace(struct edges *e, const json_t *what);
 /* {"counter", "confirmed": [names], "waiting": [names]} of that generation, the
  * caller's; an edge that refused it has its reason in "refused": {name: reason}.
  * *open: how many that are there have not answered yet.  NULL without

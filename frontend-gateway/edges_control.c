@@ -356,6 +356,9 @@ edges_control_receive(struct edge *d, const struct frame *f)
 	case FRAME_STATS:
 		on_stats(d, f);
 		break;
+	case FRAME_TRACED:
+		edges_trace_receive(d, f);
+		break;
 	case FRAME_DRAIN:
 		d->draining = true;
 		log_limited_info(

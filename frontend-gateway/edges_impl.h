@@ -4,6 +4,7 @@
  *   edges.c          the table: choosing, stanzas, links, coming and going
  *   edges_control.c  control frames both ways
  *   edges_status.c   what an operator is told
+ *   edges_trace.c    traffic that the edges shall tell of
  */
 #ifndef GATEWAY_EDGES_IMPL_H
 #define GATEWAY_EDGES_IMPL_H
@@ -16,6 +17,7 @@
 #include "common/clock.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/token_bucket.h"
 #include "frontend-gateway/barrier.h"
 #include "frontend-gateway/edges.h"
 
@@ -62,6 +64,9 @@ struct edge {
 	uint64_t stats_ms; /* when */
 	json_t *fenced;    /* domains for which another gateway is obeyed */
 	struct edges_proofs proofs;
+	/* Of what it tells of traffic. */
+	struct token_bucket traced, traced_bytes;
+	uint64_t traced_dropped; /* since the last that was handed on */
 	struct log log;
 };
 
@@ -72,6 +77,8 @@ struct edges {
 	struct list all;             /* the same, those that are gone too */
 	size_t open;                 /* links */
 	struct failures *failures;
+	json_t *trace; /* what they were asked to tell; NULL = nothing */
+	struct clock_timer trace_again;
 	struct log log;
 	bool closing;
 	bool silent; /* never handed out: nobody hears of its end */
@@ -83,6 +90,11 @@ void edges_control_drain(struct edge *d, bool removed);
 /* The same edge is back.  It knows which proofs it has had. */
 void edges_control_prove_again(struct edge *d);
 void edges_control_receive(struct edge *d, const struct frame *f);
+/* The edge is back, and knows of no trace. */
+void edges_trace_attached(struct edge *d);
+void edges_trace_receive(struct edge *d, const struct frame *f);
+void edges_trace_init(struct edges *e);
+void edges_trace_finish(struct edges *e);
 /* Tells the owner when the last edge has confirmed what is in force. */
 void edges_control_settle(struct edges *e);
 
