@@ -161,8 +161,10 @@ bool admin_wants_lines(const struct admin_request *r);
 
 /* A stream of JSON lines (application/x-ndjson). */
 struct admin_lines {
-	/* The next object, a reference that is taken over; NULL at the end. */
-	json_t *(*next)(void *arg);
+	/* The next object, a reference that is taken over; ERR_NOT_FOUND at
+	 * the end.  Another negative code breaks the answer off, so that the
+	 * client does not take what he has for the whole. */
+	int (*next)(json_t **out, void *arg);
 	void (*on_end)(void *arg); /* once */
 	void *arg;
 };

@@ -167,10 +167,11 @@ struct lines {
 static int
 take_line(struct lines *l)
 {
-	json_t *object = l->from.next(l->from.arg);
+	json_t *object;
+	int rc = l->from.next(&object, l->from.arg);
 
-	if (object == NULL)
-		return ERR_NOT_FOUND;
+	if (rc < 0)
+		return rc;
 	l->line = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	if (l->line == NULL)
@@ -191,10 +192,10 @@ on_read(void *arg, char *out, size_t size)
 		size_t n;
 		int rc = l->line == NULL ? take_line(l) : 0;
 
-		if (rc == ERR_NOMEM)
-			return HTTP_STREAM_BROKEN;
-		if (rc < 0)
+		if (rc == ERR_NOT_FOUND)
 			return len > 0 ? (ssize_t)len : HTTP_STREAM_END;
+		if (rc < 0)
+			return HTTP_STREAM_BROKEN;
 		n = l->len - l->sent < size - len ? l->len - l->sent
 						  : size - len;
 		memcpy(out + len, l->line + l->sent, n);

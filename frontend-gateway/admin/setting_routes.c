@@ -91,12 +91,15 @@ next_of(struct listing *l)
 	return NULL;
 }
 
-static json_t *
-on_next_line(void *arg)
+static int
+on_next_line(json_t **out, void *arg)
 {
 	const struct setting *s = next_of(arg);
 
-	return s != NULL ? setting_item(s) : NULL;
+	if (s == NULL)
+		return ERR_NOT_FOUND;
+	*out = setting_item(s);
+	return *out != NULL ? 0 : ERR_NOMEM;
 }
 
 static void

@@ -98,10 +98,15 @@ next_of(struct whole *w)
 	return NULL;
 }
 
-static json_t *
-on_next_line(void *arg)
+static int
+on_next_line(json_t **out, void *arg)
 {
-	return json_incref(next_of(arg));
+	json_t *one = next_of(arg);
+
+	if (one == NULL)
+		return ERR_NOT_FOUND;
+	*out = json_incref(one);
+	return 0;
 }
 
 static void
@@ -139,13 +144,19 @@ reply_whole_page(struct admin_request *r, struct whole *w, size_t limit)
 {
 	json_t *items = json_array(), *page, *one;
 	const char *last = NULL;
+	bool whole = true;
 
-	while (json_array_size(items) < limit && (one = next_of(w)) != NULL) {
+	while (whole && json_array_size(items) < limit &&
+	       (one = next_of(w)) != NULL) {
 		last = name_at(w, w->at - 1);
-		(void)json_array_append(items, one);
+		whole = json_array_append(items, one) == 0;
 	}
 	page = json_pack("{s:o}", "items", items);
-	if (last != NULL && next_of(w) != NULL &&
+	if (!whole) {
+		json_decref(page);
+		page = NULL;
+	}
+	if (page != NULL && last != NULL && next_of(w) != NULL &&
 	    json_object_set_new(page, "next", json_string(last)) < 0) {
 		json_decref(page);
 		page = NULL;
@@ -244,34 +255,40 @@ fetch_conversations(struct pages *p, const char **error)
 	    &p->page, p->user, p->contact, p->state, s->arg);
 }
 
-static bool
-fetch_next(struct pages *p)
+/* Takes over the page, behind which the next one will be asked for. */
+static int
+turn_to(struct pages *p, json_t *page)
 {
-	const char *error, *next;
+	const char *next = json_string_value(json_object_get(page, "next"));
 
 	json_decref(p->now);
+	p->now = page;
 	p->at = 0;
-	p->now = p->fetch(p, &error);
-	next = json_string_value(json_object_get(p->now, "next"));
 	free(p->after);
 	p->after = next != NULL ? strdup(next) : NULL;
 	p->page.after = p->after;
-	p->ended = next == NULL || p->after == NULL;
-	return p->now != NULL;
+	p->ended = next == NULL;
+	return page == NULL || (next != NULL && p->after == NULL) ? ERR_NOMEM
+								  : 0;
 }
 
-static json_t *
-on_next_of_pages(void *arg)
+static int
+on_next_of_pages(json_t **out, void *arg)
 {
 	struct pages *p = arg;
+	const char *error;
 
 	for (;;) {
 		const json_t *items = json_object_get(p->now, "items");
 
-		if (p->at < json_array_size(items))
-			return json_incref(json_array_get(items, p->at++));
-		if (p->ended || !fetch_next(p))
-			return NULL;
+		if (p->at < json_array_size(items)) {
+			*out = json_incref(json_array_get(items, p->at++));
+			return 0;
+		}
+		if (p->ended)
+			return ERR_NOT_FOUND;
+		if (turn_to(p, p->fetch(p, &error)) < 0)
+			return ERR_NOMEM;
 	}
 }
 
@@ -330,14 +347,12 @@ reply_pages(struct admin_request *r, pages_fetch_fn *fetch)
 		    "%s", error);
 		on_pages_end(p);
 	} else if (admin_wants_lines(r)) {
-		const char *next =
-		    json_string_value(json_object_get(page, "next"));
-
-		p->now = page;
-		p->after = next != NULL ? strdup(next) : NULL;
-		p->page.after = p->after;
+		if (turn_to(p, page) < 0) {
+			admin_reply(r, 503, NULL);
+			on_pages_end(p);
+			return;
+		}
 		p->page.limit = ADMIN_LIMIT_MAX;
-		p->ended = p->after == NULL;
 		admin_reply_lines(r,
 		    &(struct admin_lines){ on_next_of_pages, on_pages_end, p });
 	} else {

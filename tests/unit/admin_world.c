@@ -77,6 +77,10 @@ on_conversations(const struct admin_page *page, const char *user,
 	json_t *items = json_array(), *all;
 	char next[24];
 
+	if (w->conversations_broken != 0 && at >= w->conversations_broken) {
+		json_decref(items);
+		return NULL;
+	}
 	(void)user;
 	(void)contact;
 	(void)state;

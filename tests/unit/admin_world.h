@@ -21,6 +21,7 @@ struct admin_world {
 	int fd, tcp; /* connections that are kept; -1 = none */
 	/* What sources say. */
 	size_t streams, conversations;
+	size_t conversations_broken; /* behind so many, unless 0 */
 	/* Who waits for the edges; NULL = nobody. */
 	admin_confirmed_fn *confirmed;
 	void *confirmed_arg;

@@ -356,6 +356,28 @@ test_lists(void **state)
 	}
 }
 
+/* What is not whole is not ended like what is. */
+static void
+test_a_list_that_breaks_off(void **state)
+{
+	static const char ask[] = "GET /v1/conversations HTTP/1.1\r\n"
+				  "Host: x\r\n"
+				  "Accept: application/x-ndjson\r\n\r\n";
+	struct admin_world *w = *state;
+	int fd = http_client_dial(&w->client);
+
+	w->conversations = 3000;
+	w->conversations_broken = 1100;
+	http_client_say(&w->client, fd, ask, sizeof(ask) - 1);
+	assert_null(http_client_answer(&w->client, fd, "GET"));
+	close(fd);
+	w->conversations_broken = 0;
+	assert_int_equal(admin_world_ask(w, "GET", "/v1/conversations",
+			     "Accept: application/x-ndjson\r\n", NULL),
+	    200);
+	assert_int_equal(lines_in(http_client_body(w->text)), 3000);
+}
+
 /* A list that is being read is of one moment. */
 static void
 test_list_is_of_one_moment(void **state)
@@ -935,6 +957,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_list_is_of_one_moment, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_list_that_breaks_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_audit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tokens, setup, teardown),
 		cmocka_unit_test_setup_teardown(
