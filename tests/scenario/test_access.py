@@ -10,6 +10,7 @@ from lib import settings, sip
 from lib.daemons import partner
 from lib.presence_site import PresenceSite
 from lib.strangers import ANSWERED, answers_of
+from lib.windows import Chat, diagnosis, reaches, refused
 
 pytestmark = pytest.mark.once
 
@@ -38,62 +39,6 @@ def people(site, domain="partner.example"):
 def couple(site):
     with people(site) as couple:
         yield couple
-
-
-def diagnosis(message):
-    """(status or None, id, reason) of our ms-diagnostics."""
-    found = re.match(r'(\d+);reason="((?:[^"\\]|\\.)*)"',
-                     message.get("ms-diagnostics"))
-    assert found, message.headers
-    return (None if message.request else message.status, int(found[1]),
-            found[2])
-
-
-class Chat:
-    """A window of hers: it is open, and her client sees what comes."""
-
-    def __init__(self, site, user, contact):
-        self.site, self.pool, self.user = site, site.pool, user
-        self.line = self.pool.connect(site.gateway)
-        self.invite = self.pool.invite(self.line, user, contact)
-        self.response = self.pool.transact(self.line, self.invite, 40)
-        self.cseq = 1
-        if self.response.status == 200:
-            self.pool.write(self.line, self.pool.follow(
-                self.line, self.invite, self.response, "ACK", 1))
-
-    def say(self, text):
-        self.cseq += 1
-        return self.pool.transact(self.line, self.pool.follow(
-            self.line, self.invite, self.response, "MESSAGE", self.cseq,
-            text.encode(), [("Content-Type", "text/plain; charset=UTF-8")]),
-            40).status
-
-    def ended(self):
-        """The BYE that came for it."""
-        return self.pool.journal.wait(
-            "request", method="BYE", call_id=self.invite.call_id).request
-
-    def close(self):
-        self.pool.drop(self.line)
-
-
-def refused(site, user, contact):
-    """What her client is told when she opens a window."""
-    chat = Chat(site, user, contact)
-    try:
-        return diagnosis(chat.response)
-    finally:
-        chat.close()
-
-
-def reaches(site, couple, bo, text):
-    """Both ways; a window of its own each time."""
-    assert site.pool.chat(couple.anna, couple.bo, f"{text} from anna") == 200
-    bo.message(body=f"{text} from anna")
-    bo.send(couple.anna, f"{text} from bo")
-    site.pool.journal.wait("request", method="MESSAGE", request=lambda r:
-                           r.body == f"{text} from bo".encode())
 
 
 def test_a_right_goes_and_comes_while_they_talk(site, couple):
