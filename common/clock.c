@@ -1,7 +1,11 @@
 /* A binary heap ordered by due time, then by the order of starting.  The uv
  * clock keeps one uv_timer armed for the heap's top; the manual clock fires
  * from clock_advance().  A timer leaves the heap before its callback runs,
- * so the callback may free its owner. */
+ * so the callback may free its owner.
+ *
+ * What falls due while timers fire waits for the next turn of the loop.  A
+ * uv_timer without delay would not: the loop goes on with its timers until none
+ * is due.  An idle handle does, and lets the loop look for events in between. */
 #include "common/clock.h"
 
 #include <assert.h>
@@ -21,11 +25,14 @@ struct clock {
 	bool manual;
 	bool firing; /* arming is left to the end of the batch */
 	uv_timer_t timer;
+	uv_idle_t turn;  /* runs while something is due in the next turn */
+	unsigned closed; /* of these two */
 };
 
 enum { FIRST_CAP = 64 };
 
 static void on_timer(uv_timer_t *h);
+static void on_turn(uv_idle_t *h);
 
 /* Room for twice the timers, or for the first. */
 static int
@@ -74,6 +81,8 @@ clock_open_uv(struct clock **out, uv_loop_t *loop)
 		return rc;
 	}
 	c->timer.data = c;
+	(void)uv_idle_init(loop, &c->turn); /* always 0 */
+	c->turn.data = c;
 	*out = c;
 	return 0;
 }
@@ -93,19 +102,24 @@ clock_open_manual(struct clock **out, uint64_t now_ms, int64_t wall_ms)
 }
 
 static void
-on_timer_closed(uv_handle_t *h)
+on_handle_closed(uv_handle_t *h)
 {
-	clock_free(h->data);
+	struct clock *c = h->data;
+
+	if (++c->closed == 2)
+		clock_free(c);
 }
 
 void
 clock_close(struct clock *c)
 {
 	assert(c->count == 0);
-	if (c->manual)
+	if (c->manual) {
 		clock_free(c);
-	else
-		uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+		return;
+	}
+	uv_close((uv_handle_t *)&c->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&c->turn, on_handle_closed);
 }
 
 uint64_t
@@ -230,13 +244,11 @@ fire_top(struct clock *c)
 	t->fn(t, t->arg);
 }
 
-/* The uv timer ran out: fire what is due by now.  Timers started by these
- * callbacks wait for the next turn of the loop, so that one that restarts
- * itself without delay cannot hold the loop up. */
+/* Timers started by these callbacks wait for the next turn of the loop, so that
+ * one that restarts itself without delay cannot hold the loop up. */
 static void
-on_timer(uv_timer_t *h)
+fire_due(struct clock *c)
 {
-	struct clock *c = h->data;
 	uint64_t now = clock_now_ms(c), last_order = c->next_order;
 
 	c->firing = true;
@@ -244,7 +256,23 @@ on_timer(uv_timer_t *h)
 	       c->heap[0]->order < last_order)
 		fire_top(c);
 	c->firing = false;
-	arm(c);
+	if (c->count > 0 && c->heap[0]->due_ms <= clock_now_ms(c))
+		(void)uv_idle_start(&c->turn, on_turn); /* always 0 */
+	else
+		arm(c);
+}
+
+static void
+on_timer(uv_timer_t *h)
+{
+	fire_due(h->data);
+}
+
+static void
+on_turn(uv_idle_t *h)
+{
+	(void)uv_idle_stop(h); /* always 0 */
+	fire_due(h->data);
 }
 
 void

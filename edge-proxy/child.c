@@ -96,6 +96,7 @@ child_run(struct child *c, const struct child_opts *opts, void *arg)
 	rc = uv_loop_init(&c->loop);
 	if (rc < 0)
 		goto fail;
+	turns_open(&c->turns, &c->loop);
 	rc = clock_open_uv(&c->clock, &c->loop);
 	if (rc == 0)
 		rc = log_limit_start(c->clock);
@@ -115,6 +116,7 @@ child_run(struct child *c, const struct child_opts *opts, void *arg)
 		goto fail;
 	uv_run(&c->loop, UV_RUN_DEFAULT);
 	clock_close(c->clock);
+	turns_close(&c->turns);
 	uv_run(&c->loop, UV_RUN_DEFAULT);
 	rc = uv_loop_close(&c->loop);
 	if (rc < 0)

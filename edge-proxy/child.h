@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "common/turns.h"
 #include "edge-proxy/keeper_wire.h"
 
 struct clock;
@@ -29,6 +30,7 @@ struct child_opts {
 
 struct child {
 	uv_loop_t loop;
+	struct turns turns;
 	struct clock *clock;
 	struct keeper_link *link;
 	uv_signal_t term;

@@ -25,9 +25,11 @@ struct edge;
 struct edge_conf;
 struct identities;
 struct resolver_client;
+struct turns;
 
 struct edge_opts {
 	uv_loop_t *loop;
+	const struct turns *turns; /* of the loop; borrowed */
 	struct clock *clock;
 	struct resolver_client *resolver;
 	const struct identities *identities;

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/failures.h"
 #include "common/heap.h"
+#include "common/turns.h"
 #include "edge-proxy/doors.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
@@ -34,7 +35,7 @@ edge_status_counters(const struct edge *e)
 	return json_pack("{s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b},"
 			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I},"
 			 "s:{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I},"
-			 "s:{s:I,s:I,s:I,s:I}}",
+			 "s:{s:I,s:I,s:I,s:I},s:o}",
 	    "streams", "inbound", N(e->visitor_count), "half_open",
 	    N(admission_half_open(e->admission)), "accepted", N(c->accepted),
 	    "turned_away", N(c->turned_away), "in_up", N(c->in_up), "in_failed",
@@ -51,7 +52,7 @@ edge_status_counters(const struct edge *e)
 	    N(outward_under_way(e->outward)), "unsettled",
 	    N(routes_unsettled(e->routes)), "memory", "used", N(e->memory.used),
 	    "most", N(e->memory.most), "max", N(e->memory.max), "short",
-	    N(c->memory_short));
+	    N(c->memory_short), "turns", turns_json(e->opts.turns));
 #undef N
 }
 

@@ -317,6 +317,7 @@ begin(
 	const struct edge_conf *conf = p->staged.conf;
 	struct edge_opts opts = {
 		.loop = &p->child.loop,
+		.turns = &p->child.turns,
 		.clock = p->child.clock,
 		.identities = p->identities,
 		.conf = conf,

@@ -18,11 +18,13 @@
 struct gateway;
 struct gateway_conf;
 struct tls_identity;
+struct turns;
 
 typedef void gateway_stopped_fn(struct gateway *g, void *arg);
 
 struct gateway_opts {
 	uv_loop_t *loop;
+	const struct turns *turns; /* of the loop; borrowed */
 	const char *path; /* of the configuration, for reloads; borrowed */
 	/* Borrowed; a reload exchanges their content. */
 	struct gateway_conf *conf;

@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "common/heap.h"
 #include "common/histogram.h"
+#include "common/turns.h"
 #include "frontend-gateway/admin/metrics.h"
 #include "frontend-gateway/conversation/conversation.h"
 #include "frontend-gateway/conversation/conversations.h"
@@ -152,7 +153,7 @@ gateway_status(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}",
+	    "s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -167,7 +168,7 @@ gateway_status(const struct gateway *g)
 	    "messages", messages_json(g), "repeats", repeats_json(g),
 	    "failures", edges_failures(g->edges), "presence",
 	    presence_status(g->presence), "heap_bytes",
-	    (json_int_t)heap_in_use());
+	    (json_int_t)heap_in_use(), "turns", turns_json(g->opts.turns));
 }
 
 int

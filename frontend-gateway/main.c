@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/service.h"
 #include "common/tls_identity.h"
+#include "common/turns.h"
 #include "frontend-gateway/gateway.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/store/store.h"
@@ -105,6 +106,7 @@ load(struct gateway_conf **conf, struct tls_identity *channel,
 
 struct daemon {
 	uv_loop_t loop;
+	struct turns turns;
 	uv_signal_t term, interrupt, hangup;
 	struct gateway *gateway;
 };
@@ -150,6 +152,7 @@ run(const char *path, struct gateway_conf *conf, struct tls_identity *channel,
 	struct daemon d = { 0 };
 	struct gateway_opts opts = {
 		.loop = &d.loop,
+		.turns = &d.turns,
 		.path = path,
 		.conf = conf,
 		.channel_tls = channel,
@@ -165,6 +168,7 @@ run(const char *path, struct gateway_conf *conf, struct tls_identity *channel,
 		fprintf(stderr, "sallyport-gateway: %s\n", err_str(rc));
 		return rc;
 	}
+	turns_open(&d.turns, &d.loop);
 	rc = gateway_open(&d.gateway, &opts, why, sizeof(why));
 	if (rc < 0) {
 		fprintf(stderr, "sallyport-gateway: %s\n", why);
@@ -176,6 +180,8 @@ run(const char *path, struct gateway_conf *conf, struct tls_identity *channel,
 		    strerror(errno));
 		abort();
 	}
+	uv_run(&d.loop, UV_RUN_DEFAULT);
+	turns_close(&d.turns);
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 	uv_loop_close(&d.loop);
 	return rc;

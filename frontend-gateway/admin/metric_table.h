@@ -15,6 +15,8 @@ METRIC(GAUGE, "sallyport_running", "1 while the gateway takes new work, 0 while 
 METRIC(COUNTER, "sallyport_starts_total", "Starts counted in the store.", TOP, "epoch", "")
 METRIC(GAUGE, "sallyport_configuration_generation", "Number of the configuration in force.", TOP, "generation", "")
 METRIC(GAUGE, "sallyport_heap_bytes", "Memory in use on the heap.", TOP, "heap_bytes", "")
+METRIC(HISTOGRAM, "sallyport_turn_seconds", "Turns of the gateway's loop; while one lasts nobody else is served.", TOP, "turns.took", "")
+METRIC(GAUGE, "sallyport_longest_turn_microseconds", "The longest of the last one to two minutes.", TOP, "turns.longest_us", "")
 
 METRIC(GAUGE, "sallyport_conversations", "Chats that are open.", TOP, "conversations", "")
 METRIC(GAUGE, "sallyport_messages_pending", "Messages of Lync users whose fate is not known yet.", TOP, "pending", "")
@@ -72,6 +74,8 @@ METRIC(HISTOGRAM, "sallyport_custody_seconds", "", EDGES, "custody.inward.delive
 METRIC(HISTOGRAM, "sallyport_custody_seconds", "", EDGES, "custody.inward.failed", "direction=\"inward\",outcome=\"failed\"")
 
 METRIC(GAUGE, "sallyport_edge_stats_age_seconds", "Since the edge last told the counters below.", EDGES, "stats.age_s", "")
+METRIC(HISTOGRAM, "sallyport_edge_turn_seconds", "Turns of the edge's loop; while one lasts nobody else is served.", EDGES, "stats.turns.took", "")
+METRIC(GAUGE, "sallyport_edge_longest_turn_microseconds", "The longest of the last one to two minutes.", EDGES, "stats.turns.longest_us", "")
 METRIC(GAUGE, "sallyport_edge_listening", "1 while partners may connect.", EDGES, "stats.streams.listening", "")
 METRIC(GAUGE, "sallyport_edge_inbound_connections", "Connections from partners' servers, established or not.", EDGES, "stats.streams.inbound", "")
 METRIC(COUNTER, "sallyport_edge_connections_accepted_total", "Connections taken from outside.", EDGES, "stats.streams.accepted", "")

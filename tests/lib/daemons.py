@@ -203,7 +203,12 @@ class Gateway(Daemon):
         }
 
     def await_ready(self):
+        """The control socket is what it opens last."""
         self.process.await_port(self.address, self.port)
+        end = time.monotonic() + 10
+        while "control" in self.config and time.monotonic() < end and \
+                not os.path.exists(self.config["control"]):
+            time.sleep(0.01)
 
 
 def partner(domain, *additional, **more):

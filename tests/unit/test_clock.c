@@ -220,6 +220,56 @@ test_on_a_loop(void **state)
 	assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static unsigned looks;
+
+/* The loop has looked for events. */
+static void
+on_look(uv_check_t *h)
+{
+	looks++;
+	if (spins == 50)
+		uv_close((uv_handle_t *)h, NULL);
+}
+
+static void
+on_late_spin(struct clock_timer *t, void *arg)
+{
+	const uint64_t began = clock_now_ms(t->clock);
+
+	(void)arg;
+	/* It is due before it has ended. */
+	clock_timer_start(t, (uint64_t)spins % 2);
+	while (clock_now_ms(t->clock) < began + 2)
+		;
+	if (++spins < 50)
+		return;
+	clock_timer_stop(t);
+	clock_close(t->clock);
+}
+
+/* Whoever starts himself again and again leaves the loop its turns. */
+static void
+test_no_timer_holds_the_loop(void **state)
+{
+	struct clock_timer spin;
+	struct clock *c;
+	uv_loop_t loop;
+	uv_check_t check;
+
+	(void)state;
+	spins = 0;
+	assert_int_equal(uv_loop_init(&loop), 0);
+	assert_int_equal(clock_open_uv(&c, &loop), 0);
+	assert_int_equal(uv_check_init(&loop, &check), 0);
+	assert_int_equal(uv_check_start(&check, on_look), 0);
+	clock_timer_init(&spin, c, on_late_spin, NULL);
+	clock_timer_start(&spin, 0);
+	assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+	assert_int_equal(spins, 50);
+	assert_true(looks >= 25);
+	assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int
 main(void)
 {
@@ -229,6 +279,7 @@ main(void)
 		cmocka_unit_test(test_stop_from_callback),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_on_a_loop),
+		cmocka_unit_test(test_no_timer_holds_the_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
