@@ -31,8 +31,6 @@
 
 enum { APART_MS = 3600 * 1000 }; /* for a pair that was refused */
 
-#define DIALBACK (AUTH_DIALBACK_TLS | AUTH_DIALBACK_TCP)
-
 /* --- riders -------------------------------------------------------------- */
 
 void
@@ -76,8 +74,8 @@ now_ms(const struct route_shared *shared)
 	return clock_now_ms(shared->opts->clock);
 }
 
-static unsigned
-methods(const struct rider *r)
+unsigned
+carrier_methods(const struct rider *r)
 {
 	return hosting_methods(r->shared->opts->hosting, r->local, r->remote);
 }
@@ -91,7 +89,8 @@ carrier_is_apart(const struct rider *r)
 bool
 carrier_may_share(const struct rider *r)
 {
-	return !r->solo && !carrier_is_apart(r) && (methods(r) & DIALBACK) != 0;
+	return !r->solo && !carrier_is_apart(r) &&
+	       (carrier_methods(r) & DIALBACK) != 0;
 }
 
 void
@@ -571,6 +570,7 @@ carrier_board(struct rider *r)
 {
 	if (r->shared->closing)
 		return ERR_CLOSED;
+	carrier_read_terms(&r->terms, r);
 	if (carrier_board_back(r) ||
 	    (carrier_may_share(r) && carrier_board_other(r)))
 		return 0;
@@ -620,25 +620,6 @@ carrier_leave(struct rider *r, enum stream_error e, const char *why)
 	} else if (was == RIDER_ABOARD) {
 		leave_stream(c, r, e, why);
 	}
-}
-
-bool
-carrier_permits(struct rider *r)
-{
-	const struct carrier *c = r->carrier;
-
-	r->solo_until_ms = 0;
-	if (c == NULL)
-		return true;
-	if (c->way.back != NULL)
-		return s2s_in_back_carries(c->way.back, r->local, r->remote);
-	if (r->state == RIDER_ABOARD) {
-		s2s_out_recheck(c->way.out);
-		return s2s_out_permits(c->way.out, r->local, r->remote);
-	}
-	if (r->state == RIDER_WAITING || r->state == RIDER_JOINING)
-		return (methods(r) & DIALBACK) != 0;
-	return true;
 }
 
 struct s2s_out *

@@ -66,6 +66,14 @@ enum rider_state {
 	RIDER_ABOARD
 };
 
+/* What of the partner's row decides how he is reached, and whether at all. */
+struct rider_terms {
+	unsigned methods;
+	uint32_t connection_limit;
+	size_t connections; /* of all partners together */
+	char next_hop[256]; /* "" = whom DNS names */
+};
+
 struct rider {
 	struct list link; /* in its carrier */
 	struct route_shared *shared;
@@ -75,6 +83,7 @@ struct rider {
 
 	enum rider_state state;
 	struct carrier *carrier;
+	struct rider_terms terms; /* when it boarded last */
 	struct s2s_out_join join;
 	struct sockaddr_storage seen; /* where its domain was found, or 0 */
 	bool solo; /* this time it is to have a connection of its own */
@@ -91,9 +100,18 @@ int carrier_board(struct rider *r);
 /* Off, whatever its state; no event follows.  When it was the last one aboard
  * the stream ends, with that error. */
 void carrier_leave(struct rider *r, enum stream_error e, const char *why);
-/* The configuration changed; the stream goes by its times.  False when the way in which the pair is carried
- * (or about to be) is permitted no more: it should leave. */
+/* The configuration changed; the stream, or the attempt, goes by its times.
+ * False when the way in which the pair is carried (or about to be) is permitted
+ * no more: it should leave. */
 bool carrier_permits(struct rider *r);
+/* Looks which connections of ours are more than there may be now, the newest
+ * first. */
+void carrier_thin_out(struct route_shared *shared);
+/* Whether the rider, though it is permitted, is to go on elsewhere: why, or
+ * NULL. */
+const char *carrier_why_move(const struct rider *r);
+/* Whether the partner is to be reached by other means than when it boarded. */
+bool carrier_has_new_terms(const struct rider *r);
 /* For an hour it shall have connections of its own. */
 void carrier_keep_apart(struct rider *r);
 

@@ -1,10 +1,11 @@
 /*
  * carrier_impl - what the files of a carrier share.  Nobody else includes it.
  *
- * carrier.c        riders, connecting, the stream
- * carrier_write.c  what a rider writes
- * carrier_share.c  several pairs on one connection
- * carrier_back.c   carriers that partners have connected
+ * carrier.c          riders, connecting, the stream
+ * carrier_write.c    what a rider writes
+ * carrier_recheck.c  what changes with the configuration
+ * carrier_share.c    several pairs on one connection
+ * carrier_back.c     carriers that partners have connected
  */
 #ifndef EDGE_CARRIER_IMPL_H
 #define EDGE_CARRIER_IMPL_H
@@ -19,6 +20,8 @@
 #include "edge-proxy/outlet.h"
 #include "edge-proxy/route_shared.h"
 
+#define DIALBACK (AUTH_DIALBACK_TLS | AUTH_DIALBACK_TCP)
+
 struct carrier {
 	struct list link; /* in route_shared.carriers, or alone */
 	struct route_shared *shared;
@@ -30,6 +33,7 @@ struct carrier {
 	struct clock_timer stall; /* runs while some rider awaits room */
 	struct clock_timer board; /* of a partner's stream, when riders come */
 	uint64_t up_ms, written;
+	bool surplus; /* one more than there may be */
 };
 
 /* --- carrier.c ----------------------------------------------------------- */
@@ -55,6 +59,14 @@ void carrier_managed(struct carrier *c);
 void carrier_acknowledged(struct carrier *c, uint64_t count);
 /* Takes it out of the list; nobody is aboard afterwards. */
 void carrier_down(struct carrier *c, const struct route_failure *f, bool again);
+
+/* What is permitted to the pair, AUTH_ bits. */
+unsigned carrier_methods(const struct rider *r);
+
+/* --- carrier_recheck.c --------------------------------------------------- */
+
+/* As they are now. */
+void carrier_read_terms(struct rider_terms *out, const struct rider *r);
 
 /* --- carrier_share.c ----------------------------------------------------- */
 

@@ -44,7 +44,7 @@ carrier_is_at(const struct carrier *c, const struct sockaddr_storage *addr)
 bool
 carrier_may_carry(const struct carrier *c, const struct rider *r)
 {
-	return c->way.out != NULL && carrier_may_share(r) &&
+	return c->way.out != NULL && !c->surplus && carrier_may_share(r) &&
 	       s2s_out_may_join(c->way.out, r->local, r->remote);
 }
 

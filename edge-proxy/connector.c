@@ -79,6 +79,7 @@ struct connector {
 	size_t live;
 	unsigned started;
 	bool cancelled;
+	uint64_t begun_ms;
 	struct clock_timer step; /* defers what must not happen at once */
 	struct clock_timer limit;
 	struct clock_timer service; /* runs while one service is waited for */
@@ -798,6 +799,17 @@ on_limit(struct clock_timer *t, void *arg)
 	fail(c);
 }
 
+/* As much as is granted now, from the beginning on. */
+static void
+limit_establishment(struct connector *c)
+{
+	uint64_t ms = hosting_settings(c->opts.hosting, c->local)
+			  ->stream_establishment_ms;
+	uint64_t spent = clock_now_ms(c->opts.clock) - c->begun_ms;
+
+	clock_timer_start(&c->limit, ms > spent ? ms - spent : 0);
+}
+
 int
 connector_open(struct connector **out, const struct connector_opts *opts)
 {
@@ -830,11 +842,18 @@ connector_open(struct connector **out, const struct connector_opts *opts)
 	 * for. */
 	c->candidates.prefer4 = opts->outgoing4->ss_family == AF_INET &&
 				opts->outgoing6->ss_family != AF_INET6;
+	c->begun_ms = clock_now_ms(opts->clock);
 	clock_timer_start(&c->step, 0);
-	clock_timer_start(&c->limit,
-	    hosting_settings(opts->hosting, c->local)->stream_establishment_ms);
+	limit_establishment(c);
 	*out = c;
 	return 0;
+}
+
+void
+connector_recheck(struct connector *c)
+{
+	if (clock_timer_running(&c->limit))
+		limit_establishment(c);
 }
 
 void

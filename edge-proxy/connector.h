@@ -77,6 +77,8 @@ struct connector_opts {
 
 int connector_open(struct connector **out, const struct connector_opts *opts);
 void connector_cancel(struct connector *c);
+/* The configuration changed: the time that it may take is another one. */
+void connector_recheck(struct connector *c);
 /* Whether it is in the middle of an attempt there. */
 bool
 connector_tries(const struct connector *c, const struct sockaddr_storage *addr);

@@ -518,7 +518,32 @@ is_too_many(struct edge *e, struct tally *t, const struct stream_info *info)
 	return over;
 }
 
-/* A limit may be lower than it was: the newest streams go. */
+/* All together: who has not authenticated goes first, then the newest. */
+static void
+thin_out_all(struct edge *e)
+{
+	struct hosting_bounds b;
+	struct list *it = e->visitors.prev, *before;
+
+	hosting_bounds(e->hosting, &b);
+	while (admission_count(e->admission) > b.connections &&
+	       end_stranger(e, true, "fewer connections are permitted"))
+		;
+	for (; it != &e->visitors &&
+	       admission_count(e->admission) > b.connections;
+	     it = before) {
+		struct visitor *v = list_entry(it, struct visitor, all);
+
+		before = it->prev;
+		if (v->place.address == NULL)
+			continue;
+		admission_leave(e->admission, &v->place);
+		s2s_in_close(v->s2s, STREAM_ERR_RESOURCE_CONSTRAINT,
+		    "too many connections");
+	}
+}
+
+/* A partner's limit may be lower than it was: his newest streams go. */
 static void
 thin_out(struct edge *e)
 {
@@ -546,6 +571,7 @@ edge_visitors_recheck(struct edge *e)
 	LIST_FOREACH_SAFE (it, &e->visitors)
 		s2s_in_recheck(list_entry(it, struct visitor, all)->s2s);
 	thin_out(e);
+	thin_out_all(e);
 }
 
 static bool

@@ -210,6 +210,18 @@ may_spare(const struct route *t)
 	return clock_now_ms(t->shared->opts->clock) >= t->spared_until_ms;
 }
 
+static void
+end_back_off(struct route *t)
+{
+	uint64_t left =
+	    t->backoff.due_ms - clock_now_ms(t->shared->opts->clock);
+
+	clock_timer_stop(&t->backoff);
+	log_info(&t->log, "backoff-ended", "left_ms=%llu failures=%u",
+	    (unsigned long long)left, t->failures);
+	set_state(t, ROUTE_IDLE);
+}
+
 void
 route_heard(struct route *t)
 {
@@ -217,11 +229,7 @@ route_heard(struct route *t)
 	if (t->state != ROUTE_BACKOFF || !may_spare(t))
 		return;
 	t->spared_until_ms = t->backoff.due_ms;
-	clock_timer_stop(&t->backoff);
-	log_info(&t->log, "backoff-ended", "left_ms=%llu failures=%u",
-	    (unsigned long long)(t->spared_until_ms - t->heard_ms),
-	    t->failures);
-	set_state(t, ROUTE_IDLE);
+	end_back_off(t);
 }
 
 /* The partner ended our stream a moment after he had opened one of his own that
@@ -243,6 +251,7 @@ on_aboard(void *arg)
 	struct route *t = arg;
 
 	t->failures = 0;
+	t->moving = NULL;
 	t->up_ms = clock_now_ms(t->shared->opts->clock);
 	set_state(t, ROUTE_UP);
 	drain(t);
@@ -294,6 +303,8 @@ on_down(const struct route_failure *f, bool again, void *arg)
 {
 	struct route *t = arg;
 
+	t->moving = NULL;
+	clock_timer_stop(&t->move);
 	if (again || t->shared->closing) {
 		set_state(t, ROUTE_IDLE);
 	} else if (has_moved(t)) {
@@ -352,6 +363,34 @@ leave(struct route *t, enum stream_error e, const char *why)
 	}
 }
 
+/* --- moving --------------------------------------------------------------- */
+
+/* Who tells that the last one is proven, or forgotten, is not done yet. */
+static void
+move_when_proven(struct route *t)
+{
+	if (t->moving != NULL && t->rider.unproven == 0)
+		clock_timer_start(&t->move, 0);
+}
+
+static void
+on_move(struct clock_timer *timer, void *arg)
+{
+	struct route *t = arg;
+
+	(void)timer;
+	leave(t, STREAM_ERR_NONE, t->moving);
+}
+
+static void
+move(struct route *t, const char *why)
+{
+	if (t->state == ROUTE_UP)
+		t->moving = why;
+	if (t->state != ROUTE_UP || t->rider.unproven == 0)
+		leave(t, STREAM_ERR_NONE, why);
+}
+
 /* --- proof --------------------------------------------------------------- */
 
 static void
@@ -370,6 +409,7 @@ on_proven(struct barrier_item *b, enum proof by, void *arg)
 	struct route_shared *r = t->shared;
 
 	tell_delivered(r, release(list_entry(b, struct item, barrier)), by);
+	move_when_proven(t);
 }
 
 static void
@@ -432,7 +472,8 @@ after_write(struct route *t, struct item *i)
 static bool
 can_write(const struct route *t)
 {
-	return t->state == ROUTE_UP && carrier_can_write(&t->rider);
+	return t->state == ROUTE_UP && t->moving == NULL &&
+	       carrier_can_write(&t->rider);
 }
 
 /* A message that waited says since when (XEP-0203). */
@@ -515,7 +556,7 @@ drain(struct route *t)
 		after_write(t, i);
 		free(payload);
 	}
-	if (!list_empty(&t->queue) && t->state == ROUTE_UP)
+	if (!list_empty(&t->queue) && t->state == ROUTE_UP && t->moving == NULL)
 		carrier_await_room(&t->rider);
 }
 
@@ -617,10 +658,15 @@ bool
 route_withdraw(struct route_shared *r, void *cookie)
 {
 	struct map_node *n = map_get(&r->by_cookie, &cookie, sizeof(cookie));
+	struct item *i;
+	struct route *t;
 
 	if (n == NULL)
 		return false;
-	release(map_entry(n, struct item, by_cookie));
+	i = map_entry(n, struct item, by_cookie);
+	t = i->route;
+	release(i);
+	move_when_proven(t);
 	return true;
 }
 
@@ -633,11 +679,31 @@ route_shut(struct route *t, const struct route_failure *f, const char *reason)
 	leave(t, STREAM_ERR_NONE, reason);
 }
 
+/* What it was to move for holds no more. */
+static void
+stay(struct route *t)
+{
+	t->moving = NULL;
+	clock_timer_stop(&t->move);
+	drain(t);
+}
+
 void
 route_recheck(struct route *t)
 {
+	const char *why = carrier_why_move(&t->rider);
+
+	if (t->state == ROUTE_BACKOFF) {
+		if (carrier_has_new_terms(&t->rider))
+			end_back_off(t);
+		return;
+	}
 	if (!carrier_permits(&t->rider))
 		leave(t, STREAM_ERR_NONE, "no longer permitted so");
+	else if (why != NULL)
+		move(t, why);
+	else if (t->moving != NULL)
+		stay(t);
 }
 
 struct route *
@@ -666,6 +732,7 @@ route_new(struct route_shared *shared, const char *local, const char *remote)
 	barrier_stream_init(
 	    &t->barrier, shared->opts->clock, &barrier_events, t);
 	clock_timer_init(&t->backoff, shared->opts->clock, on_backoff_over, t);
+	clock_timer_init(&t->move, shared->opts->clock, on_move, t);
 	rider_init(&t->rider, shared, t->local, t->remote, &rider_events, t);
 	return t;
 }
@@ -674,6 +741,7 @@ void
 route_free(struct route *t)
 {
 	clock_timer_stop(&t->backoff);
+	clock_timer_stop(&t->move);
 	barrier_stream_finish(&t->barrier);
 	free(t->key);
 	free(t);

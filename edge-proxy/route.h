@@ -46,6 +46,10 @@ struct route {
 	size_t queue_frames, queue_bytes;
 	struct barrier_stream barrier;
 	struct clock_timer backoff;
+	/* Why nothing more is written to the stream: what was has to be proven,
+	 * then the pair goes on elsewhere.  NULL: it stays. */
+	const char *moving;
+	struct clock_timer move;
 	unsigned failures; /* in a row */
 	/* When the partner last authenticated on a stream of his own, and when
 	 * our stream came up; 0 for never. */
@@ -71,7 +75,7 @@ route_shut(struct route *t, const struct route_failure *f, const char *reason);
  * ends a back-off, once in the time of the one that it ends. */
 void route_heard(struct route *t);
 /* The configuration changed, and still permits the pair: if not on this stream,
- * what waits goes with another one. */
+ * what waits goes with another one; and what kept the pair off may be mended. */
 void route_recheck(struct route *t);
 
 /* Settles a stanza that no route has taken. */

@@ -195,6 +195,7 @@ routes_recheck(struct routes *r)
 
 	route_failure_set(
 	    &f, COND_NOT_ALLOWED, NULL, "no longer a permitted partner");
+	carrier_thin_out(&r->shared);
 	LIST_FOREACH (it, &r->all) {
 		struct route *t = list_entry(it, struct route, link);
 

@@ -313,8 +313,10 @@ s2s_in_heard(struct s2s_in *s)
 static void
 recheck_times(struct s2s_in *s)
 {
-	if (s->idle_ms != idle_ms_of(s) || s->silence_ms != silence_ms_of(s))
-		s2s_in_heard(s);
+	if (s->idle_ms == idle_ms_of(s) && s->silence_ms == silence_ms_of(s))
+		return;
+	s2s_in_heard(s);
+	s2s_in_back_keep_alive(s);
 }
 
 struct stream_limits
@@ -584,8 +586,7 @@ s2s_in_open(
 		begin_direct_tls(s);
 	else
 		clock_timer_start(&s->limit, states[IN_HEADER].limit_ms);
-	clock_timer_start(
-	    &s->establish, hosting_establishment_ms(opts->hosting));
+	s2s_in_limit_establishment(s);
 	*out = s;
 	return 0;
 
@@ -615,6 +616,8 @@ s2s_in_recheck(struct s2s_in *s)
 {
 	size_t before = s->pairs.count;
 
+	if (s->state < IN_OPEN)
+		s2s_in_limit_establishment(s);
 	if (s->state != IN_OPEN)
 		return;
 	for (size_t i = s->pairs.count; i-- > 0;) {

@@ -97,6 +97,13 @@ s2s_in_back_begin(struct s2s_in *s)
 }
 
 void
+s2s_in_back_keep_alive(struct s2s_in *s)
+{
+	if (s2s_in_back_is_open(s))
+		restart_keep_alive(s);
+}
+
+void
 s2s_in_back_counted(struct s2s_in *s)
 {
 	struct buf out;

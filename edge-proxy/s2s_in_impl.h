@@ -154,6 +154,9 @@ void s2s_in_after_parsing(struct s2s_in *s, int rc);
 
 /* Before the first pair can come by dialback. */
 void s2s_in_init_dialback(struct s2s_in *s);
+/* What he for whom the partner comes grants, from the beginning on; as long as
+ * nobody is named, the longest that anybody does. */
+void s2s_in_limit_establishment(struct s2s_in *s);
 void s2s_in_put_header(struct s2s_in *s, struct buf *out);
 /* The partner's header: first, after TLS, or after SASL. */
 void s2s_in_on_header(
@@ -189,6 +192,8 @@ bool s2s_in_back_may_offer(const struct s2s_in *s);
 void s2s_in_back_request(struct s2s_in *s, const struct xml_elem *e);
 /* The stream is up. */
 void s2s_in_back_begin(struct s2s_in *s);
+/* Other times hold for it, or none. */
+void s2s_in_back_keep_alive(struct s2s_in *s);
 /* He counts from now on what we send. */
 void s2s_in_back_counted(struct s2s_in *s);
 void s2s_in_back_take_ack(struct s2s_in *s, const struct xml_elem *a);

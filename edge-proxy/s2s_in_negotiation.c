@@ -169,12 +169,14 @@ open_external(struct s2s_in *s)
 			   : "external");
 }
 
-/* For whom he comes is known: what that one grants, from the beginning on. */
-static void
-limit_establishment(struct s2s_in *s)
+void
+s2s_in_limit_establishment(struct s2s_in *s)
 {
-	uint64_t ms = hosting_settings(s->opts.hosting, s->ends.to)
-			  ->stream_establishment_ms;
+	const struct hosting *h = s->opts.hosting;
+	uint64_t ms =
+	    s->ends.to[0] == '\0'
+		? hosting_establishment_ms(h)
+		: hosting_settings(h, s->ends.to)->stream_establishment_ms;
 	uint64_t spent = clock_now_ms(s->opts.clock) - s->accepted_ms;
 
 	clock_timer_start(&s->establish, ms > spent ? ms - spent : 0);
@@ -202,10 +204,10 @@ s2s_in_on_header(
 		    "header has lost its version");
 	} else if (h->version == NULL) {
 		s->old = true;
-		limit_establishment(s);
+		s2s_in_limit_establishment(s);
 		await_dialback(s);
 	} else if (s->state == IN_HEADER) {
-		limit_establishment(s);
+		s2s_in_limit_establishment(s);
 		offer_tls(s);
 	} else if (s->state == IN_TLS_HEADER) {
 		if (!s2s_in_hold_for_status(s) && !s2s_in_look_up(s))
