@@ -172,9 +172,11 @@ EVENT(2503, "inward", "stanza-failed", INFO, "A stanza could not be delivered; i
 EVENT(2504, "inward", "error-lost", ERROR, "A sender could not be told that his stanza failed, for want of memory.", "Look at the host's memory.")
 EVENT(2505, "inward", "channel-full", WARN, "The gateway does not keep up; the stanza was refused.", "Look at the gateway's load and the pool.")
 EVENT(2506, "inward", "window-kept", WARN, "A partner sent more than may be under way at once.", "")
+EVENT(2507, "inward", "text-from-partner", INFO, "The text of a message of a contact, as EnableLoggingAllMessageBodies and log.bodies of the edge want it.", "Switch it off when it is no longer needed.")
 EVENT(2551, "outward", "stanza-refused", WARN, "A gateway sent a stanza that may not go out.", "Look at the versions of both halves.")
 EVENT(2552, "outward", "proof-refused", WARN, "A gateway sent a proof for nothing.", "")
 EVENT(2553, "outward", "reply-lost", WARN, "An answer to a gateway or a partner could not be sent.", "")
+EVENT(2554, "outward", "text-to-partner", INFO, "The text of a message of a Lync user, as EnableLoggingAllMessageBodies and log.bodies of the edge want it.", "Switch it off when it is no longer needed.")
 
 /* --- gateway ---------------------------------------------------------------- */
 EVENT(3001, "gateway", "started", INFO, "The gateway runs.", "")

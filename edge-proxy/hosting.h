@@ -47,9 +47,10 @@ struct partner {
 struct hosting_settings {
 	uint64_t stream_establishment_ms;
 	uint64_t stream_inactivity_ms;
-	uint64_t stream_silence_ms;   /* of a partner's TCP, outward */
-	uint64_t keep_alive_ms;       /* a partner has to be heard of */
-	bool bidi;                    /* streams may go both ways (XEP-0288) */
+	uint64_t stream_silence_ms; /* of a partner's TCP, outward */
+	uint64_t keep_alive_ms;     /* a partner has to be heard of */
+	bool bidi;                  /* streams may go both ways (XEP-0288) */
+	bool bodies; /* texts may be logged, if this edge's file agrees */
 	uint64_t inward_deadline_ms;  /* result of an inward stanza */
 	uint64_t outward_deadline_ms; /* proof of an outward stanza */
 	uint32_t inward_window;       /* stanzas a stream may run ahead */

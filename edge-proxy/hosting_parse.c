@@ -263,6 +263,7 @@ read_settings(struct hosting_settings *s, struct conf_obj *root)
 	    o, "keep_alive_ms", (int64_t)s->keep_alive_ms, 1000, 86400000);
 	/* A gateway that does not say so takes no stanzas of such streams. */
 	s->bidi = conf_bool(o, "bidi", false);
+	s->bodies = conf_bool(o, "bodies", false);
 	s->inward_deadline_ms = (uint64_t)conf_int(o, "inward_deadline_ms",
 	    (int64_t)s->inward_deadline_ms, 1000, 600000);
 	s->outward_deadline_ms = (uint64_t)conf_int(o, "outward_deadline_ms",

@@ -29,6 +29,7 @@
 #include "common/log.h"
 #include "common/log_limit.h"
 #include "common/xml.h"
+#include "edge-proxy/body_log.h"
 #include "edge-proxy/fair_share.h"
 #include "edge-proxy/handled_count.h"
 #include "edge-proxy/hosting.h"
@@ -37,6 +38,7 @@
 #include "edge-proxy/render.h"
 #include "edge-proxy/stream_info.h"
 #include "proto/channel.h"
+#include "proto/frame.h"
 
 enum {
 	PAUSE_MS = 5000,
@@ -487,6 +489,18 @@ refuse(struct pending *p, enum condition condition, const char *text)
 	free_pending(p);
 }
 
+static void
+log_text(const struct inward_stream *s, const struct pending *p)
+{
+	const struct buf *b = &s->in->normalised.frame;
+	const struct hosting_settings *hs =
+	    hosting_settings(s->in->opts.hosting, p->to.ascii);
+	struct frame f;
+
+	if (hs->bodies && frame_decode(&f, b->data, b->len) == 0)
+		body_log_frame(&s->log, "text-from-partner", &f, hs);
+}
+
 /* Gives the frame to the channel, or refuses the stanza.  True when it is under
  * way. */
 static bool
@@ -557,6 +571,7 @@ forward(struct inward_stream *s, const struct taken *t)
 		refuse(p, COND_RESOURCE_CONSTRAINT, "too many requests wait");
 		return FATE_DONE;
 	}
+	log_text(s, p);
 	if (!send_frame(s, p, node)) {
 		iq_asked_forget(in->opts.asked, t->request_id);
 		return FATE_DONE;

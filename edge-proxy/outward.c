@@ -21,6 +21,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/log_limit.h"
+#include "edge-proxy/body_log.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/iq_asked.h"
 #include "edge-proxy/normalise.h"
@@ -254,6 +255,8 @@ send_out(struct outward *o, struct pending *p, const struct request *r,
 		o->counters.probes++;
 		return routes_probe(o->opts.routes, &s);
 	}
+	body_log_frame(&o->log, "text-to-partner", f,
+	    hosting_settings(o->opts.hosting, r->from.ascii));
 	buf_clear(&o->xml);
 	rc = render_frame_as(&o->xml, f, r->asked_id);
 	if (rc < 0)

@@ -141,15 +141,15 @@ base_json(const struct gateway_conf *c)
 	/* The edge waits a little longer than we do, so that our answer, not
 	 * its deadline, decides. */
 	return json_pack(
-	    "{s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
+	    "{s:I,s:I,s:I,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:s}",
 	    "stream_establishment_ms", (json_int_t)t->stream_establishment_ms,
 	    "stream_inactivity_ms", (json_int_t)t->stream_inactivity_ms,
 	    "keep_alive_ms", (json_int_t)t->keep_alive_ms, "bidi",
-	    (int)c->streams.bidirectional, "stream_silence_ms",
-	    (json_int_t)t->stream_silence_ms, "inward_deadline_ms",
-	    (json_int_t)t->inward_ms + 5000, "outward_deadline_ms",
-	    (json_int_t)t->outward_ms + 2000, "inward_window",
-	    (json_int_t)l->inward_window, "stanza_max",
+	    (int)c->streams.bidirectional, "bodies", (int)c->log.bodies,
+	    "stream_silence_ms", (json_int_t)t->stream_silence_ms,
+	    "inward_deadline_ms", (json_int_t)t->inward_ms + 5000,
+	    "outward_deadline_ms", (json_int_t)t->outward_ms + 2000,
+	    "inward_window", (json_int_t)l->inward_window, "stanza_max",
 	    (json_int_t)l->stanza_bytes, "connection_limit",
 	    (json_int_t)l->connection_limit, "queue_frames",
 	    (json_int_t)l->route_frames, "queue_bytes",

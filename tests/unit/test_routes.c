@@ -1549,6 +1549,76 @@ test_keep_alives(void **state)
 }
 
 static void
+set_next_hop(struct fixture *f, const char *row)
+{
+	f->edge.row = row;
+	site_permit(&f->edge, REMOTE, NULL);
+	routes_recheck(f->routes);
+}
+
+/* What was written is proven first; what comes meanwhile goes the other way, and
+ * when that turns out to be wrong, no time is lost once it is mended. */
+static void
+test_another_next_hop(void **state)
+{
+	static const char hop[] = ",\"ProxyFqdn\":\"proxy.partner.example\"";
+	struct fixture f;
+
+	(void)state;
+	go_open(&f);
+	set_next_hop(&f, hop);
+	send_one(&f, 2, NULL);
+	world_pass(&f.w, 50);
+	assert_int_equal(1, f.settled);
+	assert_false(script_has(&f.p, "</stream:stream>"));
+	/* Back and forth: it stays. */
+	set_next_hop(&f, NULL);
+	script_expect(&f.p, "id='m2'/>");
+	until_settled(&f, 2);
+	set_next_hop(&f, hop);
+	send_one(&f, 3, NULL);
+	world_pass(&f.w, 50);
+	assert_int_equal(2, f.settled);
+	assert_null(strstr(asked, "proxy.partner.example"));
+	routes_proof(f.routes, "sp1-gw1-0-a");
+	until_settled(&f, 4);
+	assert_delivered(&f.s[0], PROOF_PING);
+	assert_failed(&f.s[3], COND_REMOTE_SERVER_NOT_FOUND, NULL);
+	assert_non_null(strstr(asked, "proxy.partner.example"));
+	script_expect(&f.p, "</stream:stream>");
+	assert_false(script_has(&f.p, "id='m3'"));
+	/* Left alone for a while, unless it is another row. */
+	send_one(&f, 4, NULL);
+	assert_int_equal(1, f.s[4].times);
+	set_next_hop(&f, hop);
+	send_one(&f, 5, NULL);
+	assert_int_equal(1, f.s[5].times);
+	set_next_hop(&f, ",\"ProxyFqdn\":\"other.partner.example\"");
+	send_one(&f, 6, NULL);
+	assert_int_equal(0, f.s[6].times);
+	until_settled(&f, 7);
+	finish(&f);
+}
+
+/* An attempt has the time that is granted now, from its beginning on. */
+static void
+test_the_time_for_an_attempt_changes(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	go_connected(&f);
+	world_skip(&f.w, 3000);
+	assert_int_equal(0, f.settled);
+	site_permit(&f.edge, REMOTE, "{\"stream_establishment_ms\":2000}");
+	routes_recheck(f.routes);
+	until_settled(&f, 2);
+	assert_failed(&f.s[0], COND_REMOTE_SERVER_TIMEOUT, NULL);
+	assert_true(script_ended_with(&f.p, "</stream:stream>"));
+	finish(&f);
+}
+
+static void
 test_ends_after_open(void **state)
 {
 	static const struct {
@@ -1715,6 +1785,8 @@ main(void)
 		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_counted),
 		cmocka_unit_test(test_keep_alives),
+		cmocka_unit_test(test_another_next_hop),
+		cmocka_unit_test(test_the_time_for_an_attempt_changes),
 		cmocka_unit_test(test_ends_after_open),
 		cmocka_unit_test(test_ends_after_he_came),
 		cmocka_unit_test(test_connection_lost),
