@@ -404,20 +404,15 @@ from_half_refresh(struct pair *p)
 }
 
 void
-from_half_ask_for(struct presence *pr, uint32_t expires_s)
+from_half_ask_for(struct presence *pr, uint32_t expires_s, bool now)
 {
-	bool shorter = expires_s < pr->subscribe_s;
-
-	if (expires_s == pr->subscribe_s)
-		return;
-	pr->subscribe_s = expires_s;
 	LIST_FOREACH (it, &pr->all) {
 		struct pair *p = list_entry(it, struct pair, all);
 
 		if (p->sub == NULL)
 			continue;
 		sip_subscriber_ask_for(p->sub->sip, expires_s);
-		if (shorter)
+		if (now)
 			from_half_refresh(p);
 	}
 }

@@ -348,6 +348,7 @@ on_disk_failed(struct pair_machine *m)
 	case PAIR_ON_POOL_BACK:
 	case PAIR_ON_PARTNER_LOST:
 	case PAIR_ON_PARTNER_BACK:
+	case PAIR_ON_RENEWAL:
 	case PAIR_ON_RESTART:
 	case PAIR_ON_POLICY:
 	case PAIR_ON_REMOVE:
@@ -389,6 +390,7 @@ static const struct {
 	[PAIR_ON_POOL_BACK] = { pair_machine_pool_back, false },
 	[PAIR_ON_PARTNER_LOST] = { pair_machine_partner_lost, false },
 	[PAIR_ON_PARTNER_BACK] = { on_partner_back, false },
+	[PAIR_ON_RENEWAL] = { pair_machine_renewal, false },
 	[PAIR_ON_DUE] = { on_due, false },
 	[PAIR_ON_RESTART] = { on_restart, false },
 	[PAIR_ON_POLICY] = { on_policy, false },

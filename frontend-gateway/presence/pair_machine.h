@@ -100,6 +100,9 @@ enum pair_event_kind {
 	 * closed for want of traffic is not this. */
 	PAIR_ON_PARTNER_LOST,
 	PAIR_ON_PARTNER_BACK,
+	/* Subscriptions have run for as long as they may: who is watched is
+	 * asked anew how he is, for a change may have been lost. */
+	PAIR_ON_RENEWAL,
 	PAIR_ON_DUE,
 	/* Once per pair after the program's start, state from
 	 * pair_state_load(): restored = a SIP subscription of the from half is

@@ -89,6 +89,7 @@ void pair_machine_fetch(struct pair_machine *m);
 void pair_machine_partner_lost(struct pair_machine *m);
 void pair_machine_partner_back(struct pair_machine *m);
 void pair_machine_probed(struct pair_machine *m);
+void pair_machine_renewal(struct pair_machine *m);
 void pair_machine_to_due(struct pair_machine *m);
 void pair_machine_to_restart(struct pair_machine *m);
 void pair_machine_to_policy(struct pair_machine *m);

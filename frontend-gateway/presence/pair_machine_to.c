@@ -399,6 +399,15 @@ pair_machine_probed(struct pair_machine *m)
 		m->s->grace_to_ms = m->now + m->r->partner_grace_ms / 2;
 }
 
+/* As we know him until he says otherwise: silence is no news. */
+void
+pair_machine_renewal(struct pair_machine *m)
+{
+	if (granted(m) && m->e->dialogs > 0 && m->e->may_talk &&
+	    !pair_machine_has(m, PAIR_PARTNER_AWAY))
+		pair_machine_say(m, PAIR_PROBE);
+}
+
 static void
 grace_is_over(struct pair_machine *m)
 {

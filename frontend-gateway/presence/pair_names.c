@@ -32,6 +32,7 @@ pair_event_str(enum pair_event_kind k)
 		[PAIR_ON_PROBED] = "probed",
 		[PAIR_ON_PARTNER_LOST] = "partner-lost",
 		[PAIR_ON_PARTNER_BACK] = "partner-back",
+		[PAIR_ON_RENEWAL] = "renewal",
 		[PAIR_ON_DUE] = "due",
 		[PAIR_ON_RESTART] = "restart",
 		[PAIR_ON_POLICY] = "policy",

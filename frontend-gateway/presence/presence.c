@@ -265,7 +265,6 @@ presence_new(struct presence **out, const struct presence_opts *opts)
 	pr->well = true;
 	log_init(&pr->log, "presence");
 	use_settings(pr);
-	pr->subscribe_s = opts->conf->presence.subscribe_s;
 	clock_timer_init(&pr->flush, opts->clock, pair_row_on_flush, pr);
 	rc = pairs_init(pr);
 	if (rc == 0)
@@ -275,6 +274,7 @@ presence_new(struct presence **out, const struct presence_opts *opts)
 		return rc;
 	}
 	outage_init(pr);
+	renewal_init(pr);
 	policy_set_ties(opts->policy, tie_of, pr);
 	*out = pr;
 	return 0;
@@ -284,7 +284,7 @@ void
 presence_recheck(struct presence *pr)
 {
 	use_settings(pr);
-	from_half_ask_for(pr, pr->opts.conf->presence.subscribe_s);
+	renewal_follow(pr, pr->opts.conf->presence.subscribe_s);
 	from_queue_resume(pr);
 	outage_recheck(pr);
 }
@@ -339,6 +339,7 @@ presence_stop(struct presence *pr)
 	policy_set_ties(pr->opts.policy, NULL, NULL);
 	clock_timer_stop(&pr->flush);
 	outage_stop(pr);
+	renewal_stop(pr);
 	from_queue_finish(pr);
 	map_each(&pr->users, on_each_stop, NULL);
 	LIST_FOREACH (it, &pr->all)

@@ -81,6 +81,7 @@ enum presence_walk {
 	WALK_POLICY,
 	WALK_RESTART,
 	WALK_ROWS, /* to be written again after disk trouble */
+	WALK_RENEWAL,
 	WALK_COUNT
 };
 
@@ -201,6 +202,8 @@ struct presence {
 	struct list all;      /* pairs by serial */
 	struct list dirty;    /* pairs, oldest first */
 	uint32_t subscribe_s; /* what subscriptions ask for */
+	uint64_t renewed_ms;  /* contacts were asked anew */
+	struct clock_timer renewal;
 	struct list parcels;
 	uint64_t last_serial;
 	uint64_t last_row;
@@ -218,6 +221,13 @@ struct presence {
 
 const char *pair_user(const struct pair *p);
 const char *pair_contact(const struct pair *p);
+
+/* --- renewal.c ---------------------------------------------------------- */
+
+void renewal_init(struct presence *pr);
+void renewal_stop(struct presence *pr);
+/* Another interval holds: both for what we ask of the pool and of partners. */
+void renewal_follow(struct presence *pr, uint32_t interval_s);
 
 /* --- pairs.c ------------------------------------------------------------ */
 
@@ -322,9 +332,9 @@ unsigned parcels_edge(struct pair *p);
 
 void from_half_open(struct pair *p, bool first, bool plain);
 void from_half_refresh(struct pair *p);
-/* Subscriptions ask for another time; what runs for longer than that is
- * refreshed, at the pace of renewals. */
-void from_half_ask_for(struct presence *pr, uint32_t expires_s);
+/* Subscriptions ask for another time; now: all are refreshed, at the pace of
+ * renewals. */
+void from_half_ask_for(struct presence *pr, uint32_t expires_s, bool now);
 void from_half_end(struct pair *p);
 /* It is p's turn. */
 void from_half_go(struct pair *p);

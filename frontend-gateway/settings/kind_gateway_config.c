@@ -59,7 +59,7 @@ static const struct setting_field fields[] = {
 	    .min = 60,
 	    .max = WEEK_S,
 	    .words = "Seconds after which subscriptions to presence are "
-		     "renewed" },
+		     "renewed, and contacts asked how they are" },
 };
 
 static const struct setting_builtin builtins[] = { { "global", "{}" } };

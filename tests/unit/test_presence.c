@@ -826,6 +826,48 @@ subscriptions_follow_the_interval(void **state)
 	expect("ask-for 7200\n");
 }
 
+/* A contact whom she watches is asked how he is as often. */
+static void
+contacts_are_asked_anew(void **state)
+{
+	(void)state;
+	endpoint_subscribes(true);
+	disk();
+	settle(true);
+	/* Not as long as he has not said that she may know. */
+	run(28801 * 1000);
+	assert_int_equal(count_notes("probe " BO), 0);
+	stanza(BO, ANNA, "subscribed", NULL);
+	disk();
+	stanza(BO "/desk", ANNA, "available", NULL);
+	run(5100);
+	assert_int_equal(count_notes("probe " BO), 1); /* by his consent */
+	settle(true);
+	run(28790 * 1000);
+	assert_int_equal(count_notes("probe " BO), 0);
+	run(10 * 1000);
+	assert_int_equal(count_notes("probe " BO), 1);
+	settle(true);
+	/* He need not answer. */
+	run(3600 * 1000);
+	assert_int_equal(count_notes("closed"), 0);
+	/* More often: at once, and then in that time. */
+	conf->presence.subscribe_s = 7200;
+	presence_recheck(pr);
+	run(1000);
+	assert_int_equal(count_notes("probe " BO), 1);
+	settle(true);
+	run(7190 * 1000);
+	assert_int_equal(count_notes("probe " BO), 0);
+	/* Less often: when the longer time is over. */
+	conf->presence.subscribe_s = 14400;
+	presence_recheck(pr);
+	run(7190 * 1000);
+	assert_int_equal(count_notes("probe " BO), 0);
+	run(20 * 1000);
+	assert_int_equal(count_notes("probe " BO), 1);
+}
+
 /* Who was granted her presence keeps it through a state nobody can read; who
  * was not does not get it so. */
 static void
@@ -1213,6 +1255,7 @@ main(void)
 		T(a_contact_adds_a_user_and_sees_her),
 		T(documents_are_judged_before_they_are_taken),
 		T(subscriptions_follow_the_interval),
+		T(contacts_are_asked_anew),
 		T(a_garbled_state_changes_nothing),
 		T(a_disk_that_fails_acknowledges_nothing),
 		T(requests_of_one_pair_stand_in_line),
