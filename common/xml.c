@@ -417,8 +417,33 @@ xml_escape_attr(struct buf *out, const char *s, size_t len)
 }
 
 static int
-write_attr(struct buf *out, const struct xml_attr *at, unsigned number)
+write_size(struct buf *out, size_t size)
 {
+	return buf_addf(out, "[%zu byte%s]", size, size == 1 ? "" : "s");
+}
+
+/* What is written, for the time of one call. */
+struct writing {
+	struct buf *out;
+	const struct xml_filter *filter; /* NULL: everything */
+};
+
+static int
+write_value(const struct writing *w, const struct xml_elem *e,
+    const struct xml_attr *at)
+{
+	size_t len = strlen(at->value);
+
+	if (w->filter != NULL && !w->filter->shows_attr(e, at))
+		return write_size(w->out, len);
+	return xml_escape_attr(w->out, at->value, len);
+}
+
+static int
+write_attr(const struct writing *w, const struct xml_elem *e,
+    const struct xml_attr *at, unsigned number)
+{
+	struct buf *out = w->out;
 	int rc;
 
 	if (at->ns[0] == '\0') {
@@ -432,13 +457,15 @@ write_attr(struct buf *out, const struct xml_attr *at, unsigned number)
 			return rc;
 		buf_addf(out, "' a%u:%s='", number, at->name);
 	}
-	rc = xml_escape_attr(out, at->value, strlen(at->value));
+	rc = write_value(w, e, at);
 	return rc < 0 ? rc : buf_add_char(out, '\'');
 }
 
 static int
-write_start(struct buf *out, const struct xml_elem *e, const char *outer_ns)
+write_start(
+    const struct writing *w, const struct xml_elem *e, const char *outer_ns)
 {
+	struct buf *out = w->out;
 	unsigned number = 0;
 	int rc;
 
@@ -451,7 +478,7 @@ write_start(struct buf *out, const struct xml_elem *e, const char *outer_ns)
 		buf_add_char(out, '\'');
 	}
 	for (const struct xml_attr *at = e->attrs; at != NULL; at = at->next) {
-		rc = write_attr(out, at, number++);
+		rc = write_attr(w, e, at, number++);
 		if (rc < 0)
 			return rc;
 	}
@@ -459,29 +486,73 @@ write_start(struct buf *out, const struct xml_elem *e, const char *outer_ns)
 }
 
 static int
-write_elem(
-    struct buf *out, const struct xml_elem *e, const char *outer_ns, int depth)
+write_text(
+    const struct writing *w, const struct xml_elem *e, const struct xml_node *n)
 {
-	int rc =
-	    depth < DEPTH_MAX ? write_start(out, e, outer_ns) : ERR_TOO_LONG;
+	if (w->filter != NULL &&
+	    !w->filter->shows_text(e, n->text, n->text_len))
+		return write_size(w->out, n->text_len);
+	return xml_escape_text(w->out, n->text, n->text_len);
+}
+
+/* Bytes of all text in e; ERR_TOO_LONG when it is nested too deeply. */
+static int
+count_text(size_t *count, const struct xml_elem *e, int depth)
+{
+	int rc = depth < DEPTH_MAX ? 0 : ERR_TOO_LONG;
+
+	for (const struct xml_node *n = e->first; n != NULL && rc == 0;
+	     n = n->next) {
+		if (n->elem != NULL)
+			rc = count_text(count, n->elem, depth + 1);
+		else
+			*count += n->text_len;
+	}
+	return rc;
+}
+
+static int
+write_count(const struct writing *w, const struct xml_elem *e, int depth)
+{
+	size_t count = 0;
+	int rc = count_text(&count, e, depth);
+
+	return rc < 0 ? rc : write_size(w->out, count);
+}
+
+static int
+write_elem(const struct writing *w, const struct xml_elem *e,
+    const char *outer_ns, int depth)
+{
+	int rc = depth < DEPTH_MAX ? write_start(w, e, outer_ns) : ERR_TOO_LONG;
+	bool whole = w->filter == NULL || w->filter->shows_content(e);
 
 	if (rc < 0 || e->first == NULL)
 		return rc;
-	for (const struct xml_node *n = e->first; n != NULL && rc == 0;
+	if (!whole)
+		rc = write_count(w, e, depth);
+	for (const struct xml_node *n = e->first; whole && n != NULL && rc == 0;
 	     n = n->next)
-		rc = n->elem != NULL
-			 ? write_elem(out, n->elem, e->ns, depth + 1)
-			 : xml_escape_text(out, n->text, n->text_len);
-	return rc < 0 ? rc : buf_addf(out, "</%s>", e->name);
+		rc = n->elem != NULL ? write_elem(w, n->elem, e->ns, depth + 1)
+				     : write_text(w, e, n);
+	return rc < 0 ? rc : buf_addf(w->out, "</%s>", e->name);
+}
+
+int
+xml_write_filtered(struct buf *out, const struct xml_elem *e,
+    const char *outer_ns, const struct xml_filter *filter)
+{
+	const struct writing w = { out, filter };
+	size_t before = out->len;
+	int rc = write_elem(&w, e, outer_ns != NULL ? outer_ns : "", 0);
+
+	if (rc < 0)
+		out->len = before;
+	return rc;
 }
 
 int
 xml_write(struct buf *out, const struct xml_elem *e, const char *outer_ns)
 {
-	size_t before = out->len;
-	int rc = write_elem(out, e, outer_ns != NULL ? outer_ns : "", 0);
-
-	if (rc < 0)
-		out->len = before;
-	return rc;
+	return xml_write_filtered(out, e, outer_ns, NULL);
 }

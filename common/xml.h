@@ -84,6 +84,18 @@ int xml_text(const struct xml_elem *e, struct buf *out);
  * declared again); NULL for none.  On error out is as long as before.
  * ERR_UTF8, ERR_FULL, ERR_NOMEM, ERR_TOO_LONG (nested too deeply). */
 int xml_write(struct buf *out, const struct xml_elem *e, const char *outer_ns);
+/* Says what is written as it is; of the rest only the length is, "[12 bytes]". */
+struct xml_filter {
+	bool (*shows_attr)(const struct xml_elem *e, const struct xml_attr *a);
+	/* text is directly in e. */
+	bool (*shows_text)(
+	    const struct xml_elem *e, const char *text, size_t len);
+	/* If not, all text within e, however deep, is told of as one. */
+	bool (*shows_content)(const struct xml_elem *e);
+};
+/* xml_write() through a filter. */
+int xml_write_filtered(struct buf *out, const struct xml_elem *e,
+    const char *outer_ns, const struct xml_filter *filter);
 /* Escapes as text or as an attribute value in single quotes.  ERR_UTF8 for
  * bytes that are not UTF-8 or a character that XML 1.0 cannot carry at all. */
 int xml_escape_text(struct buf *out, const char *s, size_t len);

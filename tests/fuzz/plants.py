@@ -143,6 +143,10 @@ PLANTS = {
         f"{E}xhtml.c",
         "name == NULL || depth >= RICH_BODY_DEPTH_MAX)",
         "name == NULL || depth > RICH_BODY_DEPTH_MAX)"),
+    "xml_redact": plant(
+        "common/xml_redact.c common/xml_parse.c",
+        "\t\tif (s[i] <= ' ' || s[i] > '~')",
+        "\t\tif (s[i] < ' ' || s[i] > '~')"),
     "xml_stream": plant(
         f"{E}xml_stream.c {E}xml_build.c common/xml.c",
         "\tif (xs->ns_declared > xs->limits.ns_max)",
