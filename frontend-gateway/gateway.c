@@ -535,6 +535,7 @@ open_ua(struct gateway *g, char *why, size_t size)
 		.probe_ms = s->probe_ms,
 		.negotiate_reply = s->negotiate_reply,
 		.contact = s->contact,
+		.product = s->user_agent,
 		.methods = METHODS,
 		/* Each pair may watch both ways; some have more devices, and
 		 * some chats more than one session. */

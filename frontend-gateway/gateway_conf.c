@@ -204,6 +204,21 @@ port_of(const struct sockaddr_storage *a)
 	return ntohs(in.sin_port);
 }
 
+/* What we are called, towards the pool. */
+static void
+read_user_agent(struct gateway_sip_conf *s, struct conf_obj *o)
+{
+	const char *text = conf_string(o, "user_agent", SIP_PRODUCT_DEFAULT);
+
+	if (text[0] != '\0' && !sip_product_is_valid(text))
+		conf_fail(o, "user_agent",
+		    "must be products like \"Name/1.0\" and comments in "
+		    "parentheses, of at most %d characters",
+		    SIP_PRODUCT_SIZE - 1);
+	else
+		memcpy(s->user_agent, text, strlen(text) + 1);
+}
+
 static void
 read_sip(struct gateway_conf *c, struct conf_obj *root)
 {
@@ -226,6 +241,7 @@ read_sip(struct gateway_conf *c, struct conf_obj *root)
 	    o, "negotiate_reply", replies, 4, SIP_NEGOTIATE_405);
 	s->contact = (enum sip_contact_form)gateway_conf_choice(
 	    o, "contact", contacts, 2, SIP_CONTACT_GATEWAY);
+	read_user_agent(s, o);
 	conf_end_object(o);
 }
 

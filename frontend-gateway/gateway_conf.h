@@ -22,6 +22,7 @@
 
 #include "common/log.h"
 #include "common/tls_identity.h"
+#include "frontend-gateway/sip/sip_product.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "proto/negotiation.h"
 
@@ -85,6 +86,7 @@ struct gateway_sip_conf {
 	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	enum sip_contact_form contact;
+	char user_agent[SIP_PRODUCT_SIZE]; /* "" = none is sent */
 };
 
 /* How often contacts may do something: those of one partner together, and each

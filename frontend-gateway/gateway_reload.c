@@ -114,6 +114,7 @@ put_in_force(struct gateway *g, struct fresh *f)
 	edges_set_tls(g->edges, g->opts.channel_tls->client);
 	edges_reload(g->edges);
 	sip_ua_set_tls(g->ua, g->opts.sip_tls);
+	sip_ua_set_product(g->ua, g->opts.conf->sip.user_agent);
 	set_front_ends(g);
 	policy_recheck(g->policy);
 	conversations_recheck(g->conversations);

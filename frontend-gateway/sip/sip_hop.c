@@ -20,16 +20,28 @@
 
 enum { PROBE_ANSWER_MS = 10000 };
 
+/* Of a header without a value nothing is written. */
+static const char *
+product(const struct sip_link *l)
+{
+	const char *text = l->t->opts.product;
+
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
 /* --- answers of one hop ------------------------------------------------- */
 
 static void
 answer(struct sip_link *l, const struct sip_msg *m, int status,
     const struct sip_header *headers, size_t count)
 {
+	const struct sip_header own = { "Server", product(l) };
 	char tag[33];
 	struct sip_build_response r = { .request = m,
 		.status = status,
 		.to_tag = tag,
+		.own = &own,
+		.own_count = 1,
 		.headers = headers,
 		.header_count = count };
 	struct buf text;
@@ -163,6 +175,7 @@ static int
 build_probe(struct buf *out, const struct sip_link *l)
 {
 	char uri[300], from[300], to[300], call_id[33];
+	const struct sip_header own = { "User-Agent", product(l) };
 	const struct sip_build_request r = { .method = "OPTIONS",
 		.uri = uri,
 		.sent_by = l->t->sent_by,
@@ -170,7 +183,9 @@ build_probe(struct buf *out, const struct sip_link *l)
 		.from = from,
 		.to = to,
 		.call_id = call_id,
-		.cseq = 1 };
+		.cseq = 1,
+		.own = &own,
+		.own_count = 1 };
 
 	random_hex(call_id, 16);
 	snprintf(uri, sizeof(uri), "sip:%s;transport=tls", l->peer->name);

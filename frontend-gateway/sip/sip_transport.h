@@ -84,6 +84,9 @@ struct sip_transport_opts {
 	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	const char *allow; /* value of Allow */
+	/* User-Agent and Server of what goes one hop; "" = none.  Borrowed,
+	 * and read each time. */
+	const char *product;
 	uint32_t keep_alive_ms;
 	size_t head_max, body_max; /* 0 = sip_frame's */
 	const struct sip_transport_events *events;

@@ -36,6 +36,12 @@ sip_dialog_end_str(enum sip_dialog_end why)
 
 /* --- texts -------------------------------------------------------------- */
 
+const char *
+sip_ua_product(const struct sip_ua *ua)
+{
+	return ua->product[0] != '\0' ? ua->product : NULL;
+}
+
 int
 sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri)
 {
@@ -270,6 +276,7 @@ prepare(struct sip_ua *ua, const struct sip_ua_opts *o)
 	ua->timers = o->timers;
 	sip_timers_complete(&ua->timers);
 	txns.timers = ua->timers;
+	sip_ua_set_product(ua, o->product);
 	list_init(&ua->dialog_list);
 	list_init(&ua->calls);
 	rc = map_init(&ua->dialogs);
@@ -278,7 +285,7 @@ prepare(struct sip_ua *ua, const struct sip_ua_opts *o)
 	if (rc == 0)
 		rc = sip_txns_open(&ua->txns, &txns);
 	/* The caller's texts may go once sip_ua_open() returns. */
-	ua->opts.fqdn = ua->opts.pool = NULL;
+	ua->opts.fqdn = ua->opts.pool = ua->opts.product = NULL;
 	ua->opts.listen = NULL;
 	ua->opts.front_ends = NULL;
 	return rc;
@@ -317,6 +324,7 @@ sip_ua_open(
 		goto fail;
 	}
 	transport.allow = ua->allow;
+	transport.product = ua->product;
 	transport.sent_by = ua->sent_by;
 	transport.keep_alive_ms = ua->timers.keep_alive;
 	rc = sip_transport_open(&ua->transport, &transport, why, size);
@@ -350,6 +358,15 @@ void
 sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls)
 {
 	sip_transport_set_tls(ua->transport, tls);
+}
+
+void
+sip_ua_set_product(struct sip_ua *ua, const char *product)
+{
+	if (product == NULL)
+		product = SIP_PRODUCT_DEFAULT;
+	assert(product[0] == '\0' || sip_product_is_valid(product));
+	snprintf(ua->product, sizeof(ua->product), "%s", product);
 }
 
 int

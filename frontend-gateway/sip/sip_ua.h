@@ -110,6 +110,8 @@ struct sip_ua_opts {
 	uint32_t probe_ms;    /* of quiet before OPTIONS; 0 = never */
 	enum sip_negotiate_reply negotiate_reply;
 	enum sip_contact_form contact;
+	/* sip_product_is_valid(), or "" to say nothing; NULL = the default. */
+	const char *product;
 	/* SIP_METHOD_BIT()s that on_request wants, of INVITE, MESSAGE, INFO,
 	 * SUBSCRIBE, REFER ...; 0 = INVITE MESSAGE INFO.  They are listed in
 	 * Allow; NOTIFY and BENOTIFY belong here for that alone, when there
@@ -131,6 +133,8 @@ int sip_ua_open(struct sip_ua **out, const struct sip_ua_opts *opts, char *why,
 void sip_ua_close(struct sip_ua *ua);
 /* New connections use this identity from now on; borrowed. */
 void sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls);
+/* User-Agent and Server from the next message on; as opts.product. */
+void sip_ua_set_product(struct sip_ua *ua, const char *product);
 /* As sip_transport_set_front_ends(). */
 int sip_ua_set_front_ends(
     struct sip_ua *ua, const struct sip_front_end *front_ends, size_t count);

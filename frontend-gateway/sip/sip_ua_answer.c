@@ -39,7 +39,8 @@ write_answer(struct buf *out, struct sip_ua *ua, struct sip_server_txn *st,
 	int rc;
 
 	buf_init(&diagnostics, 0);
-	own[r.own_count++] = (struct sip_header){ "Server", SIP_UA_PRODUCT };
+	own[r.own_count++] =
+	    (struct sip_header){ "Server", sip_ua_product(ua) };
 	if (a->status == 405 || a->status == 501 ||
 	    (success && (method == SIP_INVITE || method == SIP_OPTIONS)))
 		own[r.own_count++] = (struct sip_header){ "Allow", ua->allow };

@@ -18,10 +18,10 @@
 #include "common/map.h"
 #include "frontend-gateway/sip/sip_build.h"
 #include "frontend-gateway/sip/sip_diagnostics.h"
+#include "frontend-gateway/sip/sip_product.h"
 #include "frontend-gateway/sip/sip_session.h"
 #include "frontend-gateway/sip/sip_ua.h"
 
-#define SIP_UA_PRODUCT "Sallyport/" SALLYPORT_VERSION
 /* Option tags we understand: all that a Require may ask for. */
 #define SIP_UA_SUPPORTED "ms-dialog-route-set-update, timer"
 
@@ -32,6 +32,7 @@ struct sip_ua {
 	char *fqdn;
 	char *sent_by; /* "fqdn:port" */
 	char *allow;   /* value of Allow */
+	char product[SIP_PRODUCT_SIZE];
 	unsigned methods;
 	struct sip_transport *transport;
 	struct sip_txns *txns;
@@ -88,6 +89,8 @@ struct sip_ua_call {
 
 /* --- sip_ua.c ----------------------------------------------------------- */
 
+/* The value of User-Agent and Server; NULL = neither. */
+const char *sip_ua_product(const struct sip_ua *ua);
 /* Appends our Contact for that address. */
 int sip_ua_contact(struct buf *out, const struct sip_ua *ua, const char *uri);
 /* Whether a method within a dialog tells a new Contact (RFC 3261 12.2; RFC 6665

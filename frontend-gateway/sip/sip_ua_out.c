@@ -98,7 +98,7 @@ start(struct sip_ua *ua, struct sip_ua_call *c,
     const struct sip_build_request *partial, enum sip_method method,
     const char *front_end)
 {
-	struct sip_header own[3] = { { "User-Agent", SIP_UA_PRODUCT } };
+	struct sip_header own[3] = { { "User-Agent", sip_ua_product(ua) } };
 	struct sip_client_opts o = { .method = method,
 		.front_end = front_end,
 		.call_id = partial->call_id,
@@ -137,7 +137,7 @@ start(struct sip_ua *ua, struct sip_ua_call *c,
 static int
 build_ack(struct buf *out, struct ua_dialog *ud, uint32_t cseq)
 {
-	const struct sip_header own = { "User-Agent", SIP_UA_PRODUCT };
+	const struct sip_header own = { "User-Agent", sip_ua_product(ud->ua) };
 	struct sip_build_request r = {
 		.own = &own, .own_count = 1, .sent_by = ud->ua->sent_by
 	};

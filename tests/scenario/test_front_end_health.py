@@ -349,3 +349,52 @@ def test_an_old_version_is_warned_of(place, both):
     place.gateway.log.wait(
         "warn gateway_conf warning text=.*sip.tls_min: TLS 1.1 is not safe",
         2, 0)
+
+
+def called(place, name):
+    """From now on, while it runs."""
+    place.gateway.config["sip"]["user_agent"] = name
+    place.gateway.write()
+    assert ask(place.gateway.control, "reload")["restart"] == []
+
+
+def names_heard(front_ends, since, method):
+    """User-Agent of the requests of that method that came since then."""
+    return [e.request.all("User-Agent") for f in front_ends
+            for e in f.journal.all("request", method=method)
+            if e.at > since]
+
+
+@pytest.mark.parametrize("name", ["XmppTGW/6.0 (gw1; test)", "", None])
+def test_it_is_called_what_it_is_told_to_be(place, both, guest, name):
+    """By whoever logs it in the pool: User-Agent in requests, also in probes,
+    and Server in answers, of one hop too."""
+    sip_conf = place.gateway.config["sip"]
+    since = time.monotonic()
+    if name is not None:
+        called(place, name)
+        expected = [name] if name else []
+    else:
+        del sip_conf["user_agent"]
+        place.gateway.write()
+        ask(place.gateway.control, "reload")
+        expected = ["Sallyport/" + ask(place.gateway.control,
+                                       "status")["version"]]
+    after = time.monotonic()
+    guest.send(ANNA, f"called {name}")
+    await_heard(both, f"called {name}")
+    for method in ("INVITE", "ACK", "MESSAGE"):
+        heard_as = names_heard(both, since, method)
+        assert heard_as and all(n == expected for n in heard_as), method
+    end = time.monotonic() + 5
+    while not (probed := names_heard(both, after + 0.1, "OPTIONS")):
+        assert time.monotonic() < end, "no probe"
+        time.sleep(0.05)
+    assert all(n == expected for n in probed)
+    conn = both[0].connect(place.gateway)
+    assert both[0].negotiate(conn).all("Server") == expected
+    asked = both[0].invite(conn, ANNA, "nobody@stranger.example")
+    refused = both[0].transact(conn, asked)
+    assert refused.status >= 400
+    assert refused.all("Server") == expected
+    both[0].drop(conn)

@@ -33,6 +33,7 @@ static const struct {
 	{ "{'sip': {'pool': {'probe_seconds': 9}}}", "sip.pool.probe_seconds" },
 	{ "{'sip': {'negotiate_reply': '501'}}", "sip.negotiate_reply" },
 	{ "{'sip': {'contact': 'gruu'}}", "sip.contact" },
+	{ "{'sip': {'user_agent': 'Other/1.0'}}", NULL },
 	{ "{'notices': 'off'}", NULL },
 	{ "{'users': [], 'partners': [], 'log': {'level': 'debug'}}", NULL },
 };

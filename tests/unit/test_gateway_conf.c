@@ -46,6 +46,11 @@ static const struct {
 	{ "{'sip': {'negotiate_reply': '200'}}",
 	    "/sip/negotiate_reply: \"200\" is none of \"405\", \"488\", "
 	    "\"501\", \"200-none\"" },
+	{ "{'sip': {'user_agent': 'Sally port/1.0/2'}}",
+	    "/sip/user_agent: must be products like \"Name/1.0\" and comments "
+	    "in parentheses, of at most 128 characters" },
+	{ "{'sip': {'user_agent': 5}}",
+	    "/sip/user_agent: must be a string, is a whole number" },
 	{ "{'sip': {'pool': {'front_ends': []}}}",
 	    "/sip/pool/front_ends: at least 1 needed" },
 	{ "{'messages': {'language': 'tlh'}}",
@@ -218,6 +223,7 @@ the_sample_has_the_cmdlets_defaults(void **state)
 	assert_int_equal(c->sip.negotiate_reply, SIP_NEGOTIATE_405);
 	assert_int_equal(c->notices, GATEWAY_NOTICES_CHAT);
 	assert_int_equal(c->sip.contact, SIP_CONTACT_GATEWAY);
+	assert_string_equal(c->sip.user_agent, SIP_PRODUCT_DEFAULT);
 	assert_int_equal(c->edge_count, 2);
 	gateway_conf_free(c);
 }
