@@ -343,7 +343,9 @@ PREFIX ?= /usr/local
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+SYSCONFDIR ?= /etc
 DAEMONS := sallyport-edge sallyport-gateway
+WATCHER := sallyport-test-im
 .PHONY: install deb
 install: all
 	@install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
@@ -362,6 +364,14 @@ install: all
 			>$(DESTDIR)$(UNITDIR)/$$d.service; \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$d.service; \
 	done
+	@sed 's#/usr/bin/#$(PREFIX)/bin/#' deploy/systemd/$(WATCHER).service \
+		>$(DESTDIR)$(UNITDIR)/$(WATCHER).service
+	@chmod 644 $(DESTDIR)$(UNITDIR)/$(WATCHER).service
+	@install -m 644 deploy/systemd/$(WATCHER).timer $(DESTDIR)$(UNITDIR)
+	@install -d $(DESTDIR)$(SYSCONFDIR)/default
+	@test -e $(DESTDIR)$(SYSCONFDIR)/default/$(WATCHER) || \
+		install -m 644 deploy/default/$(WATCHER) \
+		$(DESTDIR)$(SYSCONFDIR)/default
 	@install -m 644 edge-proxy/sallyport-edge.8 \
 		frontend-gateway/sallyport-gateway.8 deploy/sallyport.8 \
 		$(DESTDIR)$(PREFIX)/share/man/man8

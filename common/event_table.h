@@ -199,6 +199,8 @@ EVENT(3017, "gateway", "log-level", INFO, "An operator changed a level of the lo
 EVENT(3018, "gateway", "settings-imported", INFO, "What the file had of partners, limits and times was taken into the store; from now on it is changed there.", "Take those members out of the file.")
 EVENT(3019, "gateway", "file-members-ignored", WARN, "Members of the file say something else than the settings in the store, which count.", "Take them out of the file, or change the settings.")
 EVENT(3020, "gateway", "edges-not-told", ERROR, "A change of the settings is in force here but could not be told to the edges.", "Look at memory and the store, then reload.")
+EVENT(3021, "gateway", "test-im-arrived", INFO, "A test message (`sallyport test-im`) arrived.", "")
+EVENT(3022, "gateway", "test-im-failed", WARN, "A test message (`sallyport test-im`) failed.", "The line says why; `sallyport test-im` adds what to do, and sallyport-gateway(8) has each number of ms-diagnostics.")
 EVENT(3031, "settings", "setting-changed", INFO, "An administrator changed a setting; the audit trail has before and after.", "")
 EVENT(3032, "settings", "settings-changed", INFO, "More settings changed in the same commit than have a line each.", "")
 EVENT(3033, "settings", "settings-not-written", ERROR, "A change of settings could not be written and is not in force.", "Free disk space, or make the disk writable; then change them again.")

@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "deploy/api_args.h"
 #include "deploy/text.h"
 
-enum { OPT_SENDER, OPT_RECEIVER, OPT_TEXT };
+enum { OPT_SENDER, OPT_RECEIVER, OPT_TEXT, OPT_TARGET };
 
 struct request {
 	struct api_client_opts api;
-	const char *sender, *receiver, *text;
+	const char *sender, *receiver, *text, *target;
 };
 
 static const char help[] =
@@ -24,9 +25,15 @@ static const char help[] =
     "to have it, or it has failed.\n"
     "\n"
     "  --Sender USER        who is a user of the pool: "
-    "anna@contoso.example\n"
+    "anna@contoso.example;\n"
+    "                       --UserSipAddress is the same\n"
     "  --Receiver CONTACT   at a partner's: bo@partner.example\n"
-    "  --Text TEXT          default \"Test message\"\n" API_ARGS_HELP "\n"
+    "  --Text TEXT          default \"Test message\"\n"
+    "  --TargetFqdn NAME    nothing is sent unless this is the gateway's "
+    "name\n" API_ARGS_HELP "\n"
+    "Both addresses may begin with sip:.  Nobody signs in, so the cmdlet's\n"
+    "RegistrarPort, Authentication and UserCredential have no counterpart.\n"
+    "\n"
     "examples:\n"
     "  sallyport test-im --Sender test@contoso.example \\\n"
     "      --Receiver test@partner.example\n"
@@ -34,11 +41,20 @@ static const char help[] =
 
 static const struct option options[] = {
 	{ "Sender", required_argument, NULL, OPT_SENDER },
+	{ "UserSipAddress", required_argument, NULL, OPT_SENDER },
 	{ "Receiver", required_argument, NULL, OPT_RECEIVER },
 	{ "Text", required_argument, NULL, OPT_TEXT },
+	{ "TargetFqdn", required_argument, NULL, OPT_TARGET },
 	API_ARGS_OPTIONS,
 	{ NULL, 0, NULL, 0 },
 };
+
+/* As the cmdlet takes it, too. */
+static const char *
+address_of(const char *value)
+{
+	return strncasecmp(value, "sip:", 4) == 0 ? value + 4 : value;
+}
 
 static bool
 take(void *arg, int c, const char *value)
@@ -47,10 +63,13 @@ take(void *arg, int c, const char *value)
 
 	switch (c) {
 	case OPT_SENDER:
-		r->sender = value;
+		r->sender = address_of(value);
 		return true;
 	case OPT_RECEIVER:
-		r->receiver = value;
+		r->receiver = address_of(value);
+		return true;
+	case OPT_TARGET:
+		r->target = value;
 		return true;
 	case OPT_TEXT:
 		r->text = value;
@@ -61,15 +80,17 @@ take(void *arg, int c, const char *value)
 }
 
 static void
-print_result(const struct request *r, const json_t *answer)
+print_result(const json_t *answer)
 {
 	const json_t *error = json_object_get(answer, "Error");
 
-	printf("Sender        : %s\n"
+	printf("Target Fqdn   : %s\n"
+	       "Sender        : %s\n"
 	       "Receiver      : %s\n"
 	       "Result        : %s\n"
 	       "Latency       : %s\n",
-	    r->sender, r->receiver, text_of(answer, "Result"),
+	    text_of(answer, "TargetFqdn"), text_of(answer, "Sender"),
+	    text_of(answer, "Receiver"), text_of(answer, "Result"),
 	    text_of(answer, "Latency"));
 	if (text_of(answer, "Edge")[0] != '\0')
 		printf("Edge          : %s\n", text_of(answer, "Edge"));
@@ -79,10 +100,11 @@ print_result(const struct request *r, const json_t *answer)
 	}
 	printf("Error Message : SIP %" JSON_INTEGER_FORMAT
 	       ", ms-diagnostics %" JSON_INTEGER_FORMAT "\n"
-	       "Diagnosis     : %s\n",
+	       "Diagnosis     : %s\n"
+	       "Advice        : %s\n",
 	    json_integer_value(json_object_get(error, "status")),
 	    json_integer_value(json_object_get(error, "diagnostics")),
-	    text_of(answer, "Diagnosis"));
+	    text_of(answer, "Diagnosis"), text_of(answer, "Advice"));
 }
 
 static enum command_exit
@@ -90,8 +112,8 @@ ask(const struct request *r, struct api_client *c, bool json)
 {
 	struct api_client_request q = { .method = "POST" };
 	char *path = api_client_path(c, "test-im", NULL);
-	json_t *body = json_pack("{s:s, s:s, s:s*}", "Sender", r->sender,
-	    "Receiver", r->receiver, "Text", r->text);
+	json_t *body = json_pack("{s:s, s:s, s:s*, s:s*}", "Sender", r->sender,
+	    "Receiver", r->receiver, "Text", r->text, "TargetFqdn", r->target);
 	enum command_exit status = COMMAND_REFUSED;
 	json_t *answer = NULL;
 
@@ -106,7 +128,7 @@ ask(const struct request *r, struct api_client *c, bool json)
 	if (json)
 		command_print_json(answer);
 	else
-		print_result(r, answer);
+		print_result(answer);
 	if (strcmp(text_of(answer, "Result"), "Success") != 0)
 		status = COMMAND_REFUSED;
 	json_decref(answer);

@@ -9,6 +9,7 @@
  * gateway_settings.c what administrators set
  * gateway_import.c   what the file has of that
  * gateway_admin.c    the HTTP interface for administrators
+ * gateway_trial.c    test messages
  */
 #ifndef GATEWAY_GATEWAY_IMPL_H
 #define GATEWAY_GATEWAY_IMPL_H
@@ -19,6 +20,7 @@
 #include <jansson.h>
 
 #include "common/clock.h"
+#include "common/histogram.h"
 #include "common/log.h"
 #include "frontend-gateway/admin/admin.h"
 #include "frontend-gateway/gateway.h"
@@ -35,6 +37,14 @@ enum gateway_state {
 	GATEWAY_HANGING_UP,
 	GATEWAY_CLOSING,
 	GATEWAY_COUNT
+};
+
+/* Test messages: gateway_trial.c. */
+struct gateway_trials {
+	size_t under_way;
+	struct histogram took[2]; /* by whether it arrived */
+	bool last_ok;
+	int64_t last_wall_ms; /* 0 = there was none */
 };
 
 struct gateway {
@@ -63,8 +73,8 @@ struct gateway {
 	struct clock_timer pulse; /* watchdog, status line */
 	char told[160];           /* the service manager, last */
 	uint64_t started_ms;
-	size_t trials; /* under way: gateway_trial.c */
-	bool failed;   /* never handed out */
+	struct gateway_trials trials;
+	bool failed; /* never handed out */
 };
 
 /* --- gateway_control.c -------------------------------------------------- */
@@ -81,6 +91,11 @@ void gateway_control_close(struct gateway *g);
 json_t *gateway_status(const struct gateway *g);
 /* The same for Prometheus.  arg: the gateway.  ERR_NOMEM. */
 int gateway_metrics(struct buf *out, void *arg);
+
+/* --- gateway_trial.c ------------------------------------------------------ */
+
+/* What came of them; the caller's, NULL without memory. */
+json_t *gateway_trials_json(const struct gateway *g);
 
 /* --- gateway_reload.c --------------------------------------------------- */
 

@@ -153,7 +153,7 @@ gateway_status(const struct gateway *g)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:s, s:I, s:[{s:s, s:I, s:I}], s:o, s:I, s:I, "
-	    "s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o}",
+	    "s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o}",
 	    "daemon", "gateway", "version", SALLYPORT_VERSION, "node",
 	    g->opts.conf->node, "state", gateway_state_str(g), "uptime_s",
 	    uptime_s(g), "processes", "name", "gateway", "pid",
@@ -167,8 +167,9 @@ gateway_status(const struct gateway *g)
 	    (json_int_t)conversations_late_failures(g->conversations),
 	    "messages", messages_json(g), "repeats", repeats_json(g),
 	    "failures", edges_failures(g->edges), "presence",
-	    presence_status(g->presence), "heap_bytes",
-	    (json_int_t)heap_in_use(), "turns", turns_json(g->opts.turns));
+	    presence_status(g->presence), "trials", gateway_trials_json(g),
+	    "heap_bytes", (json_int_t)heap_in_use(), "turns",
+	    turns_json(g->opts.turns));
 }
 
 int

@@ -31,6 +31,11 @@ METRIC(COUNTER, "sallyport_late_failures_total", "Messages returned after they c
 METRIC(COUNTER, "sallyport_messages_sent_again_total", "Messages sent to the pool once more, their dialog being lost.", TOP, "repeats.sent_again", "")
 METRIC(COUNTER, "sallyport_messages_doubled_total", "Of these, those that the user may have seen twice.", TOP, "repeats.doubled", "")
 
+METRIC(HISTOGRAM, "sallyport_test_im_seconds", "Test messages (`sallyport test-im`), by what became of them.", TOP, "trials.arrived", "outcome=\"delivered\"")
+METRIC(HISTOGRAM, "sallyport_test_im_seconds", "", TOP, "trials.failed", "outcome=\"failed\"")
+METRIC(GAUGE, "sallyport_test_im_last_success", "1 when the last test message arrived, 0 when it failed; absent before the first.", TOP, "trials.last_ok", "")
+METRIC(GAUGE, "sallyport_test_im_last_timestamp_seconds", "When the last test message ended, in seconds since 1970.", TOP, "trials.last_at", "")
+
 METRIC(GAUGE, "sallyport_pairs", "Pairs of a Lync user and a contact in the store.", TOP, "presence.pairs", "")
 METRIC(GAUGE, "sallyport_presence_subscriptions", "SIP subscriptions: of ours to Lync users' presence, of Lync endpoints to contacts'.", TOP, "presence.watching", "direction=\"to_pool\"")
 METRIC(GAUGE, "sallyport_presence_subscriptions", "", TOP, "presence.dialogs", "direction=\"from_pool\"")

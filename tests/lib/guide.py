@@ -6,7 +6,7 @@ import re
 from .authority import TREE
 
 COMMAND = re.compile(r"(sallyport|sallyport-\w+|cd|chmod|chgrp|apt|systemctl|"
-                     r"cp|sh|nft|firewall-cmd)\b")
+                     r"cp|sed|sh|nft|firewall-cmd)\b")
 RECORD = re.compile(r"\S+\.  (A|AAAA|SRV)  ")
 # What is typed into the pool's Management Shell, not into a host of ours.
 POWERSHELL = re.compile(r"\$\w+ =|[A-Z][a-z]+-[A-Z]")

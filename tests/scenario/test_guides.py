@@ -25,6 +25,7 @@ from lib.site import Site
 pytestmark = pytest.mark.once
 
 ETC = "/etc/sallyport"
+WATCHER = "sallyport-test-im"
 # What needs a service, a package, the DNS, a pool or hosts of the site.
 ELSEWHERE = re.compile(r"apt|systemctl|chgrp|nft|firewall-cmd|sh |"
                        r"sallyport (doctor|status|streams|drain|dns check|"
@@ -95,8 +96,12 @@ class Desk:
 
     def __init__(self, run, gateway, admin, names=()):
         self.folder = run.folder("desk")
-        self.names = (*names, ("/root", self.folder))
+        self.names = (*names, ("/root", self.folder),
+                      ("/etc/default", self.folder))
+        run.copy(os.path.join(TREE, "deploy", "default", WATCHER),
+                 os.path.join(self.folder, WATCHER), mode=0o644)
         run.folder("path")
+        os.chmod(run.write("path/systemctl", self.service_manager()), 0o755)
         wrapper = run.write("path/sallyport", f"""#!/bin/sh
 case $1 in
 status | streams | contacts) socket={gateway.control} ;;
@@ -107,6 +112,23 @@ exec {os.path.join(os.path.abspath(BIN), "sallyport")} --socket $socket "$@"
         os.chmod(wrapper, 0o755)
         self.env = dict(os.environ, **SANITIZERS, PATH=os.path.dirname(
             wrapper) + ":" + os.environ["PATH"])
+
+    def service_manager(self):
+        """systemctl, for the one service that is not there already."""
+        with open(os.path.join(TREE, "deploy", "systemd",
+                               f"{WATCHER}.service"), encoding="utf-8") as f:
+            command = re.search(r"^ExecStart=/usr/bin/(.*)$", f.read(),
+                                re.M)[1]
+        command = re.sub(r"([$]{[A-Z]+})", r'"\1"', command)
+        return f"""#!/bin/sh
+case "$*" in
+"start {WATCHER}.service")
+    . {os.path.join(self.folder, WATCHER)}
+    exec {command} ;;
+"enable --now {WATCHER}.timer") ;;
+*) exit 4 ;;
+esac
+"""
 
     def type(self, block):
         """What each command said."""
@@ -142,7 +164,10 @@ def test_from_an_empty_system_to_the_first_message():
                 anna.send("bo@partner.example", "By the book.")
                 assert bo.message(body="By the book.")
                 assert time.monotonic() - begin < 60
-            desk.type(block)
+            said = desk.type(block)
+            if "test message" in block.section:
+                assert "Result        : Success" in said
+                bo.message(body="Test message")
         with pytest.raises(Refused):
             anna.send("bo@partner.example", "not any more")
 
@@ -211,20 +236,22 @@ def test_the_sites_of_the_guide_are_there():
         os.path.join(TREE, "deploy", "examples", "sites")))
 
 
-@pytest.mark.parametrize("unit", ["sallyport-edge", "sallyport-gateway"])
+@pytest.mark.parametrize("unit", [
+    "sallyport-edge.service", "sallyport-gateway.service",
+    f"{WATCHER}.service", f"{WATCHER}.timer"])
 def test_a_unit_is_understood_by_systemd(unit, tmp_path):
     """As Debian 12 has it: an unknown setting is passed over with a warning,
     and what it should allow is forbidden."""
-    source = os.path.join(TREE, "deploy", "systemd", f"{unit}.service")
-    with open(source, encoding="utf-8") as f:
-        text = f.read()
-    (tmp_path / f"{unit}.service").write_text(
-        text.replace("/usr/sbin/sallyport", "/bin/true #"))
+    folder = os.path.join(TREE, "deploy", "systemd")
+    for name in os.listdir(folder):     # a timer wants its service
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            (tmp_path / name).write_text(
+                re.sub(r"/usr/s?bin/sallyport", "/bin/true #", f.read()))
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no",
-         str(tmp_path / f"{unit}.service")], stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
-    ours = [l for l in done.stdout.splitlines() if unit in l]
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / unit)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=60, check=False)
+    ours = [l for l in done.stdout.splitlines() if "sallyport" in l]
     assert (done.returncode, ours) == (0, []), done.stdout
 
 

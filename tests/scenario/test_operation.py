@@ -1,9 +1,10 @@
-"""What an operator tries and measures: a test message, and the metrics as a
-real Prometheus scrapes them."""
+"""What an operator tries and measures: a test message in each way that it can
+end, and the metrics as a real Prometheus scrapes them."""
 
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +16,7 @@ import pytest
 from lib.admin_api import Api
 from lib.authority import TREE
 from lib.command import sallyport
+from lib.daemons import partner
 from lib.run import endpoint
 from lib.site import Site
 from lib.xmpp_user import XmppUser
@@ -28,14 +30,23 @@ BO = "bo@partner.example"
 @pytest.fixture(scope="module")
 def site():
     from conftest import Started
-    site = Site("operation", wide=False)
+    site = Site("operation")
     run, gateway = site.run, site.gateway
+    # A partner whose server takes connections and says nothing.
+    mute = socket.create_server(
+        (run.address(77), run.port(run.address(77), 25269)))
+    site.dns.zone("mute.example")
+    site.dns.srv("mute.example", "xmpp.mute.example", mute.getsockname()[1])
+    site.dns.a("xmpp.mute.example", run.address(77))
+    gateway.config["partners"].append(partner("mute.example"))
+    gateway.config["timers"] = {"outward_ms": 5000}
     site.admin = endpoint(gateway.address, run.port(gateway.address, 28480))
     gateway.config["admin"] = {"socket": run.path("gw1", "admin.sock"),
                                "listen": [site.admin]}
     with Started(site) as site:
         site.edge.await_open()
         yield site
+    mute.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,22 +73,47 @@ def test_a_message_is_tried_and_arrives(api, bo):
     assert arrived.sender.split("/")[0] == ANNA
 
 
-@pytest.mark.parametrize("sender, receiver, status, words, edge", [
-    (ANNA, "nobody@partner.example", 480, "cannot take the message", True),
-    (ANNA, "eve@stranger.example", 404, "allowed XMPP partners", False),
-    ("olaf@contoso.example", BO, 403, "not permitted", False),
-], ids=["nobody", "stranger", "not-permitted"])
-def test_what_fails_is_explained_as_her_client_would_be_told(
-        api, sender, receiver, status, words, edge):
+FAILURES = {
+    "not permitted": ("olaf@contoso.example", BO, 403, "not permitted",
+                      "policy effective"),
+    "somebody else's user": ("anna@elsewhere.example", BO, 403,
+                             "not in a domain", '"hosted"'),
+    "not listed": (ANNA, "eve@stranger.example", 404,
+                   "allowed XMPP partners", "sallyport partner new"),
+    "unknown there": (ANNA, "nobody@partner.example", 480,
+                      "cannot take the message", "receiver exists"),
+    "no such name": (ANNA, "bo@absent.example", 404,
+                     "absent.example: no such name", "dns check"),
+    "closed": (ANNA, "bo@closed.example", 504, "connection refused",
+               "dns check"),
+    "wrong certificate": (ANNA, "mallory@impostor.example", 504,
+                          "it names somebody-else.example", "--connect"),
+    "mute": (ANNA, "bo@mute.example", 504, "did not confirm the message",
+             "ask its administrator"),
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_what_fails_is_explained_as_her_client_would_be_told(site, api, how):
+    """And what to do about it.  Before any edge is asked policy decides."""
+    sender, receiver, status, words, advice = FAILURES[how]
+    mark = site.gateway.log.mark()
     said = api.ask("POST", "/v1/test-im",
                    {"Sender": sender, "Receiver": receiver}).json
     assert said["Result"] == "Failure"
     assert said["Error"]["status"] == status
-    assert words in said["Diagnosis"]
-    assert bool(said["Edge"]) == edge
+    assert words in said["Diagnosis"] and advice in said["Advice"], said
+    asked = how not in ("not permitted", "somebody else's user", "not listed")
+    assert bool(said["Edge"]) == asked
+    number = said["Error"]["diagnostics"]
+    site.gateway.log.wait(
+        rf"warn gateway test-im-failed sender={sender} receiver={receiver} "
+        rf".*diagnostics={number} reason=.* event_id=3022", mark=mark)
 
 
 @pytest.mark.parametrize("body", [
+    {"Sender": ANNA, "Receiver": BO, "TargetFqdn": "gw2.contoso.example"},
+    {"Sender": ANNA, "Receiver": BO, "TargetFqdn": None},
     {}, {"Sender": ANNA}, {"Sender": "contoso.example", "Receiver": BO},
     {"Sender": ANNA, "Receiver": BO, "Text": 7},
     {"Sender": ANNA, "Receiver": BO, "Text": "x" * 1001}])
@@ -86,15 +122,50 @@ def test_half_a_test_is_refused(api, body):
 
 
 def test_the_command_prints_it_as_the_cmdlet_did(site, bo):
-    options = ("--config", site.gateway.write(), "--Sender", ANNA)
-    done = sallyport("test-im", *options, "--Receiver", BO)
+    config = site.gateway.write()
+    options = ("--config", config, "--UserSipAddress", f"sip:{ANNA}",
+               "--TargetFqdn", "GW1.contoso.example")
+    done = sallyport("test-im", *options, "--Receiver", f"sip:{BO}")
+    names = [line.split(" :")[0].strip() for line in done.splitlines()]
+    assert names == ["Target Fqdn", "Sender", "Receiver", "Result", "Latency",
+                     "Edge", "Proof"]
+    assert "Target Fqdn   : gw1.contoso.example" in done
     assert "Result        : Success" in done
     assert "Latency       : 00:00:0" in done
     failed = sallyport("test-im", *options, "--Receiver",
                        "eve@stranger.example", status=1)
     assert "Result        : Failure" in failed
     assert "ms-diagnostics 61020" in failed
+    assert "Advice        : Look for the receiver's domain" in failed
+    script = json.loads(sallyport(
+        "test-im", "--config", config, "--Sender", ANNA, "--Receiver",
+        "eve@stranger.example", "--json", status=1))
+    assert (script["Result"], script["TargetFqdn"], script["Receiver"]) == (
+        "Failure", "gw1.contoso.example", "eve@stranger.example")
     sallyport("test-im", "--Sender", ANNA, status=2)
+    sallyport("test-im", "--socket", "/nowhere", "--Sender", ANNA,
+              "--Receiver", BO, status=3)
+    sallyport("test-im", *options[:2], "--TargetFqdn", "gw2.contoso.example",
+              "--Sender", ANNA, "--Receiver", BO, status=1)
+
+
+def test_the_last_one_stands_in_the_metrics(api, bo):
+    name = "sallyport_test_im_"
+
+    def tried(receiver):
+        api.ask("POST", "/v1/test-im", {"Sender": ANNA, "Receiver": receiver})
+        text = api.ask("GET", "/metrics").text
+        assert abs(number(text, f"{name}last_timestamp_seconds") -
+                   time.time()) < 10
+        return [number(text, sample) for sample in (
+            f"{name}last_success",
+            f'{name}seconds_count{{outcome="delivered"}}',
+            f'{name}seconds_count{{outcome="failed"}}')]
+
+    first = tried(BO)
+    assert first[0] == 1
+    assert tried("eve@stranger.example") == [0, first[1], first[2] + 1]
+    assert tried(BO) == [1, first[1] + 1, first[2] + 1]
 
 
 # --- metrics ---------------------------------------------------------------------

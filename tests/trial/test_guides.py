@@ -367,6 +367,38 @@ def test_the_services_are_confined_and_come_back(place, guides):
                           ).strip() == "1"
 
 
+def test_a_test_message_is_sent_by_its_service(place, guides):
+    """Confined as its unit says, as the gateway's user, by its socket."""
+    gateway, unit = place.gateway, "sallyport-test-im"
+
+    def receiver(name):
+        gateway.shell("sed -i -e s/^SENDER=.*/SENDER=anna@contoso.example/ "
+                      f"-e s/^RECEIVER=.*/RECEIVER={name}@partner.example/ "
+                      f"/etc/default/{unit}")
+
+    # Nothing is sent unasked.
+    assert gateway.shell(f"systemctl is-enabled {unit}.timer",
+                         1).strip() == "disabled"
+    said = gateway.shell(f"systemd-analyze security --no-pager {unit}")
+    assert float(re.search(r"exposure level for \S+: ([0-9.]+)",
+                           said)[1]) < 2.5, said
+    receiver("nobody")
+    gateway.shell(f"systemctl start {unit}.service", 1)
+    assert gateway.shell(f"systemctl show -P ExecMainStatus {unit}"
+                         ).strip() == "1"
+    assert f"{unit}.service" in gateway.shell("systemctl --failed --plain")
+    assert "Result        : Failure" in gateway.shell(
+        f"journalctl -u {unit} -o cat")
+    receiver("bo")
+    gateway.shell(f"systemctl start {unit}.service")
+    assert gateway.shell("systemctl --failed --no-legend") == ""
+    assert "Result        : Success" in gateway.shell(
+        f"journalctl -u {unit} -o cat")
+    gateway.shell(f"systemctl enable --now {unit}.timer")
+    assert unit in gateway.shell("systemctl list-timers --no-pager")
+    gateway.shell(f"systemctl disable --now {unit}.timer")
+
+
 def test_the_zone_of_firewalld_holds_what_was_planned(place, guides):
     edge, gateway = place.edge, place.gateway
     listed = edge.shell("firewall-cmd --zone=sallyport --list-all")
