@@ -190,6 +190,24 @@ args_word(int *out, const char *command, const char *what, const char *text,
 	return false;
 }
 
+/* What "get" is to one is "list" to another: the group has one of them. */
+static const char *
+synonym(const char *verb)
+{
+	if (strcmp(verb, "get") == 0)
+		return "list";
+	return strcmp(verb, "list") == 0 ? "get" : NULL;
+}
+
+static const struct args_verb *
+find_verb(const struct args_verb *verbs, size_t count, const char *name)
+{
+	for (size_t i = 0; name != NULL && i < count; i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
 static void
 help_verbs(
     FILE *f, const struct args_verb *verbs, size_t count, const char *name)
@@ -210,9 +228,14 @@ enum command_exit
 args_verbs(const struct args_verb *verbs, size_t count,
     const struct command_opts *opts, int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < count; i++)
-		if (strcmp(argv[1], verbs[i].name) == 0)
-			return verbs[i].run(opts, argc - 1, argv + 1);
+	const struct args_verb *verb = NULL;
+
+	if (argc > 1)
+		verb = find_verb(verbs, count, argv[1]);
+	if (argc > 1 && verb == NULL)
+		verb = find_verb(verbs, count, synonym(argv[1]));
+	if (verb != NULL)
+		return verb->run(opts, argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--help") == 0) {
 		help_verbs(stdout, verbs, count, argv[0]);
 		return COMMAND_OK;

@@ -76,7 +76,8 @@ struct args_verb {
 	const char *what;
 	command_fn *run;
 };
-/* Runs the verb that argv[1] names, or helps. */
+/* Runs the verb that argv[1] names, or helps.  "list" is understood where a
+ * group has "get", and the other way round. */
 enum command_exit args_verbs(const struct args_verb *verbs, size_t count,
     const struct command_opts *opts, int argc, char **argv);
 

@@ -12,6 +12,8 @@ static const char *const partner_types[] = { "Federated", "PublicVerified",
 static const char *const negotiations[] = { "Required", "Optional",
 	"NotSupported", NULL };
 
+static const char *const routes[] = { "SIP", "XMPP", NULL };
+
 /* --- keys ------------------------------------------------------------------ */
 
 /* A domain is compared in lower-case A-labels. */
@@ -316,7 +318,8 @@ static const struct noun_member provider_members[] = {
 	{ "Presence", NOUN_FLAG, NULL, "presence passes", "PRESENCE" },
 	{ "Audio", NOUN_TOLD, NULL, "it had calls", "AUDIO" },
 	{ "Video", NOUN_TOLD, NULL, "it had video", "VIDEO" },
-	{ "Route", NOUN_TOLD, NULL, "how it was reached", "BY" },
+	{ "Route", NOUN_WORD, routes,
+	    "how it was reached; SIP takes EnablePublicCloudAccess", "BY" },
 	{ "Licences", NOUN_TEXT, NULL,
 	    "those that a user must hold, with commas between them",
 	    "LICENCES" },

@@ -32,19 +32,28 @@ conversation_name_of(const struct sip_msg *m)
 	return id != NULL && id[0] != '\0' ? id : sip_msg_call_id(m);
 }
 
-void
-conversation_refuse(
-    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
+static void
+refuse_because(struct conversation *c, struct sip_server_txn *st,
+    const struct policy_refusal *why)
 {
 	struct refusal r;
 	int rc;
 
-	refusal_make_cause(&r, cause, c->env->conf->sip.fqdn);
+	refusal_make_because(&r, why, c->env->conf->sip.fqdn);
 	log_info(&c->log, "refused", "status=%d reason=%s", r.answer.status,
 	    r.answer.diagnostics_reason);
 	rc = sip_ua_respond(c->env->ua, st, &r.answer);
 	if (rc < 0)
 		log_warn(&c->log, "not-answered", "error=%s", err_str(rc));
+}
+
+void
+conversation_refuse(
+    struct conversation *c, struct sip_server_txn *st, enum errors_cause cause)
+{
+	const struct policy_refusal why = { cause, "", "" };
+
+	refuse_because(c, st, &why);
 }
 
 /* What the other side said of itself, and the description that answers it;
@@ -55,28 +64,41 @@ struct terms {
 	bool offered; /* it made no offer: out is one of ours */
 };
 
+/* She may lack the right to a call that would not come about anyway. */
+static void
+blame(struct policy_refusal *why, const struct conversation *c,
+    enum errors_cause cause, const struct sip_sdp *offer)
+{
+	const struct policy_outward o = { c->user.bare, c->user.ascii,
+		c->contact.ascii, refusal_use(cause, offer) };
+
+	if (cause != ERRORS_CALL ||
+	    policy_judge_outward(c->env->policy, why, &o) == 0)
+		*why = (struct policy_refusal){ cause, "", "" };
+}
+
 /* 0, or ERR_UNSUPPORTED with the cause for anything but an IM session in plain
  * text. */
 static int
-answer_sdp(struct conversation *c, enum errors_cause *cause, struct terms *t,
+answer_sdp(struct conversation *c, struct policy_refusal *why, struct terms *t,
     const struct sip_msg *req)
 {
+	enum errors_cause cause;
 	struct sip_sdp *offer = malloc(sizeof(*offer));
 	int rc = ERR_UNSUPPORTED;
 
-	*cause = ERRORS_INTERNAL;
+	*why = (struct policy_refusal){ ERRORS_INTERNAL, "", "" };
 	if (offer == NULL)
 		return ERR_NOMEM;
-	*cause = refusal_of(offer, req);
-	if (*cause == ERRORS_CAUSE_COUNT) {
+	cause = refusal_of(offer, req);
+	if (cause == ERRORS_CAUSE_COUNT) {
 		t->accepts = offer->accepts;
 		t->offered = offer->media == 0;
 		rc = sip_sdp_answer(&t->out, offer, c->env->conf->sip.fqdn,
 		    CONVERSATION_SDP_PORT, c->contact_uri,
 		    conversation_accept_types(c));
-	}
-	if (*cause == ERRORS_CAUSE_COUNT && rc < 0)
-		*cause = ERRORS_INTERNAL;
+	} else
+		blame(why, c, cause, offer);
 	free(offer);
 	return rc;
 }
@@ -97,12 +119,12 @@ answer_again(struct conversation *c, struct sip_server_txn *st,
 	struct sip_answer a = { .status = 200,
 		.content_type = "application/sdp" };
 	struct terms t = { 0 };
-	enum errors_cause cause;
+	struct policy_refusal why;
 	int rc;
 
 	buf_init(&t.out, CONVERSATION_TEXT_MAX);
-	if (answer_sdp(c, &cause, &t, req) < 0) {
-		conversation_refuse(c, st, cause);
+	if (answer_sdp(c, &why, &t, req) < 0) {
+		refuse_because(c, st, &why);
 	} else {
 		a.body = t.out.data;
 		a.body_len = t.out.len;
@@ -157,14 +179,14 @@ conversation_invited(struct conversation *c, struct sip_server_txn *st,
 		.content_type = "application/sdp" };
 	struct terms t = { 0 };
 	char name[256];
-	enum errors_cause cause;
+	struct policy_refusal why;
 	struct sip_dialog *d;
 	int rc;
 
 	buf_init(&t.out, CONVERSATION_TEXT_MAX);
-	rc = answer_sdp(c, &cause, &t, req);
+	rc = answer_sdp(c, &why, &t, req);
 	if (rc < 0) {
-		conversation_refuse(c, st, cause);
+		refuse_because(c, st, &why);
 		goto done;
 	}
 	/* Accepting may end the request's life. */

@@ -22,6 +22,7 @@
 #include "frontend-gateway/conversation/said.h"
 #include "frontend-gateway/conversation/refusal.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/sip/sip_sdp.h"
 #include "frontend-gateway/translate/address.h"
 #include "frontend-gateway/translate/body.h"
 #include "frontend-gateway/translate/errors.h"
@@ -199,20 +200,15 @@ static void
 refuse_because(struct conversations *cs, struct sip_server_txn *st,
     const struct sip_msg *req, const struct policy_refusal *why)
 {
-	char reason[ERRORS_DETAIL_SIZE];
-	struct errors_sip e;
 	struct refusal r;
 	int rc;
 
-	errors_refusal(&e, why->cause);
-	errors_detail(reason, &e, why->detail);
-	e.reason = reason;
-	refusal_make(&r, &e, cs->opts.conf->sip.fqdn);
+	refusal_make_because(&r, why, cs->opts.conf->sip.fqdn);
 	log_limited_info(&cs->log, sip_msg_from_uri(req), "refused",
 	    "method=%s from=%s uri=%s status=%d diagnostics=%u reason=%s "
 	    "policy=%s",
 	    sip_msg_method_name(req), sip_msg_from_uri(req), sip_msg_uri(req),
-	    e.status, e.diagnostics, reason, why->policy);
+	    r.answer.status, r.answer.diagnostics, r.reason, why->policy);
 	rc = sip_ua_respond(cs->opts.ua, st, &r.answer);
 	if (rc < 0)
 		log_warn(&cs->log, "not-answered", "error=%s", err_str(rc));
@@ -229,20 +225,10 @@ refuse(struct conversations *cs, struct sip_server_txn *st,
 	refuse_because(cs, st, req, &why);
 }
 
+/* 0, or ERR_DENIED with the cause. */
 static int
-judge_pair(const struct conversations *cs, struct policy_refusal *why,
-    const char *user, const char *user_domain, const char *contact_domain)
-{
-	const struct policy_outward o = { user, user_domain, contact_domain,
-		RIGHTS_MESSAGES };
-
-	return policy_judge_outward(cs->opts.policy, why, &o);
-}
-
-/* Reads both addresses and asks policy.  0, or ERR_DENIED with the cause. */
-static int
-judge(struct conversations *cs, struct policy_refusal *why, struct jid *user,
-    struct jid *contact, const struct sip_msg *req)
+read_pair(struct policy_refusal *why, struct jid *user, struct jid *contact,
+    const struct sip_msg *req)
 {
 	const char *from = sip_msg_from_uri(req), *to = sip_msg_uri(req);
 	int status;
@@ -259,7 +245,49 @@ judge(struct conversations *cs, struct policy_refusal *why, struct jid *user,
 		why->cause = ERRORS_ADDRESS_UNKNOWN;
 		return ERR_DENIED;
 	}
-	return judge_pair(cs, why, user->bare, user->ascii, contact->ascii);
+	return 0;
+}
+
+/* Policy first, for what the invitation is to; then what is beyond a chat
+ * whoever asks for it.  0 or negative with the cause. */
+static int
+judge_invite(struct conversations *cs, struct policy_refusal *why,
+    struct policy_outward *o, const struct sip_msg *req)
+{
+	struct sip_sdp *offer = malloc(sizeof(*offer));
+	enum errors_cause cause;
+	int rc;
+
+	if (offer == NULL) {
+		why->cause = ERRORS_INTERNAL;
+		return ERR_NOMEM;
+	}
+	cause = refusal_of(offer, req);
+	o->use = refusal_use(cause, offer);
+	free(offer);
+	rc = policy_judge_outward(cs->opts.policy, why, o);
+	if (rc < 0 || cause == ERRORS_CAUSE_COUNT)
+		return rc;
+	why->cause = cause;
+	return ERR_UNSUPPORTED;
+}
+
+/* Reads both addresses and asks policy.  0, or negative with the cause. */
+static int
+judge(struct conversations *cs, struct policy_refusal *why, struct jid *user,
+    struct jid *contact, const struct sip_msg *req)
+{
+	struct policy_outward o = { .use = RIGHTS_MESSAGES };
+	int rc = read_pair(why, user, contact, req);
+
+	if (rc < 0)
+		return rc;
+	o.user = user->bare;
+	o.user_domain = user->ascii;
+	o.contact_domain = contact->ascii;
+	if (sip_msg_method(req) == SIP_INVITE)
+		return judge_invite(cs, why, &o, req);
+	return policy_judge_outward(cs->opts.policy, why, &o);
 }
 
 /* An INVITE, or a MESSAGE of a sender who keeps no dialog. */
@@ -268,16 +296,11 @@ on_first(struct conversations *cs, struct sip_server_txn *st,
     const struct sip_msg *req)
 {
 	struct jid user = { 0 }, contact = { 0 };
-	bool invite = sip_msg_method(req) == SIP_INVITE;
 	struct policy_refusal why;
 	struct conversation *c;
 	int rc;
 
 	rc = judge(cs, &why, &user, &contact, req);
-	if (rc == 0 && invite) {
-		why.cause = refusal_of(NULL, req);
-		rc = why.cause != ERRORS_CAUSE_COUNT ? ERR_UNSUPPORTED : 0;
-	}
 	if (rc < 0) {
 		refuse_because(cs, st, req, &why);
 		goto done;
@@ -288,7 +311,7 @@ on_first(struct conversations *cs, struct sip_server_txn *st,
 		    rc == ERR_FULL ? ERRORS_OVERLOAD : ERRORS_INTERNAL);
 		goto done;
 	}
-	if (invite)
+	if (sip_msg_method(req) == SIP_INVITE)
 		conversation_invited(c, st, req);
 	else
 		conversation_requested(c, st, req, NULL);
@@ -377,9 +400,10 @@ on_each_recheck(struct map_node *n, void *arg)
 
 	if (r->user != NULL && strcmp(r->user, conversation_user(c)) != 0)
 		return;
-	if (judge_pair(cs, &why, conversation_user(c),
-		conversation_user_domain(c),
-		conversation_contact_domain(c)) == 0)
+	if (policy_judge_outward(cs->opts.policy, &why,
+		&(struct policy_outward){ conversation_user(c),
+		    conversation_user_domain(c), conversation_contact_domain(c),
+		    RIGHTS_MESSAGES }) == 0)
 		return;
 	errors_refusal(&refusal, why.cause);
 	errors_detail(reason, &refusal, why.detail);

@@ -147,6 +147,15 @@ refusal_of(struct sip_sdp *offer, const struct sip_msg *req)
 	return cause;
 }
 
+enum rights_use
+refusal_use(enum errors_cause cause, const struct sip_sdp *offer)
+{
+	if (cause != ERRORS_CALL)
+		return RIGHTS_MESSAGES;
+	return (offer->offered & SIP_SDP_VIDEO) != 0 ? RIGHTS_VIDEO
+						     : RIGHTS_AUDIO;
+}
+
 /* --- the answer --------------------------------------------------------- */
 
 static void
@@ -196,11 +205,13 @@ refusal_make(struct refusal *out, const struct errors_sip *e, const char *fqdn)
 }
 
 void
-refusal_make_cause(
-    struct refusal *out, enum errors_cause cause, const char *fqdn)
+refusal_make_because(
+    struct refusal *out, const struct policy_refusal *why, const char *fqdn)
 {
 	struct errors_sip e;
 
-	errors_refusal(&e, cause);
+	errors_refusal(&e, why->cause);
+	errors_detail(out->reason, &e, why->detail);
+	e.reason = out->reason;
 	refusal_make(out, &e, fqdn);
 }

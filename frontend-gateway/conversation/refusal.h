@@ -11,6 +11,7 @@
 #ifndef GATEWAY_CONVERSATION_REFUSAL_H
 #define GATEWAY_CONVERSATION_REFUSAL_H
 
+#include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/sip/sip_ua.h"
 #include "frontend-gateway/translate/errors.h"
 
@@ -21,17 +22,20 @@ struct sip_sdp;
  * chat is then in *offer, which may be NULL; without media lines when the
  * request makes none. */
 enum errors_cause refusal_of(struct sip_sdp *offer, const struct sip_msg *req);
+/* The right that such a request takes.  offer is what refusal_of() left. */
+enum rights_use
+refusal_use(enum errors_cause cause, const struct sip_sdp *offer);
 
 /* The answer, with the header field it needs.  It points into *out. */
 struct refusal {
 	struct sip_answer answer;
 	struct sip_header header;
-	char text[320];
+	char text[320], reason[ERRORS_DETAIL_SIZE];
 };
-/* fqdn is ours. */
+/* fqdn is ours; the reason of *e is to live as long as the answer. */
 void
 refusal_make(struct refusal *out, const struct errors_sip *e, const char *fqdn);
-void refusal_make_cause(
-    struct refusal *out, enum errors_cause cause, const char *fqdn);
+void refusal_make_because(
+    struct refusal *out, const struct policy_refusal *why, const char *fqdn);
 
 #endif

@@ -130,8 +130,9 @@ struct policy_outward {
 	const char *user, *user_domain, *contact_domain;
 	enum rights_use use;
 };
-/* May the user write to a contact at that domain, or watch him?  0, or
- * ERR_DENIED with *why; its texts are valid until settings change. */
+/* May the user write to a contact at that domain, watch or call him?  0, or
+ * ERR_DENIED with *why; its texts are valid until settings change.  That a call
+ * is permitted does not mean that XMPP carries it. */
 int policy_judge_outward(const struct policy *p, struct policy_refusal *why,
     const struct policy_outward *o);
 

@@ -77,6 +77,25 @@ of_licence(enum licences_state s)
 	return RIGHTS_LICENCE_MISSING;
 }
 
+/* What the provider could never do. */
+static enum rights_lack
+of_use(const struct provider *p, enum rights_use use)
+{
+	switch (use) {
+	case RIGHTS_MESSAGES:
+		return p->messages ? RIGHTS_NOTHING : RIGHTS_NO_MESSAGES;
+	case RIGHTS_PRESENCE:
+		return p->presence ? RIGHTS_NOTHING : RIGHTS_NO_PRESENCE;
+	case RIGHTS_VIDEO:
+		if (p->audio && !p->video)
+			return RIGHTS_NO_VIDEO;
+		break;
+	case RIGHTS_AUDIO:
+		break;
+	}
+	return p->audio ? RIGHTS_NOTHING : RIGHTS_NO_AUDIO;
+}
+
 /* The first that is missing is named in *licence. */
 static enum rights_lack
 of_licences(const char **licence, const struct rights *r,
@@ -94,6 +113,12 @@ of_licences(const char **licence, const struct rights *r,
 	return RIGHTS_NOTHING;
 }
 
+static bool
+is_call(enum rights_use use)
+{
+	return use == RIGHTS_AUDIO || use == RIGHTS_VIDEO;
+}
+
 static enum rights_lack
 of_public(const char **licence, const struct rights *r, unsigned rights,
     const struct rights_question *q)
@@ -105,14 +130,11 @@ of_public(const char **licence, const struct rights *r, unsigned rights,
 		return lack;
 	if (p->by_sip && (rights & ACCESS_PUBLIC_CLOUD) == 0)
 		return RIGHTS_PUBLIC_CLOUD;
+	if (p->by_sip && is_call(q->use) &&
+	    (rights & ACCESS_PUBLIC_CLOUD_MEDIA) == 0)
+		return RIGHTS_PUBLIC_CLOUD_CALLS;
 	lack = of_licences(licence, r, p, q);
-	if (lack != RIGHTS_NOTHING)
-		return lack;
-	if (q->use == RIGHTS_MESSAGES && !p->messages)
-		return RIGHTS_NO_MESSAGES;
-	if (q->use == RIGHTS_PRESENCE && !p->presence)
-		return RIGHTS_NO_PRESENCE;
-	return RIGHTS_NOTHING;
+	return lack != RIGHTS_NOTHING ? lack : of_use(p, q->use);
 }
 
 struct rights_answer

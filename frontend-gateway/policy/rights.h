@@ -44,6 +44,8 @@ void rights_finish(struct rights *r);
 	X(RIGHTS_PROVIDER_ENDED, "provider-ended", ERRORS_PROVIDER_ENDED)      \
 	X(RIGHTS_PUBLIC_CLOUD, "EnablePublicCloudAccess-off",                  \
 	    ERRORS_NO_PUBLIC_CLOUD_ACCESS)                                     \
+	X(RIGHTS_PUBLIC_CLOUD_CALLS, "EnablePublicCloudAudioVideoAccess-off",  \
+	    ERRORS_NO_PUBLIC_CLOUD_CALLS)                                      \
 	X(RIGHTS_LICENCE_MISSING, "licence-missing", ERRORS_LICENCE_MISSING)   \
 	X(RIGHTS_LICENCE_NOT_BEGUN, "licence-not-begun",                       \
 	    ERRORS_LICENCE_NOT_BEGUN)                                          \
@@ -51,7 +53,9 @@ void rights_finish(struct rights *r);
 	X(RIGHTS_NO_MESSAGES, "provider-without-messages",                     \
 	    ERRORS_PROVIDER_NO_MESSAGES)                                       \
 	X(RIGHTS_NO_PRESENCE, "provider-without-presence",                     \
-	    ERRORS_PROVIDER_NO_PRESENCE)
+	    ERRORS_PROVIDER_NO_PRESENCE)                                       \
+	X(RIGHTS_NO_AUDIO, "provider-without-audio", ERRORS_PROVIDER_NO_AUDIO) \
+	X(RIGHTS_NO_VIDEO, "provider-without-video", ERRORS_PROVIDER_NO_VIDEO)
 
 enum rights_lack {
 	RIGHTS_NOTHING, /* is missing */
@@ -65,7 +69,13 @@ const char *rights_lack_str(enum rights_lack lack);
 /* ERRORS_CAUSE_COUNT for RIGHTS_NOTHING. */
 enum errors_cause rights_cause(enum rights_lack lack);
 
-enum rights_use { RIGHTS_MESSAGES, RIGHTS_PRESENCE };
+/* What for; with video there is audio as well. */
+enum rights_use {
+	RIGHTS_MESSAGES,
+	RIGHTS_PRESENCE,
+	RIGHTS_AUDIO,
+	RIGHTS_VIDEO
+};
 
 struct rights_question {
 	const char *user, *domain;    /* of hers */

@@ -77,6 +77,8 @@ void errors_detail(char out[static ERRORS_DETAIL_SIZE],
 	    "EnableXmppAccess is off in the user's policy")                    \
 	X(ERRORS_NO_PUBLIC_CLOUD_ACCESS, 403, 61026, BARE,                     \
 	    "EnablePublicCloudAccess is off in the user's policy")             \
+	X(ERRORS_NO_PUBLIC_CLOUD_CALLS, 403, 61027, BARE,                      \
+	    "EnablePublicCloudAudioVideoAccess is off in the user's policy")   \
 	X(ERRORS_BODY_MALFORMED, 400, 61030, BARE,                             \
 	    "Message body is malformed")                                       \
 	X(ERRORS_BODY_TOO_LARGE, 413, 61031, BARE,                             \
@@ -128,6 +130,10 @@ void errors_detail(char out[static ERRORS_DETAIL_SIZE],
 	    "User's licence for the public provider is not valid yet")         \
 	X(ERRORS_LICENCE_EXPIRED, 403, 61077, BARE,                            \
 	    "User's licence for the public provider has expired")              \
+	X(ERRORS_PROVIDER_NO_AUDIO, 488, 61078, WARNING_MEDIA,                 \
+	    "Public provider has no audio")                                    \
+	X(ERRORS_PROVIDER_NO_VIDEO, 488, 61079, WARNING_MEDIA,                 \
+	    "Public provider has no video")                                    \
 	X(ERRORS_INTERNAL, 500, 61090, RETRY_AFTER, "Gateway failed")
 
 enum errors_cause {

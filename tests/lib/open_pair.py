@@ -8,22 +8,40 @@ colleague, sees her as well and has begun a chat with her himself.
 import contextlib
 
 from . import sip
+from .command import sallyport, sallyport_json
+from .presence_site import PresenceSite
 from .strangers import answers_of
-from .windows import Chat, diagnosis, reaches, refused
+from .windows import Chat, diagnosis, refused
 
 NOBODY = "nobody@contoso.example"       # has every right and does not exist
 
 
-def unknown_to(pool):
-    """The pool has nobody of that name, whatever it is asked."""
-    def invited(message, conn):
+class LiveSite(PresenceSite):
+    """One that is changed with the operator's command while people talk."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.gateway.config["users"].append(NOBODY)
+        self.gateway.config["limits"] = {"misses_contact_per_minute": 60000,
+                                         "misses_contact_at_once": 1000}
+        self.pool.user(NOBODY).status = (404, "Not Found")
+        self.pool.script["INVITE"] = self._invited
+
+    def _invited(self, message, conn):
         if sip.address_of(message.get("To")) == NOBODY:
             conn.send(message.answer(404, "Not Found", sip.token(5)))
         else:
-            pool.accept(message, conn)
+            self.pool.accept(message, conn)
 
-    pool.user(NOBODY).status = (404, "Not Found")
-    pool.script["INVITE"] = invited
+    @property
+    def socket(self):
+        return self.gateway.config["admin"]["socket"]
+
+    def do(self, *argv, **more):
+        return sallyport(*argv, "--socket", self.socket, **more)
+
+    def ask(self, *argv):
+        return sallyport_json(*argv, "--socket", self.socket)
 
 
 class OpenPair:
@@ -104,16 +122,18 @@ class OpenPair:
                 and e.method in ("INVITE", "SUBSCRIBE", "MESSAGE")]
 
     def is_open(self):
-        """They see each other again, and words pass both ways."""
+        """They see each other again, and words pass both ways; the windows
+        that ended are opened anew."""
         for user in (self.bo, self.cleo):
             user.presence_of(self.anna, type="available")
         self.endpoint.notice(watch=self.watch, show="online")
         self.bo.await_roster(self.anna, "both")
         self.cleo.await_roster(self.anna, "to")
-        reaches(self.site, self.couple, self.bo, "again")
+        self.talk()
 
     def goes_on(self, do):
         """What is done meanwhile disturbs nothing of it."""
+        before = self.departures()
         do()
         assert self.chat.say("still here") == 200
         self.bo.message(body="still here")
@@ -122,16 +142,19 @@ class OpenPair:
             "request", method="MESSAGE", request=lambda r:
             r.body == b"here as well").call_id == self.begun
         self.couple.calm()
-        left = [e for user in (self.bo, self.cleo)
-                for e in user.journal.all("presence", type="unavailable")
-                if e.bare == self.anna]
-        assert left == []
+        assert self.departures() == before
+
+    def departures(self):
+        return sum(len(user.journal.all("presence", type="unavailable",
+                                        bare=self.anna))
+                   for user in (self.bo, self.cleo))
 
 
 @contextlib.contextmanager
-def opened(site, domain="partner.example"):
+def opened(site, domain="partner.example", prepare=lambda pair: None):
     pair = OpenPair(site, domain)
     try:
+        prepare(pair)
         yield pair.open()
     finally:
         pair.close()

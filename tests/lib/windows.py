@@ -50,6 +50,13 @@ class Chat:
         self.pool.drop(self.line)
 
 
+def call(*media):
+    """What a client offers that calls: m= lines of these."""
+    return ("v=0\r\no=- 0 0 IN IP4 192.0.2.7\r\ns=session\r\n"
+            "c=IN IP4 192.0.2.7\r\nt=0 0\r\n" + "".join(
+                f"m={m} 50052 RTP/SAVP 117\r\n" for m in media)).encode()
+
+
 def refused(site, user, contact, **more):
     """What her client is told when she opens a window."""
     chat = Chat(site, user, contact, **more)

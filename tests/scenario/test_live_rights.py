@@ -4,10 +4,8 @@ far ends, until it is as it was."""
 
 import pytest
 
-from lib.command import sallyport, sallyport_json
 from lib.documents import OFFLINE
-from lib.open_pair import NOBODY, opened, unknown_to
-from lib.presence_site import PresenceSite
+from lib.open_pair import LiveSite, opened
 from lib.strangers import answers_of
 from lib.windows import Chat
 
@@ -21,28 +19,10 @@ def off(member):
     return f"{member} is off in the user's policy"
 
 
-class LiveSite(PresenceSite):
-    def do(self, *argv, **more):
-        """The command, at this gateway."""
-        return sallyport(*argv, "--socket", self.socket, **more)
-
-    def ask(self, *argv):
-        return sallyport_json(*argv, "--socket", self.socket)
-
-    @property
-    def socket(self):
-        return self.gateway.config["admin"]["socket"]
-
-
 @pytest.fixture(scope="module")
 def site():
     from conftest import Started
-    site = LiveSite("live-rights")
-    site.gateway.config["users"].append(NOBODY)
-    site.gateway.config["limits"] = {"misses_contact_per_minute": 60000,
-                                     "misses_contact_at_once": 1000}
-    unknown_to(site.pool)
-    with Started(site) as site:
+    with Started(LiveSite("live-rights")) as site:
         site.do("policy", "new", "Staff", "--EnableFederationAccess", "true",
                 "--EnableXmppAccess", "true")
         site.do("policy", "new", "Nothing")
@@ -51,8 +31,8 @@ def site():
 
 @pytest.fixture
 def pair(site):
-    with opened(site) as pair:
-        site.do("policy", "grant", pair.anna, "--PolicyName", "Staff")
+    with opened(site, prepare=lambda p: site.do(
+            "policy", "grant", p.anna, "--PolicyName", "Staff")) as pair:
         yield pair
 
 
@@ -77,7 +57,6 @@ def test_the_policy_that_is_granted_to_her(site, pair):
     pair.is_closed(61021, NEITHER)
     site.do("policy", "grant", pair.anna, "--PolicyName", "tag:Staff")
     pair.is_open()
-    pair.talk()
     site.do("policy", "grant", pair.anna, "--PolicyName", "")
     pair.is_closed(61021, NEITHER)
     site.do("policy", "grant", pair.anna, "--PolicyName", "Staff")
@@ -95,7 +74,6 @@ def test_the_global_policy(site, pair):
     pair.is_closed(61025, off("EnableXmppAccess"))
     site.do(*set_policy("global", "EnableXmppAccess", "true"))
     pair.is_open()
-    pair.talk()
     site.do("policy", "remove", "global")
     pair.is_closed(61021, NEITHER)
     site.do("policy", "grant", pair.anna, "--PolicyName", "Staff")

@@ -276,7 +276,8 @@ refused(const json_t *row)
 			same_int(offer->kind != SIP_SDP_OTHER, true);
 		goto done;
 	}
-	refusal_make_cause(&r, cause, FQDN);
+	refusal_make_because(
+	    &r, &(struct policy_refusal){ cause, "", "" }, FQDN);
 	same_int(r.answer.status, num(row, "status"));
 	same_int((int)r.answer.diagnostics, num(row, "diagnostics"));
 	same_int((int)r.answer.header_count, str(row, "header") != NULL);
@@ -306,7 +307,9 @@ test_headers_of_refusals(void **state)
 		struct refusal r;
 		const char *name = "";
 
-		refusal_make_cause(&r, (enum errors_cause)i, FQDN);
+		refusal_make_because(&r,
+		    &(struct policy_refusal){ (enum errors_cause)i, "", "" },
+		    FQDN);
 		if (r.answer.header_count > 0)
 			name = r.answer.headers->name;
 		assert_int_equal(

@@ -237,10 +237,12 @@ lists_of_licences_are_read(void **state)
 
 /* --- all of it ---------------------------------------------------------- */
 
-enum { SIP = 1, PRESENCE = 2, MESSAGES = 4 }; /* of a provider */
+/* of a provider */
+enum { SIP = 1, PRESENCE = 2, MESSAGES = 4, AUDIO = 8, VIDEO = 16 };
 
 static const unsigned fed = ACCESS_FEDERATION, xmpp = ACCESS_XMPP,
-		      pub = ACCESS_PUBLIC_CLOUD;
+		      pub = ACCESS_PUBLIC_CLOUD,
+		      media = ACCESS_PUBLIC_CLOUD_MEDIA;
 
 /* One provider with a licence that holds in 2020, in service 2019 to 2021. */
 static void
@@ -250,6 +252,8 @@ set_provider(struct rights *r, unsigned what, bool enabled)
 		.enabled = enabled,
 		.messages = (what & MESSAGES) != 0,
 		.presence = (what & PRESENCE) != 0,
+		.audio = (what & AUDIO) != 0,
+		.video = (what & VIDEO) != 0,
 		.route = (what & SIP) != 0 ? "SIP" : "XMPP",
 		.licences = "Held, Dated",
 		.start = "2019-01-01",
@@ -262,8 +266,9 @@ set_provider(struct rights *r, unsigned what, bool enabled)
 /* Whether what is missing is what the table of truth says comes first. */
 static enum rights_lack
 expected(bool master, unsigned rights, bool bound, unsigned what, bool enabled,
-    const char *today, bool presence)
+    const char *today, enum rights_use use)
 {
+	const bool call = use == RIGHTS_AUDIO || use == RIGHTS_VIDEO;
 	int32_t day = on(today);
 
 	if (!master)
@@ -284,30 +289,36 @@ expected(bool master, unsigned rights, bool bound, unsigned what, bool enabled,
 		return RIGHTS_PROVIDER_ENDED;
 	if ((what & SIP) != 0 && (rights & pub) == 0)
 		return RIGHTS_PUBLIC_CLOUD;
+	if ((what & SIP) != 0 && call && (rights & media) == 0)
+		return RIGHTS_PUBLIC_CLOUD_CALLS;
 	if (day < on("2020-01-01"))
 		return RIGHTS_LICENCE_NOT_BEGUN;
 	if (day > on("2020-12-31"))
 		return RIGHTS_LICENCE_EXPIRED;
-	if (!presence && (what & MESSAGES) == 0)
+	if (use == RIGHTS_MESSAGES && (what & MESSAGES) == 0)
 		return RIGHTS_NO_MESSAGES;
-	if (presence && (what & PRESENCE) == 0)
+	if (use == RIGHTS_PRESENCE && (what & PRESENCE) == 0)
 		return RIGHTS_NO_PRESENCE;
+	if (call && (what & AUDIO) == 0)
+		return RIGHTS_NO_AUDIO;
+	if (use == RIGHTS_VIDEO && (what & VIDEO) == 0)
+		return RIGHTS_NO_VIDEO;
 	return RIGHTS_NOTHING;
 }
 
 static void
 judge_one(struct rights *r, unsigned bits, const char *today)
 {
-	unsigned rights =
-	    (bits & 1 ? fed : 0) | (bits & 2 ? xmpp : 0) | (bits & 4 ? pub : 0);
-	unsigned what = bits >> 3 & 7;
-	bool master = bits & 64, bound = bits & 128, enabled = bits & 256,
-	     presence = bits & 512;
+	unsigned rights = (bits & 1 ? fed : 0) | (bits & 2 ? xmpp : 0) |
+			  (bits & 4 ? pub : 0) | (bits & 8 ? media : 0);
+	unsigned what = bits >> 4 & 31;
+	bool master = bits & 512, bound = bits & 1024, enabled = bits & 2048;
+	enum rights_use use = (enum rights_use)(bits >> 12);
 	struct rights_question q = {
 		.user = ANNA,
 		.domain = HOME,
 		.provider = bound ? PROVIDERS_SKYPE : PROVIDERS_COUNT,
-		.use = presence ? RIGHTS_PRESENCE : RIGHTS_MESSAGES,
+		.use = use,
 		.today = on(today),
 	};
 	struct rights_answer a;
@@ -317,7 +328,7 @@ judge_one(struct rights *r, unsigned bits, const char *today)
 	set_provider(r, what, enabled);
 	a = rights_judge(r, &q);
 	if (a.lack !=
-	    expected(master, rights, bound, what, enabled, today, presence))
+	    expected(master, rights, bound, what, enabled, today, use))
 		fail_msg(
 		    "bits %u on %s: %s", bits, today, rights_lack_str(a.lack));
 	assert_string_equal(a.policy, "global");
@@ -346,7 +357,7 @@ the_first_thing_missing_is_named(void **state)
 			     on("2020-01-01"), on("2020-12-31")),
 	    0);
 	for (size_t d = 0; d < sizeof(days) / sizeof(days[0]); d++)
-		for (unsigned bits = 0; bits < 1024; bits++)
+		for (unsigned bits = 0; bits < 1 << 14; bits++)
 			judge_one(&r, bits, days[d]);
 	rights_finish(&r);
 }
