@@ -413,6 +413,7 @@ due_of(const struct pair_state *s)
 	earlier(&due, s->to.due_ms);
 	earlier(&due, s->from.due_ms);
 	earlier(&due, s->sip_ms);
+	earlier(&due, s->renew_ms);
 	earlier(&due, s->grace_from_ms);
 	earlier(&due, s->grace_to_ms);
 	earlier(&due, s->remove_ms);

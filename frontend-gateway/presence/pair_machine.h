@@ -303,6 +303,8 @@ struct pair_state {
 	int64_t gone_ms;       /* pool says 404 since */
 	int64_t sip_ms;        /* RETRY: open then, 0 = when the pool is back.
 	                          LIVE: refresh then, 0 = of itself */
+	int64_t renew_ms;      /* LIVE: refreshed then, whatever happens before;
+	                          0 = no need to */
 	int64_t opened_ms;     /* last PAIR_SIP_OPEN */
 	int64_t grace_from_ms; /* then the contact is told `unavailable` */
 	int64_t grace_to_ms;   /* then the user is shown closed */

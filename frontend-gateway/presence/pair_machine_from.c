@@ -18,6 +18,7 @@ enum {
 	RETRY_AFTER_MOST_MS = 24 * 3600 * 1000,
 	/* A NOTIFY the pool could not get rid of in 64*T1 (RFC 3261). */
 	NOTIFY_LOST_MS = 32000,
+	NOTIFY_SPARE_MS = 3000,
 	SETTLE_MS = 24 * 3600 * 1000
 };
 
@@ -55,6 +56,7 @@ open_sip(struct pair_machine *m)
 	a->plain = pair_machine_has(m, PAIR_PLAIN);
 	m->s->sip = PAIR_SIP_ASKED;
 	m->s->sip_ms = 0;
+	m->s->renew_ms = 0;
 	m->s->opened_ms = m->now;
 }
 
@@ -63,6 +65,16 @@ retry_sip(struct pair_machine *m, int64_t wait_ms)
 {
 	m->s->sip = PAIR_SIP_RETRY;
 	m->s->sip_ms = m->now + wait_ms;
+}
+
+/* A NOTIFY that found nobody here ends the subscription when the pool has
+ * waited long enough for its answer (RFC 6665 4.2.2): up to that long after we
+ * are back, and though it was refreshed meanwhile.  Nobody says so; the refresh
+ * behind that time finds it out. */
+static void
+renew_later(struct pair_machine *m)
+{
+	m->s->renew_ms = m->now + NOTIFY_LOST_MS + NOTIFY_SPARE_MS;
 }
 
 /* After a failure, later each time, and not before the pool wishes. */
@@ -116,6 +128,7 @@ end_sip(struct pair_machine *m)
 		pair_machine_do(m, PAIR_SIP_END);
 	m->s->sip = PAIR_SIP_NONE;
 	m->s->sip_ms = 0;
+	m->s->renew_ms = 0;
 	m->s->sip_fails = 0;
 }
 
@@ -479,22 +492,34 @@ pair_machine_pool_back(struct pair_machine *m)
 	if (dark || m->s->grace_from_ms == 0 ||
 	    m->now - lost_ms >= NOTIFY_LOST_MS)
 		pair_machine_do(m, PAIR_SIP_REFRESH);
+	renew_later(m);
 	m->s->grace_from_ms = 0;
+}
+
+/* Whether that time has come; there is none then any more. */
+static bool
+passed(int64_t *at_ms, int64_t now_ms)
+{
+	if (*at_ms == 0 || *at_ms > now_ms)
+		return false;
+	*at_ms = 0;
+	return true;
 }
 
 void
 pair_machine_from_due(struct pair_machine *m)
 {
 	struct pair_state *s = m->s;
+	bool renew = passed(&s->renew_ms, m->now);
+	bool due = passed(&s->sip_ms, m->now);
 
 	if (s->grace_from_ms != 0 && s->grace_from_ms <= m->now)
 		go_dark(m);
-	if (s->sip_ms == 0 || s->sip_ms > m->now)
+	if (!renew && !due)
 		return;
-	s->sip_ms = 0;
 	if (pair_machine_has(m, PAIR_POOL_AWAY) || !served(m))
 		return;
-	if (s->sip == PAIR_SIP_RETRY)
+	if (s->sip == PAIR_SIP_RETRY && due)
 		open_sip(m);
 	else if (s->sip == PAIR_SIP_LIVE)
 		pair_machine_do(m, PAIR_SIP_REFRESH);
@@ -521,6 +546,7 @@ pair_machine_from_restart(struct pair_machine *m)
 		/* What the pool said meanwhile found nobody here: it may have
 		 * given the subscription up, or the user have gone. */
 		pair_machine_do(m, PAIR_SIP_REFRESH);
+		renew_later(m);
 		return;
 	}
 	open_sip(m);

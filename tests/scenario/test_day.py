@@ -6,6 +6,7 @@ said meanwhile arrived, or its writer knows that it did not.
 """
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -13,9 +14,11 @@ import time
 
 import pytest
 
+from lib import control
 from lib.crowd import EJABBERD, PROSODY, SECRET, CrowdSite, under_way
 from lib.day import Day
 from lib.presence_site import QUICK
+from lib.site import COMPANY
 from lib.xmpp_company import Company
 
 LONG = bool(os.environ.get("SALLYPORT_ROUNDS"))
@@ -63,6 +66,15 @@ def until(what, seconds):
     return left
 
 
+def believed(site, wrong):
+    """What the gateway has of those who disagree."""
+    rows = [row for line in wrong for row in control.ask(
+        site.gateway.control, "contacts", "--user",
+        next(w for w in line.replace(",", "").split()
+             if w.endswith("@" + COMPANY)))["contacts"]]
+    return "\n".join(json.dumps(row) for row in rows)
+
+
 def test_a_day_ends_with_every_word_accounted_for(town):
     seed = int(os.environ.get("SALLYPORT_SEED", random.randrange(1 << 30)))
     day = Day(town, town.companies, COLLEAGUES, SECONDS, seed)
@@ -78,7 +90,8 @@ def test_a_day_ends_with_every_word_accounted_for(town):
         wrong = day.account()
         assert not wrong, f"{len(wrong)} in all:\n" + "\n".join(wrong[:30])
         wrong = until(day.disagreements, 20)
-        assert not wrong, f"{len(wrong)} in all:\n" + "\n".join(wrong[:30])
+        assert not wrong, (f"{len(wrong)} in all:\n" + "\n".join(wrong[:30])
+                           + "\n" + believed(town, wrong[:3]))
     finally:
         day.close()
     # Everybody has gone, and what they said is nowhere but with them.

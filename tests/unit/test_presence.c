@@ -1177,7 +1177,16 @@ restored_subscriptions_are_not_renewed(void **state)
 	open_presence();
 	run(10000);
 	assert_int_equal(sub_count, 100);
-	assert_int_equal(count_notes("subscribe-pool"), 0);
+	assert_null(strstr(notes, "subscribe-pool"));
+	/* They are refreshed: at once, and when the pool has given up what it
+	 * could not tell while nobody was here. */
+	assert_int_equal(count_notes("refresh-pool"), 100);
+	run(24000);
+	assert_int_equal(count_notes("refresh-pool"), 0);
+	run(10000);
+	assert_int_equal(count_notes("refresh-pool"), 100);
+	run(100000);
+	assert_int_equal(count_notes("refresh-pool"), 0);
 	edges.quiet = false;
 	document(&subs[7], 6500);
 	assert_int_equal(count_notes("available bo7@partner.example dnd"), 1);
