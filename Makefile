@@ -85,7 +85,7 @@ SRC_COMMON := $(wildcard common/*.c)
 SRC_PROTO := $(wildcard proto/*.c)
 SRC_EDGE := $(filter-out edge-proxy/main.c,$(wildcard edge-proxy/*.c))
 GATEWAY_DIRS := . sip translate conversation presence policy store settings \
-	admin
+	admin trace
 SRC_GATEWAY := $(filter-out frontend-gateway/./main.c,\
 	$(foreach d,$(GATEWAY_DIRS),$(wildcard frontend-gateway/$(d)/*.c)))
 SRC_COMMAND := $(wildcard deploy/*.c)

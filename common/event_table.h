@@ -201,6 +201,7 @@ EVENT(3019, "gateway", "file-members-ignored", WARN, "Members of the file say so
 EVENT(3020, "gateway", "edges-not-told", ERROR, "A change of the settings is in force here but could not be told to the edges.", "Look at memory and the store, then reload.")
 EVENT(3021, "gateway", "test-im-arrived", INFO, "A test message (`sallyport test-im`) arrived.", "")
 EVENT(3022, "gateway", "test-im-failed", WARN, "A test message (`sallyport test-im`) failed.", "The line says why; `sallyport test-im` adds what to do, and sallyport-gateway(8) has each number of ms-diagnostics.")
+EVENT(3023, "gateway", "edges-not-asked", WARN, "The edges could not be asked for a trace; it shows nothing of theirs.", "Look at the host's memory.")
 EVENT(3031, "settings", "setting-changed", INFO, "An administrator changed a setting; the audit trail has before and after.", "")
 EVENT(3032, "settings", "settings-changed", INFO, "More settings changed in the same commit than have a line each.", "")
 EVENT(3033, "settings", "settings-not-written", ERROR, "A change of settings could not be written and is not in force.", "Free disk space, or make the disk writable; then change them again.")
@@ -349,4 +350,6 @@ EVENT(3802, "admin", "token-refused", WARN, "Somebody presented no good token to
 EVENT(3803, "admin", "host-refused", WARN, "A request over TCP named a host that is not this machine: a page in a browser may have been led here.", "A reverse proxy has to set the Host header to 127.0.0.1 or localhost.")
 EVENT(3811, "http", "too-slow", INFO, "A client of the HTTP interface took too long and was cut.", "")
 EVENT(3812, "http", "too-many-connections", WARN, "The HTTP interface has as many connections as it serves; one more was told to come back.", "Look at who holds them; the Unix socket always has some of its own.")
+EVENT(3821, "trace", "trace-began", INFO, "Somebody watches traffic live; who, and whose.", "")
+EVENT(3822, "trace", "trace-ended", INFO, "Somebody has stopped to watch traffic, or was cut; reason says why.", "")
 /* clang-format on */

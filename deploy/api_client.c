@@ -519,6 +519,103 @@ done:
 	return status;
 }
 
+/* --- streams ------------------------------------------------------------------ */
+
+struct listening {
+	struct api_client *client;
+	const struct api_client_stream *stream;
+	bool stopped;
+};
+
+static long
+status_of(const struct api_client *c)
+{
+	long http = 0;
+
+	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &http);
+	return http;
+}
+
+/* A refusal is collected, to be understood. */
+static size_t
+on_piece(char *data, size_t size, size_t count, void *arg)
+{
+	struct listening *l = arg;
+	const size_t len = size * count;
+
+	if (status_of(l->client) != 200)
+		return on_bytes(data, size, count, l->client);
+	if (!l->stream->on_bytes(data, len, l->stream->arg))
+		l->stopped = true;
+	return l->stopped ? 0 : len;
+}
+
+static int
+on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
+    curl_off_t ulnow)
+{
+	struct listening *l = arg;
+
+	(void)dltotal;
+	(void)dlnow;
+	(void)ultotal;
+	(void)ulnow;
+	if (!l->stream->go_on(l->stream->arg))
+		l->stopped = true;
+	return l->stopped ? 1 : 0;
+}
+
+static enum command_exit
+listen_to(struct listening *l, const struct api_client_request *r,
+    const char *url, struct curl_slist *headers)
+{
+	struct api_client *c = l->client;
+	json_t *answer = NULL;
+	CURLcode rc;
+
+	set_options(c, r, url, headers, NULL);
+	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 0L);
+	curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(
+	    c->curl, CURLOPT_LOW_SPEED_TIME, (long)API_CLIENT_SECONDS);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, on_piece);
+	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, l);
+	curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, l);
+	rc = curl_easy_perform(c->curl);
+	if (l->stopped)
+		return COMMAND_OK;
+	if (rc != CURLE_OK)
+		return tell_failure(c, rc);
+	return status_of(c) == 200 ? COMMAND_OK : understand(&answer, c, r);
+}
+
+enum command_exit
+api_client_listen(struct api_client *c, const struct api_client_stream *s)
+{
+	const struct api_client_request r = { .method = "GET",
+		.path = s->path };
+	struct curl_slist *headers = make_headers(c, &r);
+	struct listening l = { .client = c, .stream = s };
+	enum command_exit status;
+	char *url = NULL;
+
+	if (headers == NULL)
+		return COMMAND_REFUSED;
+	buf_clear(&c->answer);
+	c->error[0] = '\0';
+	if (asprintf(&url, "%s%s", c->base, s->path) < 0) {
+		url = NULL;
+		status = tell_memory();
+	} else {
+		status = listen_to(&l, &r, url, headers);
+	}
+	curl_slist_free_all(headers);
+	free(url);
+	return status;
+}
+
 /* --- collections -------------------------------------------------------------- */
 
 enum { AFTER_SIZE = 8192 };

@@ -60,6 +60,19 @@ struct api_client_request {
 enum command_exit api_client_ask(
     json_t **answer, struct api_client *c, const struct api_client_request *r);
 
+/* An answer without an end, taken as it comes. */
+struct api_client_stream {
+	const char *path; /* as for a question */
+	/* Each is asked often, on_bytes with each piece; false to stop. */
+	bool (*on_bytes)(const char *data, size_t len, void *arg);
+	bool (*go_on)(void *arg);
+	void *arg;
+};
+/* COMMAND_OK when it ended or was stopped.  A gateway that is silent for
+ * API_CLIENT_SECONDS is gone. */
+enum command_exit
+api_client_listen(struct api_client *c, const struct api_client_stream *s);
+
 /* "/v1/partners/partner.example", each part escaped; key NULL for the
  * collection.  The caller frees it; NULL (told) without memory. */
 char *

@@ -65,5 +65,6 @@ command_fn cmd_token_run;
 command_fn cmd_audit_run;
 command_fn cmd_test_im_run;
 command_fn cmd_conversations_run;
+command_fn cmd_trace_run;
 
 #endif

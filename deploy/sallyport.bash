@@ -72,7 +72,7 @@ _sallyport() {
 		    --version status streams contacts log-level reload drain
 		    ports firewall dns certs doctor pool events partner
 		    gateway-config access-edge site policy provider
-		    licence conversations token audit test-im import" -- "$cur")
+		    licence conversations token audit test-im trace import" -- "$cur")
 		return
 		;;
 	log-level)
@@ -89,7 +89,7 @@ _sallyport() {
 	policy) verbs="new set get remove grant grants effective" ;;
 	provider) verbs="list set" ;;
 	token) verbs="new list set remove" ;;
-	ports | doctor | streams | contacts | events | import | audit | test-im | \
+	ports | doctor | streams | contacts | events | import | audit | test-im | trace | \
 	conversations) ;;
 	*) return ;;
 	esac

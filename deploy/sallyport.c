@@ -62,6 +62,8 @@ static const struct {
 	    cmd_conversations_run, true },
 	{ "token", "new|list|set|remove", "who may administer over HTTP",
 	    cmd_token_run, true },
+	{ "trace", "WHO...", "what passes of somebody's, live", cmd_trace_run,
+	    true },
 	{ "test-im", "[OPTION]...",
 	    "a message to a contact, and what becomes of it", cmd_test_im_run,
 	    true },

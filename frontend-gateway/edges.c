@@ -223,6 +223,8 @@ on_stanza(struct edge_link *l, uint64_t seq, const struct frame *f, void *arg)
 	if (id != NULL)
 		stream = edge_streams_find(
 		    d->streams, (const char *)id->data, id->len);
+	if (e->tap != NULL)
+		e->tap->on_frame(e, d->index, true, seq, f, e->tap->arg);
 	e->opts.events->on_stanza(e, ticket, f, stream, e->opts.arg);
 }
 
@@ -231,10 +233,11 @@ on_result(struct edge_link *l, uint64_t seq, void *cookie,
     const struct channel_result *r, void *arg)
 {
 	struct edges_sender *sender = cookie;
+	struct edge *d = arg;
 
 	(void)l;
-	(void)seq;
-	(void)arg;
+	if (d->edges->tap != NULL)
+		edges_trace_result(d, false, seq, r);
 	if (sender != NULL)
 		sender->on_result(sender, r);
 }
@@ -314,6 +317,8 @@ fail_unanswered(struct edge *d)
 		struct edges_sender *sender = cookie;
 
 		(void)channel_withdraw(ch, seq);
+		if (d->edges->tap != NULL)
+			edges_trace_result(d, false, seq, &none);
 		if (sender != NULL)
 			sender->on_result(sender, &none);
 	}
@@ -616,10 +621,14 @@ edges_send(struct edges *e, unsigned edge, const struct buf *frame,
     struct edges_sender *sender, uint64_t *seq)
 {
 	struct edge *d = edge_of(e, edge);
+	int rc;
 
 	if (d->state != EDGE_LISTED && d->state != EDGE_LEAVING)
 		return ERR_CLOSED;
-	return channel_send(edge_link_channel(d->link), frame, sender, seq);
+	rc = channel_send(edge_link_channel(d->link), frame, sender, seq);
+	if (rc == 0 && e->tap != NULL)
+		edges_trace_sent(d, frame, *seq);
+	return rc;
 }
 
 void
@@ -627,6 +636,8 @@ edges_withdraw(struct edges *e, unsigned edge, uint64_t seq)
 {
 	struct edge *d = edge_of(e, edge);
 
+	if (e->tap != NULL)
+		edges_trace_result(d, false, seq, NULL);
 	if (d->link != NULL)
 		(void)channel_withdraw(edge_link_channel(d->link), seq);
 }
@@ -639,6 +650,8 @@ edges_answer(
 
 	assert(d->owed > 0);
 	d->owed--;
+	if (e->tap != NULL)
+		edges_trace_result(d, true, ticket.seq, r);
 	/* Nobody is there to hear it: the edge has told the sender so. */
 	if (d->link != NULL)
 		channel_answer(edge_link_channel(d->link), ticket.seq, r);

@@ -110,6 +110,17 @@ struct edges_events {
 	void (*on_closed)(struct edges *e, void *arg);
 };
 
+/* Stanza frames and their results as they pass, for whoever looks on.  inward:
+ * the stanza comes from a partner; its result goes the other way. */
+struct edges_tap {
+	void (*on_frame)(struct edges *e, unsigned edge, bool inward,
+	    uint64_t seq, const struct frame *f, void *arg);
+	/* r NULL: the sender has given up on it. */
+	void (*on_result)(struct edges *e, unsigned edge, bool inward,
+	    uint64_t seq, const struct channel_result *r, void *arg);
+	void *arg;
+};
+
 struct edges_opts {
 	uv_loop_t *loop;
 	struct clock *clock;
@@ -159,6 +170,8 @@ void edges_answer(struct edges *e, struct edges_ticket ticket,
     const struct channel_result *r);
 /* A barrier that had been given to that edge is proven. */
 void edges_prove(struct edges *e, unsigned edge, const char *barrier);
+/* tap is borrowed; NULL: nobody looks on. */
+void edges_set_tap(struct edges *e, const struct edges_tap *tap);
 /* Every edge, those that attach later included, shall tell of that traffic from
  * now on, in place of what was asked before: {"bodies", "who"} as in a trace
  * frame; how long and its repetition are seen to here.  NULL or nobody in who:

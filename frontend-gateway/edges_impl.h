@@ -79,6 +79,7 @@ struct edges {
 	struct failures *failures;
 	json_t *trace; /* what they were asked to tell; NULL = nothing */
 	struct clock_timer trace_again;
+	const struct edges_tap *tap; /* NULL: nobody looks on */
 	struct log log;
 	bool closing;
 	bool silent; /* never handed out: nobody hears of its end */
@@ -93,6 +94,10 @@ void edges_control_receive(struct edge *d, const struct frame *f);
 /* The edge is back, and knows of no trace. */
 void edges_trace_attached(struct edge *d);
 void edges_trace_receive(struct edge *d, const struct frame *f);
+/* Tell the tap, which is there. */
+void edges_trace_sent(struct edge *d, const struct buf *frame, uint64_t seq);
+void edges_trace_result(
+    struct edge *d, bool inward, uint64_t seq, const struct channel_result *r);
 void edges_trace_init(struct edges *e);
 void edges_trace_finish(struct edges *e);
 /* Tells the owner when the last edge has confirmed what is in force. */

@@ -258,3 +258,31 @@ edges_trace_receive(struct edge *d, const struct frame *f)
 	e->opts.events->on_traced(e, d->index, what, e->opts.arg);
 	json_decref(what);
 }
+
+/* --- frames, for whoever looks on ---------------------------------------- */
+
+void
+edges_set_tap(struct edges *e, const struct edges_tap *tap)
+{
+	e->tap = tap;
+}
+
+/* A frame of ours, which has no fault. */
+void
+edges_trace_sent(struct edge *d, const struct buf *frame, uint64_t seq)
+{
+	struct edges *e = d->edges;
+	struct frame f;
+
+	if (frame_decode(&f, frame->data, frame->len) == 0)
+		e->tap->on_frame(e, d->index, false, seq, &f, e->tap->arg);
+}
+
+void
+edges_trace_result(
+    struct edge *d, bool inward, uint64_t seq, const struct channel_result *r)
+{
+	struct edges *e = d->edges;
+
+	e->tap->on_result(e, d->index, inward, seq, r, e->tap->arg);
+}

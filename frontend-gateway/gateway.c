@@ -219,6 +219,12 @@ move_off(struct gateway *g, unsigned edge)
 }
 
 static void
+on_traced(struct edges *e, unsigned edge, const json_t *what, void *arg)
+{
+	gateway_trace_traced(arg, edges_name(e, edge), what);
+}
+
+static void
 on_lost(struct edges *e, unsigned edge, void *arg)
 {
 	struct gateway *g = arg;
@@ -323,6 +329,7 @@ on_health(bool well, const char *why, void *arg)
 static void
 finish(struct gateway *g)
 {
+	gateway_trace_free(g);
 	presence_free(g->presence);
 	prover_free(g->prover);
 	policy_free(g->policy);
@@ -410,6 +417,7 @@ close_all(struct gateway *g)
 	struct pair_store *pairs = g->pairs;
 
 	set_state(g, GATEWAY_CLOSING);
+	gateway_trace_stop(g);
 	if (edges != NULL)
 		gateway_confirm_stop(&g->settings.confirm);
 	gateway_control_close(g);
@@ -436,6 +444,7 @@ static void
 hang_up(struct gateway *g)
 {
 	set_state(g, GATEWAY_HANGING_UP);
+	gateway_trace_stop(g);
 	conversations_hang_up(g->conversations);
 	clock_timer_start(&g->timer, HANG_UP_MS);
 }
@@ -558,6 +567,7 @@ open_edges(struct gateway *g)
 		.on_answer = on_answer,
 		.on_confirmed = on_confirmed,
 		.on_renewed = on_renewed,
+		.on_traced = on_traced,
 		.on_lost = on_lost,
 		.on_removed = on_removed,
 		.on_closed = on_edges_closed,

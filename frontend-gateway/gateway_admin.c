@@ -108,6 +108,8 @@ gateway_admin_open(struct gateway *g, char *why, size_t size)
 		return rc;
 	}
 	rc = gateway_trial_open(g);
+	if (rc == 0)
+		rc = gateway_trace_open(g);
 	if (rc < 0)
 		snprintf(why, size, "/admin: %s", err_str(rc));
 	return rc;

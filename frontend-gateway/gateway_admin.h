@@ -28,6 +28,20 @@ int gateway_trial_open(struct gateway *g);
 extern const struct admin_route gateway_trial_routes[];
 extern const size_t gateway_trial_route_count;
 
+/* GET /v1/trace, in gateway_trace.c; once there is an interface. */
+int gateway_trace_open(struct gateway *g);
+extern const struct admin_route gateway_trace_routes[];
+extern const size_t gateway_trace_route_count;
+/* The gateway stops: whoever watches is told.  The following are harmless then,
+ * and while there is no interface. */
+void gateway_trace_stop(struct gateway *g);
+/* When the calls have ended. */
+void gateway_trace_free(struct gateway *g);
+/* Settings have changed. */
+void gateway_trace_recheck(struct gateway *g);
+void
+gateway_trace_traced(struct gateway *g, const char *edge, const json_t *what);
+
 void gateway_admin_tell_state(struct gateway *g, const char *state);
 void gateway_admin_tell_pool(struct gateway *g, bool reachable);
 /* "pairs", "settings" */

@@ -10,6 +10,7 @@
  * gateway_import.c   what the file has of that
  * gateway_admin.c    the HTTP interface for administrators
  * gateway_trial.c    test messages
+ * gateway_trace.c    what passes, for those who look on
  */
 #ifndef GATEWAY_GATEWAY_IMPL_H
 #define GATEWAY_GATEWAY_IMPL_H
@@ -23,6 +24,7 @@
 #include "common/histogram.h"
 #include "common/log.h"
 #include "frontend-gateway/admin/admin.h"
+#include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway.h"
 #include "frontend-gateway/gateway_conf.h"
 #include "frontend-gateway/gateway_settings_impl.h"
@@ -70,6 +72,12 @@ struct gateway {
 	struct admin *admin;     /* NULL without HTTP */
 	struct admin_sources admin_sources;
 	bool admin_closing;
+	struct trace_hub *trace; /* NULL without HTTP */
+	struct settings_listener trace_tokens;
+	struct sip_tap sip_tap; /* there while somebody watches */
+	struct edges_tap edges_tap;
+	bool tracing;             /* those who watch are served */
+	bool trace_bodies;        /* what they were told of, last */
 	struct clock_timer pulse; /* watchdog, status line */
 	char told[160];           /* the service manager, last */
 	uint64_t started_ms;

@@ -99,6 +99,7 @@ static void
 recheck(struct gateway *g)
 {
 	gateway_conf_apply_bodies(g->opts.conf);
+	gateway_trace_recheck(g);
 	if (g->state != GATEWAY_RUNNING || g->presence == NULL)
 		return;
 	policy_recheck(g->policy);

@@ -88,8 +88,9 @@ void frame_put_field(struct frame_writer *w, const struct frame_field *field);
 int frame_end(struct frame_writer *w);
 
 /* One line of JSON for a trace.  With bodies false the text fields that hold
- * what people wrote (body, rich-body, subject, status-text, reaction, the
- * stanzas of a trace) are replaced by their length. */
+ * what people wrote (body, rich-body, subject, status-text, reaction, nick,
+ * links, why an invitation is declined, texts of errors, the stanzas of a trace)
+ * and the answers to iq are replaced by their length. */
 int frame_to_json(struct buf *out, const struct frame *f, bool bodies);
 
 #endif

@@ -16,13 +16,20 @@
 #include "common/err.h"
 #include "proto/frame_info.h"
 
-/* What people wrote, and the content of iq answers (vCards). */
+/* What people wrote, themselves or by what their servers say of it, and the
+ * content of iq answers (vCards). */
 static bool
 is_private(unsigned tag)
 {
-	return tag == FIELD_BODY || tag == FIELD_RICH_BODY ||
-	       tag == FIELD_SUBJECT || tag == FIELD_STATUS_TEXT ||
-	       tag == FIELD_REACTION || tag == FIELD_ANSWER;
+	static const enum frame_tag tags[] = { FIELD_BODY, FIELD_RICH_BODY,
+		FIELD_SUBJECT, FIELD_STATUS_TEXT, FIELD_REACTION, FIELD_ANSWER,
+		FIELD_NICK, FIELD_LINK, FIELD_LINK_NAME, FIELD_DECLINES,
+		FIELD_ERROR_TEXT };
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++)
+		if (tags[i] == tag)
+			return true;
+	return false;
 }
 
 /* JSON string of bytes that are valid UTF-8. */

@@ -1,6 +1,5 @@
 #include "frontend-gateway/admin/sse.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +9,13 @@
 #include "frontend-gateway/admin/http_server.h"
 
 /* Room for the last event, beyond the bound. */
-enum { LAST_BYTES = 256 };
+enum { LAST_BYTES = SSE_LAST_BYTES + 64 };
 
 struct sse {
 	struct http_call *call;
 	struct buf queue;
 	struct clock_timer beat;
-	bool cut;
+	bool over; /* the last event is in the queue */
 	sse_end_fn *on_end;
 	void *arg;
 };
@@ -28,7 +27,7 @@ on_read(void *arg, char *out, size_t size)
 	const size_t n = s->queue.len < size ? s->queue.len : size;
 
 	if (n == 0)
-		return s->cut ? HTTP_STREAM_END : 0;
+		return s->over ? HTTP_STREAM_END : 0;
 	memcpy(out, s->queue.data, n);
 	buf_consume(&s->queue, n);
 	clock_timer_start(&s->beat, SSE_BEAT_MS);
@@ -53,7 +52,7 @@ on_beat(struct clock_timer *t, void *arg)
 	struct sse *s = arg;
 
 	/* With something queued he has been told enough. */
-	if (s->queue.len == 0 && !s->cut)
+	if (s->queue.len == 0 && !s->over)
 		(void)buf_add_str(&s->queue, ":\n\n");
 	clock_timer_start(t, SSE_BEAT_MS);
 	http_call_wake(s->call);
@@ -98,7 +97,7 @@ sse_send(struct sse *s, const char *id, const char *event, const char *data)
 	const size_t len = (id != NULL ? strlen(id) : 0) + strlen(event) +
 			   strlen(data) + sizeof("id: \nevent: \ndata: \n\n");
 
-	if (s->cut)
+	if (s->over)
 		return;
 	if (s->queue.len + len > SSE_QUEUE_BYTES) {
 		sse_cut(s, "too slow");
@@ -128,11 +127,33 @@ sse_send_json(struct sse *s, const char *event, json_t *data)
 void
 sse_cut(struct sse *s, const char *reason)
 {
-	if (s->cut)
+	if (s->over)
 		return;
-	s->cut = true;
+	s->over = true;
 	s->queue.failed = false;
 	(void)buf_addf(
 	    &s->queue, "event: cut\ndata: {\"reason\":\"%s\"}\n\n", reason);
 	http_call_wake(s->call);
+}
+
+void
+sse_end(struct sse *s, const char *event, json_t *data)
+{
+	char *text = data != NULL ? json_dumps(data, JSON_COMPACT) : NULL;
+
+	json_decref(data);
+	if (!s->over) {
+		s->over = true;
+		s->queue.failed = false;
+		(void)buf_addf(&s->queue, "event: %s\ndata: %s\n\n", event,
+		    text != NULL ? text : "{}");
+		http_call_wake(s->call);
+	}
+	free(text);
+}
+
+bool
+sse_is_over(const struct sse *s)
+{
+	return s->over;
 }

@@ -15,13 +15,18 @@
 #ifndef GATEWAY_ADMIN_SSE_H
 #define GATEWAY_ADMIN_SSE_H
 
+#include <stdbool.h>
 #include <jansson.h>
 
 struct clock;
 struct http_call;
 struct sse;
 
-enum { SSE_QUEUE_BYTES = 256 * 1024, SSE_BEAT_MS = 15000 };
+enum {
+	SSE_QUEUE_BYTES = 256 * 1024,
+	SSE_BEAT_MS = 15000,
+	SSE_LAST_BYTES = 192
+};
 
 typedef void sse_end_fn(struct sse *s, void *arg);
 
@@ -36,5 +41,10 @@ sse_send(struct sse *s, const char *id, const char *event, const char *data);
 void sse_send_json(struct sse *s, const char *event, json_t *data);
 /* A last event, "cut" with that reason; nothing is sent behind it. */
 void sse_cut(struct sse *s, const char *reason);
+/* A last event of its own, at most SSE_LAST_BYTES of data, which is taken over,
+ * NULL too; nothing is sent behind it. */
+void sse_end(struct sse *s, const char *event, json_t *data);
+/* Nothing is sent any more: it was cut, perhaps by itself, or has ended. */
+bool sse_is_over(const struct sse *s);
 
 #endif

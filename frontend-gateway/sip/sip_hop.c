@@ -133,6 +133,21 @@ take_probe_answer(struct sip_link *l, const struct sip_msg *m)
 	sip_peer_tell(p, before);
 }
 
+/* What cannot be read, too. */
+static void
+tap_read(const struct sip_link *l, const struct sip_frame_item *item)
+{
+	const struct sip_tap *tap = l->t->tap;
+	const struct sip_tap_message m = { .peer = l->peer->name,
+		.conn = l->id,
+		.head = item->head,
+		.head_len = item->head_len,
+		.body = item->body,
+		.body_len = item->body_len };
+
+	tap->on_message(&m, tap->arg);
+}
+
 void
 sip_hop_take(struct sip_link *l, const struct sip_frame_item *item)
 {
@@ -140,6 +155,8 @@ sip_hop_take(struct sip_link *l, const struct sip_frame_item *item)
 	const char *what;
 	int rc, status;
 
+	if (l->t->tap != NULL)
+		tap_read(l, item);
 	rc = sip_msg_parse(
 	    &m, item->head, item->head_len, item->body, item->body_len);
 	if (rc < 0) {

@@ -58,11 +58,33 @@ sip_link_drop(struct sip_link *l, const char *why)
 	conn_close(l->conn, CONN_END_LOCAL);
 }
 
+/* Keep-alives are no messages. */
+static void
+tap_written(const struct sip_link *l, const void *data, size_t len)
+{
+	const char *end = memmem(data, len, "\r\n\r\n", 4);
+	const struct sip_tap *tap = l->t->tap;
+	struct sip_tap_message m = { .outgoing = true,
+		.peer = l->peer->name,
+		.conn = l->id,
+		.head = data };
+
+	if (end == NULL || end == data)
+		return;
+	m.body = end + 4;
+	m.head_len = (size_t)(end + 4 - (const char *)data);
+	m.body_len = len - m.head_len;
+	tap->on_message(&m, tap->arg);
+}
+
 int
 sip_link_write(struct sip_link *l, const void *data, size_t len)
 {
-	int rc = conn_write(l->conn, data, len);
+	int rc;
 
+	if (l->t->tap != NULL)
+		tap_written(l, data, len);
+	rc = conn_write(l->conn, data, len);
 	if (rc < 0) {
 		log_warn(&l->log, "write-failed", "error=%s", err_str(rc));
 		l->broken = true;

@@ -338,6 +338,12 @@ sip_transport_set_tls(struct sip_transport *t, const struct tls_identity *tls)
 	t->opts.tls = tls;
 }
 
+void
+sip_transport_set_tap(struct sip_transport *t, const struct sip_tap *tap)
+{
+	t->tap = tap;
+}
+
 /* --- what is known of the front ends ------------------------------------- */
 
 void

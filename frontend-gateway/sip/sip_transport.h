@@ -69,6 +69,21 @@ struct sip_transport_events {
 	void (*on_closed)(void *arg);
 };
 
+/* What passes, told before anything is done with it. */
+struct sip_tap_message {
+	bool outgoing;
+	const char *peer; /* the name of the front end, or the pool's */
+	uint64_t conn;
+	/* Start line and headers; a body that was too large is not there. */
+	const void *head, *body;
+	size_t head_len, body_len;
+};
+/* For whoever looks on.  It must not call back. */
+struct sip_tap {
+	void (*on_message)(const struct sip_tap_message *m, void *arg);
+	void *arg;
+};
+
 struct sip_transport_opts {
 	uv_loop_t *loop;
 	struct clock *clock;
@@ -101,6 +116,9 @@ int sip_transport_open(struct sip_transport **out,
 void sip_transport_close(struct sip_transport *t);
 void
 sip_transport_set_tls(struct sip_transport *t, const struct tls_identity *tls);
+
+/* tap is borrowed; NULL: nobody looks on. */
+void sip_transport_set_tap(struct sip_transport *t, const struct sip_tap *tap);
 
 /* Other front ends: those that are new are dialled, those that are gone lose
  * their connections, the rest goes on.  At most SIP_FRONT_ENDS_MAX.  ERR_NOMEM

@@ -83,7 +83,8 @@ struct sip_transport {
 	size_t proven, unproven;
 	size_t handles; /* listeners and connections alive */
 	uint64_t serial;
-	uint64_t turn; /* spreads what names no dialog */
+	uint64_t turn;             /* spreads what names no dialog */
+	const struct sip_tap *tap; /* NULL: nobody looks on */
 	bool closing;
 };
 

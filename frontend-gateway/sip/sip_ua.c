@@ -369,6 +369,12 @@ sip_ua_set_product(struct sip_ua *ua, const char *product)
 	snprintf(ua->product, sizeof(ua->product), "%s", product);
 }
 
+void
+sip_ua_set_tap(struct sip_ua *ua, const struct sip_tap *tap)
+{
+	sip_transport_set_tap(ua->transport, tap);
+}
+
 int
 sip_ua_set_front_ends(
     struct sip_ua *ua, const struct sip_front_end *front_ends, size_t count)

@@ -135,6 +135,8 @@ void sip_ua_close(struct sip_ua *ua);
 void sip_ua_set_tls(struct sip_ua *ua, const struct tls_identity *tls);
 /* User-Agent and Server from the next message on; as opts.product. */
 void sip_ua_set_product(struct sip_ua *ua, const char *product);
+/* As sip_transport_set_tap(). */
+void sip_ua_set_tap(struct sip_ua *ua, const struct sip_tap *tap);
 /* As sip_transport_set_front_ends(). */
 int sip_ua_set_front_ends(
     struct sip_ua *ua, const struct sip_front_end *front_ends, size_t count);

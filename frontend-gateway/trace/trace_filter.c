@@ -167,8 +167,7 @@ add_one(json_t *who, const char *kind, const char *name)
 	}
 	if (json_array_size(who) == TRACE_FILTER_WHO_MAX)
 		return ERR_FULL;
-	return json_array_append_new(
-		   who, json_pack("{s:s}", kind, name)) == 0
+	return json_array_append_new(who, json_pack("{s:s}", kind, name)) == 0
 		   ? 0
 		   : ERR_NOMEM;
 }

@@ -32,8 +32,8 @@ shortened_all(json_t *value, bool *cut)
 	if (!json_is_array(value))
 		return shortened(value, cut);
 	out = json_array();
-	json_array_foreach(value, i, one)
-		(void)json_array_append_new(out, shortened(one, cut));
+	json_array_foreach(value, i, one)(void)
+	    json_array_append_new(out, shortened(one, cut));
 	return out;
 }
 
@@ -81,14 +81,13 @@ trace_frame_json(const struct frame *f, bool bodies)
 }
 
 json_t *
-trace_frame_result_json(const struct channel_result *r, uint8_t of, bool bodies)
+trace_frame_result_json(const struct channel_result *r, uint8_t of)
 {
-	json_t *out =
-	    json_pack("{s:s, s:s, s:s}", "type", "result", "of",
-		frame_type_str(of), "status",
-		r == NULL	 ? "withdrawn"
-		: r->delivered ? "delivered"
-			       : "failed");
+	json_t *out = json_pack("{s:s, s:s, s:s}", "type", "result", "of",
+	    frame_type_str(of), "status",
+	    r == NULL      ? "withdrawn"
+	    : r->delivered ? "delivered"
+			   : "failed");
 
 	if (out == NULL || r == NULL)
 		return out;
@@ -96,10 +95,10 @@ trace_frame_result_json(const struct channel_result *r, uint8_t of, bool bodies)
 		(void)json_object_set_new(
 		    out, "proof", json_string(proof_str(r->proof)));
 	if (!r->delivered)
-		(void)json_object_set_new(out, "condition",
-		    json_string(condition_str(r->condition)));
+		(void)json_object_set_new(
+		    out, "condition", json_string(condition_str(r->condition)));
 	/* What is no UTF-8 is left out. */
-	if (!r->delivered && bodies && r->text != NULL)
+	if (!r->delivered && r->text != NULL)
 		(void)json_object_set_new(out, "text", json_string(r->text));
 	return out;
 }

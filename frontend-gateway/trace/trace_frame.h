@@ -17,10 +17,9 @@ enum { TRACE_FRAME_VALUE_MAX = 4096 /* bytes of a field */ };
 /* {"type", "from", "to", "fields": {...}}; a long value is cut, and then "cut"
  * is true.  NULL without memory. */
 json_t *trace_frame_json(const struct frame *f, bool bodies);
-/* {"type": "result", "of": "message", "status", "proof" or "condition"}; "text"
- * with bodies alone, for it may be a stranger's words.  r NULL: "withdrawn".
- * NULL without memory. */
-json_t *trace_frame_result_json(
-    const struct channel_result *r, uint8_t of, bool bodies);
+/* {"type": "result", "of": "message", "status", "proof" or "condition" and
+ * "text", which is that of one of the halves}.  r NULL: "withdrawn".  NULL
+ * without memory. */
+json_t *trace_frame_result_json(const struct channel_result *r, uint8_t of);
 
 #endif

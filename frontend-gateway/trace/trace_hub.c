@@ -354,7 +354,7 @@ send_to(struct watcher *w, const char *event, const char *text)
 		send_missed(w, "gateway", (json_int_t)w->unsaid);
 	w->unsaid = 0;
 	sse_send(w->sse, NULL, event, text);
-	if (sse_is_cut(w->sse))
+	if (sse_is_over(w->sse))
 		end_watch(w, "too slow");
 	else
 		w->told++;
@@ -459,8 +459,8 @@ who_wants_frame(const struct trace_hub *h, const struct frame *f)
 	for (size_t i = 0; i < 2; i++) {
 		const struct frame_field *a = frame_field(f, tags[i]);
 
-		if (a != NULL && jid_parse(&jids[i], (const char *)a->data,
-				     a->len) == 0)
+		if (a != NULL &&
+		    jid_parse(&jids[i], (const char *)a->data, a->len) == 0)
 			parties[count++] = party_of(&jids[i]);
 	}
 	set = who_wants(h, parties, count);
@@ -481,8 +481,8 @@ with_place(json_t *data, const struct trace_hub_place *p)
 }
 
 void
-trace_hub_frame(struct trace_hub *h, const struct trace_hub_place *p,
-    const struct frame *f)
+trace_hub_frame(
+    struct trace_hub *h, const struct trace_hub_place *p, const struct frame *f)
 {
 	const watcher_set wanted = who_wants_frame(h, f);
 	watcher_set set;
@@ -516,10 +516,7 @@ trace_hub_result(struct trace_hub *h, const struct trace_hub_place *p,
 	if (set != 0)
 		tell(h, set, "frame",
 		    complete(h,
-			with_place(
-			    trace_frame_result_json(
-				r, a->type, h->events->bodies(h->arg)),
-			    p),
+			with_place(trace_frame_result_json(r, a->type), p),
 			!p->inward));
 }
 
@@ -591,8 +588,8 @@ traced_json(const struct trace_hub *h, const char *edge, const json_t *what,
 	if (text == NULL)
 		return out;
 	if (stanza)
-		trace_stanza_describe(out, json_string_value(text),
-		    json_string_length(text));
+		trace_stanza_describe(
+		    out, json_string_value(text), json_string_length(text));
 	if (!veiled)
 		(void)json_object_set_new(
 		    out, "text", json_string(json_string_value(text)));

@@ -103,7 +103,7 @@ void trace_hub_frame(struct trace_hub *h, const struct trace_hub_place *p,
 void trace_hub_result(struct trace_hub *h, const struct trace_hub_place *p,
     const struct channel_result *r);
 /* The json of a traced frame (proto/CHANNEL.md). */
-void trace_hub_traced(
-    struct trace_hub *h, const char *edge, const json_t *what);
+void
+trace_hub_traced(struct trace_hub *h, const char *edge, const json_t *what);
 
 #endif

@@ -29,8 +29,7 @@ add_ascii(struct buf *out, const char *s, size_t len)
 static bool
 is_shown_attribute(const char *name, size_t len)
 {
-	const size_t n =
-	    sizeof(shown_attributes) / sizeof(shown_attributes[0]);
+	const size_t n = sizeof(shown_attributes) / sizeof(shown_attributes[0]);
 
 	for (size_t i = 0; i < n; i++)
 		if (strlen(shown_attributes[i]) == len &&

@@ -43,8 +43,7 @@ next_line(struct trace_sip_span *rest)
 	size_t at = 0;
 
 	while (at < rest->len) {
-		const char *end =
-		    memchr(rest->at + at, '\n', rest->len - at);
+		const char *end = memchr(rest->at + at, '\n', rest->len - at);
 
 		at = end != NULL ? (size_t)(end - rest->at) + 1 : rest->len;
 		if (at == rest->len ||
@@ -54,8 +53,8 @@ next_line(struct trace_sip_span *rest)
 	line.len = at;
 	rest->at += at;
 	rest->len -= at;
-	while (line.len > 0 && (line.at[line.len - 1] == '\n' ||
-				   line.at[line.len - 1] == '\r'))
+	while (line.len > 0 &&
+	       (line.at[line.len - 1] == '\n' || line.at[line.len - 1] == '\r'))
 		line.len--;
 	return line;
 }
@@ -126,8 +125,8 @@ read_header(struct trace_sip_span line)
 
 	if (colon == NULL)
 		return h;
-	h.name = trim(
-	    (struct trace_sip_span){ line.at, (size_t)(colon - line.at) });
+	h.name =
+	    trim((struct trace_sip_span){ line.at, (size_t)(colon - line.at) });
 	h.value = trim((struct trace_sip_span){
 	    colon + 1, line.len - (size_t)(colon - line.at) - 1 });
 	return h;
@@ -256,17 +255,17 @@ trace_sip_json(const struct trace_sip *m, bool bodies, size_t max)
 	if (trace_sip_write(&text, m, bodies) == 0) {
 		json_t *whole = cut_json(&text, max, &cut);
 
-		out = json_pack(
-		    "{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}", "method",
-		    text_json(m->method, 32), "reason",
-		    text_json(m->reason, 128), "cseq",
-		    text_json(header_of(m, "CSeq", "CSeq"), 64), "call_id",
-		    text_json(header_of(m, "Call-ID", "i"), 256), "from",
-		    address_json(header_of(m, "From", "f")), "to",
-		    address_json(header_of(m, "To", "t")), "diagnostics",
-		    diagnostics_json(header_of(
-			m, "ms-diagnostics", "ms-diagnostics-public")),
-		    "text", whole);
+		out =
+		    json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}",
+			"method", text_json(m->method, 32), "reason",
+			text_json(m->reason, 128), "cseq",
+			text_json(header_of(m, "CSeq", "CSeq"), 64), "call_id",
+			text_json(header_of(m, "Call-ID", "i"), 256), "from",
+			address_json(header_of(m, "From", "f")), "to",
+			address_json(header_of(m, "To", "t")), "diagnostics",
+			diagnostics_json(header_of(
+			    m, "ms-diagnostics", "ms-diagnostics-public")),
+			"text", whole);
 	}
 	buf_finish(&text);
 	if (out != NULL && m->status != 0)

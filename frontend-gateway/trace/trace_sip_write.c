@@ -113,10 +113,9 @@ static const struct {
 static const char *const shown_params[] = { "+sip.instance", "boundary",
 	"branch", "cause", "cid", "charset", "epid", "expires", "gr", "gruu",
 	"index", "isfocus", "lr", "maddr", "method", "ms-ent-dest", "ms-fe",
-	"ms-opaque", "ms-received-cid", "ms-received-port",
-	"ms-role-rs-from", "ms-role-rs-to", "ms-route-sig", "opaque", "proxy",
-	"q", "received", "retry-after", "rport", "tag", "transport", "ttl",
-	"type", "user" };
+	"ms-opaque", "ms-received-cid", "ms-received-port", "ms-role-rs-from",
+	"ms-role-rs-to", "ms-route-sig", "opaque", "proxy", "q", "received",
+	"retry-after", "rport", "tag", "transport", "ttl", "type", "user" };
 
 /* --- pieces ------------------------------------------------------------------ */
 
@@ -135,8 +134,8 @@ add_clean(struct buf *out, struct trace_sip_span s)
 
 	while (at < max) {
 		uint32_t c = 0;
-		size_t n = utf8_decode(
-		    (const uint8_t *)s.at + at, s.len - at, &c);
+		size_t n =
+		    utf8_decode((const uint8_t *)s.at + at, s.len - at, &c);
 
 		if (n == 0)
 			buf_add_char(out, '?');
@@ -246,8 +245,9 @@ add_params(struct buf *out, struct trace_sip_span s, size_t at)
 static bool
 is_uri(struct trace_sip_span s)
 {
-	static const char *const schemes[] = { "sip:", "sips:", "tel:",
-		"im:", "pres:" };
+	static const char *const schemes[] = {
+		"sip:", "sips:", "tel:", "im:", "pres:"
+	};
 
 	for (size_t i = 0; i < s.len; i++)
 		if ((unsigned char)s.at[i] <= ' ' || s.at[i] == '"' ||
@@ -292,9 +292,8 @@ static void
 add_address(struct buf *out, struct trace_sip_span s)
 {
 	const size_t open = find_bare(s, 0, "<");
-	const char *close = open < s.len
-				? memchr(s.at + open, '>', s.len - open)
-				: NULL;
+	const char *close =
+	    open < s.len ? memchr(s.at + open, '>', s.len - open) : NULL;
 	const struct trace_sip_span name = part_of(s, 0, open);
 	size_t end;
 
@@ -348,8 +347,7 @@ add_word(struct buf *out, struct trace_sip_span s, bool type)
 	const size_t end = find_bare(s, 0, ";");
 	const struct trace_sip_span word = part_of(s, 0, end);
 
-	if (is_token(word) &&
-	    (memchr(word.at, '/', word.len) != NULL) == type)
+	if (is_token(word) && (memchr(word.at, '/', word.len) != NULL) == type)
 		add_clean(out, word);
 	else
 		add_length(out, word.len);
@@ -461,8 +459,8 @@ add_header(struct buf *out, const struct trace_sip_header *h, bool bodies)
 	} else {
 		add_clean(out, h->name);
 		buf_add_str(out, ": ");
-		add_value(out,
-		    bodies && rule != RULE_SECRET ? RULE_ALL : rule, h->value);
+		add_value(out, bodies && rule != RULE_SECRET ? RULE_ALL : rule,
+		    h->value);
 	}
 	buf_add_char(out, '\n');
 }
@@ -533,15 +531,14 @@ add_part(struct buf *out, const char *type, const char *data, size_t len,
 	}
 	if (bodies && is_text(data, len))
 		buf_add(out, data, len);
-	else if (bodies || !is_xml(type) ||
-		 xml_redact_text(out, data, len) < 0)
+	else if (bodies || !is_xml(type) || xml_redact_text(out, data, len) < 0)
 		add_body_length(out, type, len);
 	buf_add_char(out, '\n');
 }
 
 static void
-add_parts(struct buf *out, const char *type, struct trace_sip_span body,
-    bool bodies)
+add_parts(
+    struct buf *out, const char *type, struct trace_sip_span body, bool bodies)
 {
 	struct sip_parts parts;
 

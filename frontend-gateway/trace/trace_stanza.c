@@ -106,8 +106,8 @@ trace_stanza_describe(json_t *out, const char *text, size_t len)
 			set_attribute(out, "id", &t);
 		} else if (depth == 1) {
 			add_child(children, &t);
-			within_error = name_len(&t) == 5 &&
-				       memcmp(t.at, "error", 5) == 0;
+			within_error =
+			    name_len(&t) == 5 && memcmp(t.at, "error", 5) == 0;
 		} else if (depth == 2 && within_error &&
 			   json_object_get(out, "condition") == NULL) {
 			set_text(out, "condition", t.at, name_len(&t));
