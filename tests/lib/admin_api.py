@@ -204,12 +204,12 @@ class Api:
 
 
 class Events:
-    """/v1/events, read as it comes."""
+    """/v1/events, or another stream of the kind, read as it comes."""
 
-    def __init__(self, api, last=None):
+    def __init__(self, api, last=None, target="/v1/events"):
         self.connection = api.connect()
         more = {} if last is None else {"Last-Event-ID": last}
-        self.connection.request("GET", "/v1/events", None, api.headers(more))
+        self.connection.request("GET", target, None, api.headers(more))
         self.response = self.connection.getresponse()
         assert self.response.status == 200, self.response.read()
 

@@ -249,6 +249,8 @@ def walk_views(api):
     assert api.get("/v1/audit", Accept="application/x-ndjson").lines
     assert api.get("/v1/edges").json["items"][0]["up"] is False
     assert api.get("/v1/events?x=y").status == 400
+    assert api.get("/v1/trace?partner=p.example&x=y").status == 400
+    assert api.get("/v1/trace").status == 422
     assert api.get("/v1/rights/anna@contoso.example").status == 200
     assert api.get("/v1/rights/anna@contoso.example?x=y").status == 400
 
@@ -270,6 +272,10 @@ def walk_without_rights(office):
     with Events(office.tcp(reader)) as events:
         assert events.next()[0] == "ready"
     office.seen.add(("GET", "/v1/events", 200))
+    with Events(office.tcp(reader),
+                target="/v1/trace?partner=partner.example") as trace:
+        assert trace.next()[0] == "ready"
+    office.seen.add(("GET", "/v1/trace", 200))
 
 
 # --- two admins --------------------------------------------------------------

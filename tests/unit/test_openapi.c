@@ -333,6 +333,9 @@ add_others(struct admin_world *w)
 	assert_int_equal(admin_add_routes(w->admin, gateway_trial_routes,
 			     gateway_trial_route_count, NULL),
 	    0);
+	assert_int_equal(admin_add_routes(w->admin, gateway_trace_routes,
+			     gateway_trace_route_count, NULL),
+	    0);
 }
 
 static json_t *
