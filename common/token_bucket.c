@@ -43,3 +43,11 @@ token_bucket_try(struct token_bucket *b, uint32_t per_second, uint32_t at_once,
 	b->spent += want;
 	return true;
 }
+
+void
+token_bucket_spend(struct token_bucket *b, uint32_t per_second, uint32_t count,
+    uint64_t now_ms)
+{
+	pay_back(b, per_second, now_ms);
+	b->spent += (uint64_t)count * WHOLE;
+}

@@ -22,5 +22,9 @@ uint64_t token_bucket_take(struct token_bucket *b, uint32_t per_second,
 /* Takes as many as count if they are there; else none, and false. */
 bool token_bucket_try(struct token_bucket *b, uint32_t per_second,
     uint32_t at_once, uint32_t count, uint64_t now_ms);
+/* Takes so many, which there need not be: others wait until they are paid
+ * back. */
+void token_bucket_spend(struct token_bucket *b, uint32_t per_second,
+    uint32_t count, uint64_t now_ms);
 
 #endif

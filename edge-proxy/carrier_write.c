@@ -4,6 +4,7 @@
 #include "edge-proxy/carrier_impl.h"
 
 #include "common/buf.h"
+#include "edge-proxy/routes.h"
 #include "edge-proxy/s2s_in_back.h"
 #include "edge-proxy/stream_xml.h"
 
@@ -21,10 +22,23 @@ carrier_can_write(const struct rider *r)
 	return r->state == RIDER_ABOARD && outlet_has_room(&r->carrier->way);
 }
 
+static int
+write_out(const struct rider *r, const void *xml, size_t len)
+{
+	const struct routes_opts *o = r->shared->opts;
+	const struct outlet *way = &r->carrier->way;
+	int rc = outlet_write(way, xml, len);
+
+	if (rc == 0 && o->on_written != NULL)
+		o->on_written(
+		    o->arg, outlet_id(way), r->local, r->remote, xml, len);
+	return rc;
+}
+
 int
 carrier_write(struct rider *r, const void *xml, size_t len)
 {
-	int rc = outlet_write(&r->carrier->way, xml, len);
+	int rc = write_out(r, xml, len);
 
 	r->carrier->written += rc == 0 ? 1 : 0;
 	return rc;
@@ -39,7 +53,7 @@ carrier_ping(struct rider *r, const char *id)
 	stream_xml_ping(&out, r->local, r->remote, id);
 	/* A stream that cannot take it is ending; that settles the rest. */
 	if (!buf_failed(&out))
-		(void)outlet_write(&r->carrier->way, out.data, out.len);
+		(void)write_out(r, out.data, out.len);
 	buf_finish(&out);
 }
 

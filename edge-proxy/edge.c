@@ -22,6 +22,7 @@
 #include "edge-proxy/edge_gateways.h"
 #include "edge-proxy/edge_memory.h"
 #include "edge-proxy/edge_tell.h"
+#include "edge-proxy/edge_trace.h"
 #include "edge-proxy/edge_returns.h"
 #include "edge-proxy/edge_visitors.h"
 #include "edge-proxy/hosting.h"
@@ -78,6 +79,15 @@ on_settled(void *arg, void *cookie, const struct channel_result *r)
 	struct edge *e = arg;
 
 	outward_settled(e->outward, cookie, r);
+}
+
+static void
+on_written(void *arg, const char *stream, const char *local, const char *remote,
+    const void *xml, size_t len)
+{
+	struct edge *e = arg;
+
+	edge_trace_outward(e->trace, stream, local, remote, xml, len);
 }
 
 static void
@@ -147,10 +157,17 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 		.make_id = edge_visitors_make_id,
 		.on_settled = on_settled,
 		.on_event = on_route_event,
+		.on_written = on_written,
 		.on_returned = edge_returns_stanza,
 		.on_returns_end = edge_returns_end,
 		.is_here = edge_visitors_are_here,
 		.on_closed = on_routes_closed,
+		.arg = e,
+	};
+	const struct edge_trace_opts trace = {
+		.clock = e->opts.clock,
+		.hosting = e->hosting,
+		.send = edge_tell_traced,
 		.arg = e,
 	};
 	struct outward_opts outward;
@@ -162,6 +179,8 @@ open_parts(struct edge *e, const struct edge_conf *conf)
 	inward.asked = e->asked;
 	if (rc == 0)
 		rc = inward_new(&e->inward, &inward);
+	if (rc == 0)
+		rc = edge_trace_new(&e->trace, &trace);
 	if (rc == 0)
 		rc = doors_new(&e->doors, e->opts.loop, edge_visitors_accept,
 		    edge_doors_on_exhausted, e);
@@ -214,6 +233,7 @@ free_edge(struct edge *e)
 	clock_timer_stop(&e->stopping);
 	clock_timer_stop(&e->reopen);
 	edge_memory_stop(e);
+	edge_trace_free(e->trace);
 	outward_free(e->outward);
 	inward_free(e->inward);
 	iq_asked_free(e->asked);

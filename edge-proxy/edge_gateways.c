@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "edge-proxy/edge_impl.h"
 #include "edge-proxy/edge_tell.h"
+#include "edge-proxy/edge_trace.h"
 #include "edge-proxy/edge_visitors.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inward.h"
@@ -31,6 +32,7 @@ on_grace_over(struct clock_timer *t, void *arg)
 	struct book *b = arg;
 
 	(void)t;
+	edge_trace_forget(b->edge->trace, b->node, "away");
 	hosting_set_absent(b->edge->hosting, b->node, true);
 }
 
@@ -83,8 +85,10 @@ on_gateway_up(struct gateway *g, bool resumed, void *arg)
 		clock_timer_stop(&b->grace);
 		b->since_ms = clock_now_ms(e->opts.clock);
 		if (b->boot[0] != '\0' &&
-		    strcmp(b->boot, channel_peer_boot(ch)) != 0)
+		    strcmp(b->boot, channel_peer_boot(ch)) != 0) {
 			routes_forget_pings(e->routes, b->node);
+			edge_trace_forget(e->trace, b->node, "another boot");
+		}
 		snprintf(b->boot, sizeof(b->boot), "%s", channel_peer_boot(ch));
 	}
 	hosting_set_absent(e->hosting, gateway_node(g), false);
@@ -115,6 +119,7 @@ on_gateway_removed(struct gateway *g, void *arg)
 	inward_forget(e->inward, gateway_channel(g));
 	outward_forget(e->outward, gateway_channel(g));
 	routes_forget_pings(e->routes, gateway_node(g));
+	edge_trace_forget(e->trace, gateway_node(g), "removed");
 	hosting_drop(e->hosting, gateway_node(g));
 	if (b != NULL)
 		free_book(b);
@@ -187,6 +192,7 @@ on_gateway_drains(struct edge *e, const char *node, bool removed)
 	    (int)removed);
 	if (b != NULL)
 		clock_timer_stop(&b->grace);
+	edge_trace_forget(e->trace, node, "draining");
 	hosting_set_absent(e->hosting, node, true);
 	if (removed)
 		edge_visitors_release(e, node);
@@ -203,6 +209,9 @@ on_gateway_control(struct gateway *g, const struct frame *f, void *arg)
 		break;
 	case FRAME_PROOF:
 		outward_proof(e->outward, gateway_node(g), f);
+		break;
+	case FRAME_TRACE:
+		edge_trace_ask(e->trace, gateway_node(g), f);
 		break;
 	case FRAME_DRAIN:
 		on_gateway_drains(

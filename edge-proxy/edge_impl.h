@@ -86,6 +86,7 @@ struct edge {
 	struct iq_asked *asked;
 	struct inward *inward;
 	struct outward *outward;
+	struct edge_trace *trace;
 	struct list visitors;
 	size_t visitor_count;
 	struct admission *admission;

@@ -11,6 +11,7 @@
 #include "common/jid.h"
 #include "common/log_limit.h"
 #include "edge-proxy/edge_impl.h"
+#include "edge-proxy/edge_trace.h"
 #include "edge-proxy/inward.h"
 #include "edge-proxy/s2s_out.h"
 #include "edge-proxy/s2s_out_back.h"
@@ -81,6 +82,7 @@ edge_returns_stanza(void *arg, struct s2s_out *s, void **inlet,
 	struct inlet *i;
 	int rc = *inlet != NULL ? 0 : open_inlet(inlet, e, s);
 
+	edge_trace_inward(e->trace, s2s_out_id(s), elem, from, to);
 	i = *inlet;
 	if (rc == 0)
 		rc = inward_take(

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/failures.h"
 #include "edge-proxy/edge_impl.h"
+#include "edge-proxy/edge_trace.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
 #include "edge-proxy/routes.h"
@@ -137,6 +138,7 @@ edge_tell_stream(
 	struct report r = { e, ev, info };
 
 	keep_failure(e, ev, info);
+	edge_trace_stream(e->trace, ev, info);
 	if (e->inner != NULL)
 		inner_listener_each(e->inner, report_to, &r);
 }
@@ -192,6 +194,21 @@ void
 edge_tell_stats(struct edge *e)
 {
 	inner_listener_each(e->inner, stats_to, e);
+}
+
+int
+edge_tell_traced(const char *node, const struct buf *frame, void *arg)
+{
+	struct edge *e = arg;
+	const struct gateway *g =
+	    e->inner != NULL ? inner_listener_find(e->inner, node) : NULL;
+
+	if (g == NULL)
+		return ERR_CLOSED;
+	/* What was written before has not gone out: no more on top of it. */
+	if (channel_is_blocked(gateway_channel(g)))
+		return ERR_FULL;
+	return channel_send_control(gateway_channel(g), frame);
 }
 
 static void

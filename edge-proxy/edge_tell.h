@@ -9,6 +9,7 @@
 
 #include "edge-proxy/stream_info.h"
 
+struct buf;
 struct edge;
 struct gateway;
 
@@ -22,6 +23,9 @@ void edge_tell_stream(
 void edge_tell_live(struct edge *e, struct gateway *g);
 /* Our counters, to every gateway. */
 void edge_tell_stats(struct edge *e);
+/* A frame of edge_trace's, to the node; negative when it cannot be told now.  arg
+ * is the edge. */
+int edge_tell_traced(const char *node, const struct buf *frame, void *arg);
 /* That we are about to go, to every gateway; one that cannot be told sees its
  * channel end. */
 void edge_tell_drain(struct edge *e);

@@ -20,6 +20,7 @@
 #include "edge-proxy/edge_impl.h"
 #include "edge-proxy/edge_memory.h"
 #include "edge-proxy/edge_tell.h"
+#include "edge-proxy/edge_trace.h"
 #include "edge-proxy/hosting.h"
 #include "edge-proxy/inner_listener.h"
 #include "edge-proxy/outward.h"
@@ -282,6 +283,7 @@ on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
 	int rc;
 
 	v->stanzas++;
+	edge_trace_inward(v->edge->trace, s2s_in_id(s), elem, from, to);
 	rc = inward_take(v->inward, elem, from, to, s2s_in_language(s));
 	if (rc == 0)
 		return;

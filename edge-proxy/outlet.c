@@ -5,6 +5,12 @@
 #include "edge-proxy/s2s_in_back.h"
 #include "edge-proxy/s2s_out.h"
 
+const char *
+outlet_id(const struct outlet *o)
+{
+	return o->back != NULL ? s2s_in_id(o->back) : s2s_out_id(o->out);
+}
+
 bool
 outlet_is_open(const struct outlet *o)
 {

@@ -24,6 +24,8 @@ struct outlet {
 	struct s2s_in *back;
 };
 
+/* Name of the stream. */
+const char *outlet_id(const struct outlet *o);
 bool outlet_is_open(const struct outlet *o);
 bool outlet_has_room(const struct outlet *o);
 /* As their namesakes of s2s_out.h. */

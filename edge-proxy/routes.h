@@ -76,6 +76,10 @@ struct routes_opts {
 	    void *arg, void *cookie, const struct channel_result *r);
 	/* Outbound streams: up, update, down, failed. */
 	stream_event_fn *on_event;
+	/* Stanzas of a pair were written to a stream, in the order of writing;
+	 * pings of ours are among them.  May be NULL. */
+	void (*on_written)(void *arg, const char *stream, const char *local,
+	    const char *remote, const void *xml, size_t len);
 	/* What a partner sends on a stream of ours that goes both ways
 	 * (XEP-0288); as s2s_in_events.on_stanza.  *inlet is NULL at first, and
 	 * then what the owner leaves there; the end of the stream is told with

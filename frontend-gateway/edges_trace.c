@@ -9,13 +9,12 @@
 #include "frontend-gateway/edges_impl.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/log_limit.h"
-#include "common/utf8.h"
 #include "frontend-gateway/edge_link.h"
+#include "frontend-gateway/traced.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 
@@ -23,19 +22,12 @@ enum {
 	LASTS_S = 120,
 	AGAIN_MS = 60000,
 	WHO_MAX = 16,
-	TEXT_MAX = 16384,
-	ADDRESS_MAX = 3071,
-	STREAM_MAX = 64,
-	/* The text with its quotes escaped, the addresses, the rest. */
-	JSON_MAX = 2 * TEXT_MAX + 4 * ADDRESS_MAX + 1024,
 	/* Of one edge; twice what an honest one sends. */
 	PER_SECOND = 400,
 	AT_ONCE = 800,
 	BYTES_PER_SECOND = 1024 * 1024,
 	BYTES_AT_ONCE = 2 * BYTES_PER_SECOND
 };
-
-static const json_int_t MISSED_MAX = 1000000000;
 
 /* --- to the edges ------------------------------------------------------- */
 
@@ -164,58 +156,6 @@ edges_trace_finish(struct edges *e)
 
 /* --- from an edge ------------------------------------------------------- */
 
-/* Text of at most that many bytes, of characters a document may have. */
-static bool
-is_text(const json_t *v, size_t max)
-{
-	return json_is_string(v) && json_string_length(v) <= max &&
-	       utf8_valid_xml(json_string_value(v), json_string_length(v));
-}
-
-static bool
-is_one_of(const json_t *v, const char *a, const char *b)
-{
-	const char *s = json_string_value(v);
-
-	return s != NULL && (strcmp(s, a) == 0 || strcmp(s, b) == 0);
-}
-
-static bool
-is_within(const json_t *v, json_int_t max)
-{
-	return json_is_integer(v) && json_integer_value(v) >= 0 &&
-	       json_integer_value(v) <= max;
-}
-
-/* The members that are known, each of its form, and no others; NULL when one is
- * not, or without memory. */
-static json_t *
-take(const json_t *in, uint64_t dropped)
-{
-	const json_t *at = json_object_get(in, "at");
-	const json_t *kind = json_object_get(in, "kind");
-	const json_t *direction = json_object_get(in, "direction");
-	const json_t *stream = json_object_get(in, "stream");
-	const json_t *from = json_object_get(in, "from");
-	const json_t *to = json_object_get(in, "to");
-	const json_t *text = json_object_get(in, "text");
-	const json_t *missed = json_object_get(in, "missed");
-
-	if (!is_within(at, INT64_MAX) || !is_one_of(kind, "stanza", "stream") ||
-	    !is_one_of(direction, "in", "out") ||
-	    !is_text(stream, STREAM_MAX) || !is_text(from, ADDRESS_MAX) ||
-	    !is_text(to, ADDRESS_MAX) || !is_text(text, TEXT_MAX) ||
-	    !is_within(missed, MISSED_MAX))
-		return NULL;
-	return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I}", "at",
-	    json_integer_value(at), "kind", json_string_value(kind),
-	    "direction", json_string_value(direction), "stream",
-	    json_string_value(stream), "from", json_string_value(from), "to",
-	    json_string_value(to), "text", json_string_value(text), "cut",
-	    json_is_true(json_object_get(in, "cut")), "missed",
-	    json_integer_value(missed) + (json_int_t)dropped);
-}
-
 /* Whether the edge may tell so much in this moment. */
 static bool
 is_affordable(struct edge *d, size_t len)
@@ -227,33 +167,38 @@ is_affordable(struct edge *d, size_t len)
 		   BYTES_AT_ONCE, (uint32_t)len, now);
 }
 
+/* Counted, to be told with the next one that is handed on. */
+static void
+drop(struct edge *d, const char *reason)
+{
+	d->traced_dropped++;
+	log_limited_warn(
+	    &d->log, d->name, "traced-dropped", "reason=%s", reason);
+}
+
 void
 edges_trace_receive(struct edge *d, const struct frame *f)
 {
 	struct edges *e = d->edges;
 	const struct frame_field *field = frame_field(f, FIELD_JSON);
-	json_t *in, *what;
+	json_int_t missed;
+	json_t *what;
 
 	/* The last ones of a trace that is over are of no use. */
 	if (e->trace == NULL || e->opts.events->on_traced == NULL)
 		return;
-	if (field == NULL || field->len > JSON_MAX ||
-	    !is_affordable(d, field->len)) {
-		d->traced_dropped++;
-		log_limited_warn(&d->log, d->name, "traced-dropped",
-		    "reason=%s", "too much");
+	if (field == NULL || !is_affordable(d, field->len)) {
+		drop(d, "too much");
 		return;
 	}
-	in = json_loadb((const char *)field->data, field->len,
-	    JSON_REJECT_DUPLICATES, NULL);
-	what = take(in, d->traced_dropped);
-	json_decref(in);
+	what = traced_read((const char *)field->data, field->len);
 	if (what == NULL) {
-		d->traced_dropped++;
-		log_limited_warn(&d->log, d->name, "traced-dropped",
-		    "reason=%s", "not of its form");
+		drop(d, "not of its form");
 		return;
 	}
+	missed = json_integer_value(json_object_get(what, "missed"));
+	(void)json_integer_set(json_object_get(what, "missed"),
+	    missed + (json_int_t)d->traced_dropped);
 	d->traced_dropped = 0;
 	e->opts.events->on_traced(e, d->index, what, e->opts.arg);
 	json_decref(what);
