@@ -41,7 +41,7 @@ log_stderror=yes
 log_name="kamailio"
 fork=yes
 children=2
-tcp_children=2
+tcp_children={workers}
 enable_tls=yes
 disable_tcp=no
 listen=tls:{address}:{port}
@@ -264,6 +264,7 @@ class Kamailio:
         self.plain = run.port(self.address, 25060)
         # What it grants, in seconds: less or more is answered 423 or cut.
         self.least = 0
+        self.workers = 2
         self.most = 43200
         self.process = None
 
@@ -283,6 +284,7 @@ class Kamailio:
         script = run.write("kamailio/kamailio.cfg", SCRIPT.format(
             folder=folder, address=self.address, port=self.port,
             plain=self.plain, least=self.least, most=self.most,
+            workers=self.workers,
             pool=self.pool, domain=self.domain, front_end=self.name,
             modules=modules_folder(), gateway=self.gateway,
             users="|".join(self.users), gateway_address=gateway_address,

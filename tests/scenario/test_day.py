@@ -33,6 +33,8 @@ pytestmark = pytest.mark.torture(rounds="own")
 def town():
     from conftest import Started
     site = CrowdSite("day", COLLEAGUES)
+    # Two would now and then corrupt the registrations of a busy morning.
+    site.pool.workers = 1
     site.gateway.config["timers"] = {"idle_seconds": IDLE}
     site.gateway.config["presence"] = dict(QUICK)
     site.companies = [
