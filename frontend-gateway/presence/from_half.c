@@ -74,6 +74,7 @@ convert(struct pair *p, const struct lync_presence *d)
 	may = policy_judge_presence(p->presence->opts.policy, pair_user(p),
 	    pair_contact(p), p->partner->remote);
 	rules.notes = may.may_note;
+	p->noteless = !may.may_note;
 	rules.generated_status = c->generated_status;
 	rules.language = c->language;
 	rules.busy_idle_is_away = c->busy_idle_is_away;
@@ -401,6 +402,49 @@ from_half_refresh(struct pair *p)
 		return;
 	p->refresh = true;
 	from_queue_put(p, QUEUE_RENEWAL);
+}
+
+/* What she wrote, or what was written in its stead; the document that tells
+ * which is with the pool. */
+static bool
+cut_status(struct pair *p)
+{
+	struct xmpp_presence x = { 0 };
+	bool cut;
+	int rc = from_half_current(&x, p);
+
+	cut = rc == 0 && x.status != NULL;
+	if (cut) {
+		free(x.status);
+		free(x.language);
+		x.status = x.language = NULL;
+		rc = keep(p, &x);
+	}
+	if (rc < 0)
+		log_error(&p->presence->log, "event-lost",
+		    "user=%s contact=%s error=%s", pair_user(p),
+		    pair_contact(p), err_str(rc));
+	xmpp_presence_finish(&x);
+	return cut && rc == 0;
+}
+
+/* A note that may be told no more goes at once, though it takes the pool's
+ * document to say what is left; one that may be told has to come from there. */
+void
+from_half_follow_policy(struct pair *p)
+{
+	struct happening h = { .e = { .kind = PAIR_ON_POLICY } };
+	struct policy_presence may =
+	    policy_judge_presence(p->presence->opts.policy, pair_user(p),
+		pair_contact(p), p->partner->remote);
+
+	if (may.may_watch && may.may_note == p->noteless) {
+		if (!may.may_note)
+			h.e.document = cut_status(p);
+		p->noteless = !may.may_note;
+		from_half_refresh(p);
+	}
+	pair_run(p, &h);
 }
 
 void

@@ -289,10 +289,17 @@ presence_on_stream(
 	}
 }
 
+static void
+follow_policy(struct pair *p, const struct presence_sweep *s)
+{
+	(void)s;
+	from_half_follow_policy(p);
+}
+
 void
 outage_recheck(struct presence *pr)
 {
-	sweep_start(&pr->walks[WALK_POLICY], sweep_tell, PAIR_ON_POLICY);
+	sweep_start(&pr->walks[WALK_POLICY], follow_policy, PAIR_ON_POLICY);
 }
 
 void

@@ -265,6 +265,8 @@ static void
 on_policy(struct pair_machine *m)
 {
 	pair_machine_from_policy(m);
+	if (m->e->document)
+		pair_machine_from_reworded(m);
 	pair_machine_to_policy(m);
 	if (m->e->may_talk && m->s->to.due_ms == 0)
 		pair_machine_pay(m, &m->s->to);

@@ -108,7 +108,9 @@ enum pair_event_kind {
 	 * pair_state_load(): restored = a SIP subscription of the from half is
 	 * live again; dialogs = those restored. */
 	PAIR_ON_RESTART,
-	/* may_talk or may_watch may have changed.  Where a right goes, the
+	/* may_talk or may_watch may have changed; document = less of the user
+	 * may be told than was, and the current document has been cut down to
+	 * that.  Where a right goes, the
 	 * subscription ends, the contact is told `unavailable` and the user is
 	 * shown closed; nobody is unsubscribed, and the row stays until an
 	 * admin removes it or the right comes back.  To be given while the

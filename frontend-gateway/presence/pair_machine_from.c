@@ -582,3 +582,11 @@ pair_machine_from_disk_failed(struct pair_machine *m)
 	m->s->sip = PAIR_SIP_LIVE;
 	m->s->sip_ms = m->now + m->r->retry_ms;
 }
+
+void
+pair_machine_from_reworded(struct pair_machine *m)
+{
+	if (wanted(m) && authorized(m) && pair_machine_may_watch(m) &&
+	    !pair_machine_has(m, PAIR_DARK_FROM))
+		pair_machine_say(m, PAIR_CURRENT);
+}

@@ -70,6 +70,7 @@ void pair_machine_pool_back(struct pair_machine *m);
 void pair_machine_from_due(struct pair_machine *m);
 void pair_machine_from_restart(struct pair_machine *m);
 void pair_machine_from_policy(struct pair_machine *m);
+void pair_machine_from_reworded(struct pair_machine *m);
 void pair_machine_from_disk_failed(struct pair_machine *m);
 /* The contact loses the right; the change is to be stored by the caller. */
 void pair_machine_from_end(struct pair_machine *m);

@@ -300,7 +300,7 @@ tell_pairs_of(struct presence_user *u)
 		struct pair *p = list_entry(it, struct pair, by_user);
 
 		it = it->next;
-		pair_run_kind(p, PAIR_ON_POLICY);
+		from_half_follow_policy(p);
 	}
 }
 

@@ -157,6 +157,7 @@ struct pair {
 	bool restored;   /* PAIR_ON_RESTART is still to be given */
 	bool refresh;    /* QUEUE_RENEWAL: refresh, not open */
 	bool plain;
+	bool noteless;   /* the document was converted without notes */
 	bool asked_name; /* the contact's card was asked for */
 	uint16_t waits;  /* happenings of others that wait */
 
@@ -332,6 +333,9 @@ unsigned parcels_edge(struct pair *p);
 
 void from_half_open(struct pair *p, bool first, bool plain);
 void from_half_refresh(struct pair *p);
+/* Policy may have changed: what of a document may be told, too.  The pair may be
+ * gone afterwards. */
+void from_half_follow_policy(struct pair *p);
 /* Subscriptions ask for another time; now: all are refreshed, at the pace of
  * renewals. */
 void from_half_ask_for(struct presence *pr, uint32_t expires_s, bool now);
