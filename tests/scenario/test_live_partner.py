@@ -251,7 +251,10 @@ def test_the_connection_limit(site, couple):
                 site.await_streams(0, EJABBERD)
                 assert {s["id"] for s in site.streams(PROSODY)} == ids
                 assert site.pool.chat(second.anna, second.bo, "no") != 200
-                eva.error(id=eva.send(second.anna, "nor this"))
+                mark = site.ejabberd.log.mark()
+                eva.send(second.anna, "nor this")
+                site.ejabberd.log.wait("outbound s2s .*resource-constraint",
+                                       mark=mark)
                 reaches(site, couple, bo, "still")
                 site.set(PROSODY, ConnectionLimit=0)
                 assert site.pool.chat(second.anna, second.bo, "yes") == 200
