@@ -181,6 +181,10 @@ class LiveSite(PresenceSite):
                     *(word for name in members
                       for word in (f"--{name}", "")))
 
+    def generation(self):
+        """The number of what the edges are to hold."""
+        return ask(self.gateway.control, "status")["generation"]
+
     # --- streams ----------------------------------------------------------
 
     def wire(self, domain=RAW):

@@ -32,7 +32,8 @@ def pytest_configure(config):
 # of them last would still be busy with it when all others are done.
 LONGEST = ("sharing", "presence_restarts", "firewall", "topologies",
            "revocation", "presence_pool", "presence_flows", "acks",
-           "load_and_kill", "many_chats", "user_requests", "edge_alone",
+           "load_and_kill", "many_chats", "live_gateway_config",
+           "live_partner", "user_requests", "edge_alone",
            "presence_endpoints", "acme", "life", "patience",
            "presence_names", "lying_edge", "inner_port", "restarts",
            "presence_policy", "presence_hostile", "presence_store",

@@ -87,6 +87,8 @@ def test_additional_domains(site, couple):
     with site.people(MORE) as more:
         bo = more.login()
         cannot_be_written_to(site, more, bo)
+        site.do("partner", "set", RAW, "--AdditionalDomains",
+                f"Add={PROSODY}", status=1)     # it belongs to another
         site.set(PROSODY, AdditionalDomains=f"Add={MORE}")
         reaches(site, more, bo, "added")
         chat = Chat(site, more.anna, more.bo)
