@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "frontend-gateway/admin/auth.h"
 #include "frontend-gateway/admin/event_hub.h"
+#include "frontend-gateway/admin/tokens.h"
 
 /* --- routes ---------------------------------------------------------------- */
 
@@ -49,6 +50,16 @@ void
 admin_tell(struct admin *a, const char *event, json_t *data)
 {
 	event_hub_tell(a->events, event, data);
+}
+
+/* Its last day may have passed since the stream was opened. */
+static bool
+may_listen(const char *token, void *arg)
+{
+	const struct admin *a = arg;
+
+	return tokens_hold(settings_now(a->opts.settings), token,
+	    clock_wall_ms(a->opts.clock));
 }
 
 static void
@@ -111,7 +122,7 @@ open_parts(struct admin *a, char *why, size_t size)
 	snprintf(why, size, "%s", err_str(ERR_NOMEM));
 	rc = auth_new(&a->auth, a->opts.clock);
 	if (rc == 0)
-		rc = event_hub_new(&a->events, a->opts.clock);
+		rc = event_hub_new(&a->events, a->opts.clock, may_listen, a);
 	if (rc == 0)
 		rc = add_own_routes(a);
 	if (rc < 0)

@@ -12,7 +12,7 @@
 #include "common/random.h"
 #include "frontend-gateway/admin/sse.h"
 
-enum { BOOT_BYTES = 4, ID_SIZE = 2 * BOOT_BYTES + 22 };
+enum { BOOT_BYTES = 4, ID_SIZE = 2 * BOOT_BYTES + 22, LOOK_MS = 5000 };
 
 struct kept {
 	const char *event;
@@ -28,6 +28,9 @@ struct listener {
 
 struct event_hub {
 	struct clock *clock;
+	event_hub_may_fn *may;
+	void *may_arg;
+	struct clock_timer look; /* runs while somebody listens */
 	struct list listeners;
 	size_t count;
 	/* Numbers are of this run of the daemon. */
@@ -35,32 +38,6 @@ struct event_hub {
 	uint64_t next; /* number, from 1 */
 	struct kept kept[EVENT_HUB_KEPT];
 };
-
-int
-event_hub_new(struct event_hub **out, struct clock *clock)
-{
-	struct event_hub *h = calloc(1, sizeof(*h));
-
-	if (h == NULL)
-		return ERR_NOMEM;
-	h->clock = clock;
-	h->next = 1;
-	random_hex(h->boot, BOOT_BYTES);
-	list_init(&h->listeners);
-	*out = h;
-	return 0;
-}
-
-void
-event_hub_free(struct event_hub *h)
-{
-	if (h == NULL)
-		return;
-	assert(h->count == 0);
-	for (size_t i = 0; i < EVENT_HUB_KEPT; i++)
-		free(h->kept[i].data);
-	free(h);
-}
 
 size_t
 event_hub_count(const struct event_hub *h)
@@ -103,6 +80,30 @@ text_of(const struct event_hub *h, json_t *data)
 	return text;
 }
 
+/* What is sent behind a cut goes nowhere. */
+static void
+cut_expired(struct event_hub *h)
+{
+	LIST_FOREACH_SAFE (it, &h->listeners) {
+		struct listener *l = list_entry(it, struct listener, link);
+
+		if (l->owner[0] != '\0' && !h->may(l->owner, h->may_arg))
+			sse_cut(l->sse, "the token has expired");
+	}
+}
+
+/* Nothing may happen for long: a token ends in silence as well. */
+static void
+on_look(struct clock_timer *t, void *arg)
+{
+	struct event_hub *h = arg;
+
+	(void)t;
+	cut_expired(h);
+	if (h->count > 0)
+		clock_timer_start(&h->look, LOOK_MS);
+}
+
 void
 event_hub_tell(struct event_hub *h, const char *event, json_t *data)
 {
@@ -112,9 +113,43 @@ event_hub_tell(struct event_hub *h, const char *event, json_t *data)
 	free(k->data);
 	k->event = event;
 	k->data = text_of(h, data);
+	cut_expired(h);
 	LIST_FOREACH_SAFE (it, &h->listeners)
 		send_kept(
 		    h, list_entry(it, struct listener, link)->sse, number);
+}
+
+/* --- life ---------------------------------------------------------------- */
+
+int
+event_hub_new(struct event_hub **out, struct clock *clock,
+    event_hub_may_fn *may, void *arg)
+{
+	struct event_hub *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return ERR_NOMEM;
+	h->clock = clock;
+	h->may = may;
+	h->may_arg = arg;
+	h->next = 1;
+	random_hex(h->boot, BOOT_BYTES);
+	clock_timer_init(&h->look, clock, on_look, h);
+	list_init(&h->listeners);
+	*out = h;
+	return 0;
+}
+
+void
+event_hub_free(struct event_hub *h)
+{
+	if (h == NULL)
+		return;
+	assert(h->count == 0);
+	clock_timer_stop(&h->look);
+	for (size_t i = 0; i < EVENT_HUB_KEPT; i++)
+		free(h->kept[i].data);
+	free(h);
 }
 
 /* --- listeners ------------------------------------------------------------- */
@@ -186,7 +221,8 @@ event_hub_join(struct event_hub *h, struct http_call *call, const char *owner,
 		return ERR_NOMEM;
 	l->hub = h;
 	snprintf(l->owner, sizeof(l->owner), "%s", owner);
-	h->count++;
+	if (h->count++ == 0)
+		clock_timer_start(&h->look, LOOK_MS);
 	list_append(&h->listeners, &l->link);
 	rc = sse_open(&l->sse, call, h->clock, on_end, l);
 	if (rc < 0) {

@@ -13,6 +13,7 @@
 #ifndef GATEWAY_ADMIN_EVENT_HUB_H
 #define GATEWAY_ADMIN_EVENT_HUB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <jansson.h>
 
@@ -26,7 +27,11 @@ enum {
 	EVENT_HUB_OWNER_SIZE = 16
 };
 
-int event_hub_new(struct event_hub **out, struct clock *clock);
+/* Whether the token of that id is still good; asked before he is told
+ * anything. */
+typedef bool event_hub_may_fn(const char *owner, void *arg);
+int event_hub_new(struct event_hub **out, struct clock *clock,
+    event_hub_may_fn *may, void *arg);
 void event_hub_free(struct event_hub *h);
 
 /* data is taken over; NULL is accepted: the event is lost, and its number

@@ -68,6 +68,17 @@ tokens_day(char out[static TOKENS_DAY_LEN + 1], int64_t now_ms)
 		out[0] = '\0'; /* beyond the year 9999 */
 }
 
+/* Good through the whole of its last day; dates sort as texts. */
+static bool
+has_expired(const struct setting *t, int64_t now_ms)
+{
+	const char *last = setting_text(t, "Expires");
+	char today[TOKENS_DAY_LEN + 1];
+
+	tokens_day(today, now_ms);
+	return last[0] != '\0' && strcmp(today, last) > 0;
+}
+
 enum tokens_verdict
 tokens_check(const struct setting **out, const struct settings_view *v,
     const char *text, int64_t now_ms)
@@ -76,9 +87,8 @@ tokens_check(const struct setting **out, const struct settings_view *v,
 	static const char nobody[] = "0000000000000000000000000000000000000000"
 				     "000000000000000000000000";
 	char id[TOKENS_ID_LEN + 1], hash[TOKENS_HASH_LEN + 1];
-	char today[TOKENS_DAY_LEN + 1];
 	const struct setting *t;
-	const char *stored = nobody, *last;
+	const char *stored = nobody;
 
 	if (!well_formed(text))
 		return TOKENS_MALFORMED;
@@ -91,11 +101,15 @@ tokens_check(const struct setting **out, const struct settings_view *v,
 	if (CRYPTO_memcmp(hash, stored, TOKENS_HASH_LEN) != 0 || t == NULL)
 		return TOKENS_WRONG;
 	*out = t;
-	/* Good through the whole of its last day; dates sort as texts. */
-	tokens_day(today, now_ms);
-	last = setting_text(t, "Expires");
-	return last[0] != '\0' && strcmp(today, last) > 0 ? TOKENS_EXPIRED
-							  : TOKENS_GOOD;
+	return has_expired(t, now_ms) ? TOKENS_EXPIRED : TOKENS_GOOD;
+}
+
+bool
+tokens_hold(const struct settings_view *v, const char *id, int64_t now_ms)
+{
+	const struct setting *t = settings_view_get(v, &setting_kind_token, id);
+
+	return t != NULL && !has_expired(t, now_ms);
 }
 
 bool

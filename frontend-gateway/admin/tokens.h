@@ -48,6 +48,8 @@ enum tokens_verdict tokens_check(const struct setting **out,
     const struct settings_view *v, const char *text, int64_t now_ms);
 /* "2026-11-21" of that time, UTC. */
 void tokens_day(char out[static TOKENS_DAY_LEN + 1], int64_t now_ms);
+/* Whether there is a token of that id that has not expired. */
+bool tokens_hold(const struct settings_view *v, const char *id, int64_t now_ms);
 bool tokens_may_write(const struct setting *token);
 
 #endif

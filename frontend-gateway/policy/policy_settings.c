@@ -18,8 +18,8 @@
 #include "frontend-gateway/policy/names.h"
 
 enum {
-	FEW = 64,                /* users of one commit, told one by one */
-	LOOK_AGAIN_MS = 3600000, /* the wall clock may be set */
+	FEW = 64,             /* users of one commit, told one by one */
+	LOOK_AGAIN_MS = 5000, /* the wall clock may be set */
 	AFTER_MIDNIGHT_MS = 10
 };
 

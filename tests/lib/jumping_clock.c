@@ -16,6 +16,16 @@
 static const volatile int64_t *moved;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
+/* Other libraries may be begun first, and ask what time it is. */
+static int
+real(clockid_t id, struct timespec *out)
+{
+	if (real_clock_gettime == NULL)
+		*(void **)&real_clock_gettime =
+		    dlsym(RTLD_NEXT, "clock_gettime");
+	return real_clock_gettime(id, out);
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
@@ -23,7 +33,6 @@ begin(void)
 	int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	void *p;
 
-	*(void **)&real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 	if (fd < 0)
 		return;
 	p = mmap(NULL, sizeof(*moved), PROT_READ, MAP_SHARED, fd, 0);
@@ -35,7 +44,7 @@ begin(void)
 int
 clock_gettime(clockid_t id, struct timespec *out)
 {
-	int rc = real_clock_gettime(id, out);
+	int rc = real(id, out);
 
 	if (rc == 0 && moved != NULL &&
 	    (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))

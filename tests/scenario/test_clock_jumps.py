@@ -1,15 +1,13 @@
 """The wall clock of an edge jumps, ahead and back: nothing that waits for a
 time to pass notices, and certificates are judged by the time that it is."""
 
-import os
-import struct
 import time
 
 import pytest
 
-from lib.authority import TREE
 from lib.crowded_edge import COMPANY, CrowdedEdge
 from lib.daemons import BIN
+from lib.moved_clock import MovedClock
 from lib.xmpp_peer import Ended
 
 pytestmark = pytest.mark.skipif(
@@ -18,30 +16,11 @@ DAY = 86400
 PARTNER = "p0.example"
 
 
-class Clock:
-    """Moves the wall clock of a daemon that is not started yet."""
-
-    def __init__(self, run, daemon):
-        library = run.path("jumping_clock.so")
-        run.command(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-O1", "-o",
-                     library, os.path.join(TREE, "tests", "lib",
-                                           "jumping_clock.c"), "-ldl"])
-        self.path = run.path("moved")
-        self.move(0)
-        daemon.process.env.update(LD_PRELOAD=library, JUMPING_CLOCK=self.path)
-
-    def move(self, seconds):
-        mode = "r+b" if os.path.exists(self.path) else "wb"
-        with open(self.path, mode) as f:
-            f.write(struct.pack("=q", seconds))
-        os.chmod(self.path, 0o644)
-
-
 @pytest.fixture
 def place():
     place = CrowdedEdge("clock", partners=1)
     try:
-        place.clock = Clock(place.run, place.edge)
+        place.clock = MovedClock(place.run, place.edge)
         yield place.start(stream_inactivity_ms=60000,
                           stream_establishment_ms=2000)
     finally:
