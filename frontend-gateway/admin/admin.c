@@ -62,26 +62,72 @@ may_listen(const char *token, void *arg)
 	    clock_wall_ms(a->opts.clock));
 }
 
+/* More of a commit than a client could take in are told as one. */
+enum { TOLD_ONE_BY_ONE = EVENT_HUB_KEPT / 4 };
+
+static void
+tell_change(struct admin *a, const struct settings_delta *d)
+{
+	const struct setting *s = d->after;
+
+	admin_tell(a, "setting",
+	    json_pack("{s:s, s:s, s:b, s:I}", "kind", d->kind->name, "key",
+		d->key, "removed", s == NULL || s->version == 0, "version",
+		(json_int_t)(s != NULL ? s->version : 0)));
+}
+
+/* {"changed": {"grant": 50000, "policy": 1}, "version"} */
+static void
+tell_many(struct admin *a, const struct settings_delta *deltas, size_t count)
+{
+	json_t *changed = json_object();
+	json_int_t version = 0;
+
+	for (size_t i = 0; i < setting_kind_count(); i++) {
+		json_int_t n = 0;
+
+		for (size_t k = 0; k < count; k++) {
+			const struct settings_delta *d = &deltas[k];
+
+			if (d->kind != setting_kinds[i] ||
+			    d->before == d->after)
+				continue;
+			n++;
+			if (d->after != NULL && d->after->version > 0)
+				version = (json_int_t)d->after->version;
+		}
+		if (n > 0)
+			(void)json_object_set_new(
+			    changed, setting_kinds[i]->name, json_integer(n));
+	}
+	admin_tell(a, "settings",
+	    json_pack("{s:o, s:I}", "changed", changed, "version", version));
+}
+
 static void
 on_change(const struct settings_view *now, const struct settings_delta *deltas,
     size_t count, void *arg)
 {
 	struct admin *a = arg;
+	size_t changed = 0;
 
 	(void)now;
 	for (size_t i = 0; i < count; i++) {
 		const struct settings_delta *d = &deltas[i];
-		const struct setting *s = d->after;
 
 		if (d->before == d->after)
 			continue;
+		changed++;
 		if (d->kind == &setting_kind_token)
 			event_hub_drop(a->events, d->key);
-		admin_tell(a, "setting",
-		    json_pack("{s:s, s:s, s:b, s:I}", "kind", d->kind->name,
-			"key", d->key, "removed", s == NULL || s->version == 0,
-			"version", (json_int_t)(s != NULL ? s->version : 0)));
 	}
+	if (changed > TOLD_ONE_BY_ONE) {
+		tell_many(a, deltas, count);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (deltas[i].before != deltas[i].after)
+			tell_change(a, &deltas[i]);
 }
 
 /* --- life ------------------------------------------------------------------ */

@@ -1,8 +1,8 @@
 /*
  * A call becomes a request by its header: who is it (403, 401, 429), is there
  * such a resource (404, 405), may he (403), and is it in a form we read (400,
- * 415)?  Only then is a body read.  When it is whole it is parsed, and the
- * route's handler has it.
+ * 415)?  Only then is a body read.  When it is whole it is parsed, a long one
+ * off the loop, and the route's handler has it.
  */
 #include "frontend-gateway/admin/admin_impl.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 #include "common/log_limit.h"
 #include "frontend-gateway/admin/auth.h"
@@ -271,26 +272,87 @@ on_refused(struct http_call *call, unsigned status, void *arg)
 	    NULL);
 }
 
+/* A long body that is read apart. */
+struct reading {
+	struct admin_request *request; /* NULL when the client is gone */
+};
+
+static void
+on_gone(void *arg)
+{
+	((struct reading *)arg)->request = NULL;
+}
+
+/* body is taken over. */
+static void
+take_body(struct admin_request *r, int rc, json_t *body, const char *why)
+{
+	if (rc < 0) {
+		admin_fail(r, rc == ERR_NOMEM ? 503 : 400, "body: %s", why);
+		return;
+	}
+	r->body = body;
+	r->route->handle(r);
+}
+
+static void
+on_read(int rc, json_t *body, const char *why, void *arg)
+{
+	struct reading *w = arg;
+	struct admin_request *r = w->request;
+
+	free(w);
+	if (r == NULL) {
+		json_decref(body);
+		return;
+	}
+	http_call_end_wait(r->call);
+	take_body(r, rc, body, why);
+}
+
+static void
+read_apart(struct admin_request *r)
+{
+	struct reading *w = calloc(1, sizeof(*w));
+	struct buf data;
+
+	if (w == NULL) {
+		admin_reply(r, 503, NULL);
+		return;
+	}
+	w->request = r;
+	http_call_take_body(r->call, &data);
+	if (json_body_parse_apart(r->admin->opts.loop, &data, on_read, w) < 0) {
+		buf_finish(&data);
+		free(w);
+		admin_reply(r, 503, NULL);
+		return;
+	}
+	http_call_wait(r->call, on_gone, w);
+}
+
 static void
 on_request(struct http_call *call, void *arg)
 {
 	struct admin_request *r = http_call_data(call);
 	char why[JSON_BODY_WHY_SIZE];
+	json_t *parsed = NULL;
 	const void *body;
 	size_t len;
 	int rc;
 
 	(void)arg;
-	if (r->route->body_max > 0) {
-		body = http_call_body(call, &len);
-		rc = json_body_parse(&r->body, body, len, why);
-		if (rc < 0) {
-			admin_fail(
-			    r, rc == ERR_NOMEM ? 503 : 400, "body: %s", why);
-			return;
-		}
+	if (r->route->body_max == 0) {
+		r->route->handle(r);
+		return;
 	}
-	r->route->handle(r);
+	body = http_call_body(call, &len);
+	if (len > JSON_BODY_LONG) {
+		read_apart(r);
+		return;
+	}
+	rc = json_body_parse(&parsed, body, len, why);
+	take_body(r, rc, parsed, why);
 }
 
 const struct http_server_events admin_request_events = { on_head, on_refused,

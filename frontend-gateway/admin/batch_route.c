@@ -2,6 +2,7 @@
 #include "frontend-gateway/admin/admin_impl.h"
 
 #include "common/err.h"
+#include "frontend-gateway/admin/json_body.h"
 #include "frontend-gateway/settings/settings_batch.h"
 
 static bool
@@ -14,7 +15,7 @@ has_token(const struct settings_batch *b)
 }
 
 static void
-on_post(struct admin_request *r)
+commit(struct admin_request *r, const json_t *body)
 {
 	struct setting_changes_opts opts = { 0 };
 	struct settings_batch b;
@@ -24,7 +25,7 @@ on_post(struct admin_request *r)
 	if (!admin_read_bool(r, "dry_run", &opts.dry_run))
 		return;
 	rc = settings_batch_read(
-	    &b, json_object_get(r->body, "changes"), why, sizeof(why));
+	    &b, json_object_get(body, "changes"), why, sizeof(why));
 	if (rc < 0) {
 		admin_fail(r, rc == ERR_NOMEM ? 503 : 422, "%s", why);
 		return;
@@ -36,6 +37,18 @@ on_post(struct admin_request *r)
 	else
 		setting_changes_commit(r, &opts);
 	settings_batch_finish(&b);
+}
+
+/* The commit shares what it needs of the body. */
+static void
+on_post(struct admin_request *r)
+{
+	uv_loop_t *loop = r->admin->opts.loop;
+	json_t *body = r->body;
+
+	r->body = NULL;
+	commit(r, body);
+	json_body_free_apart(loop, body);
 }
 
 static const struct admin_route routes[] = {

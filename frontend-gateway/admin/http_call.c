@@ -87,6 +87,13 @@ http_call_body(const struct http_call *call, size_t *len)
 }
 
 void
+http_call_take_body(struct http_call *call, struct buf *out)
+{
+	*out = call->in;
+	buf_init(&call->in, 0);
+}
+
+void
 http_call_set_data(
     struct http_call *call, void *data, void (*free_data)(void *data))
 {
@@ -108,6 +115,15 @@ http_call_wait(struct http_call *call, void (*on_gone)(void *arg), void *arg)
 	call->waiting = true;
 	call->on_gone = on_gone;
 	call->gone_arg = arg;
+}
+
+void
+http_call_end_wait(struct http_call *call)
+{
+	assert(call->waiting);
+	call->waiting = false;
+	call->on_gone = NULL;
+	call->gone_arg = NULL;
 }
 
 /* --- answers -------------------------------------------------------------- */

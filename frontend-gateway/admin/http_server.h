@@ -28,6 +28,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
+struct buf;
 struct clock;
 struct http_call;
 struct http_server;
@@ -105,6 +106,8 @@ const char *http_call_header(const struct http_call *call, const char *name);
 const struct http_peer *http_call_peer(const struct http_call *call);
 /* The body; NULL without one. */
 const void *http_call_body(const struct http_call *call, size_t *len);
+/* The same, handed over into *out (made anew); the call has none after that. */
+void http_call_take_body(struct http_call *call, struct buf *out);
 /* Something of the owner's, handed to its free function when the call ends. */
 void http_call_set_data(
     struct http_call *call, void *data, void (*free_data)(void *data));
@@ -120,6 +123,10 @@ struct http_header {
 };
 
 enum { HTTP_HEADERS_MAX = 4 };
+
+/* The wait is over: from now on the owner is not told any more when the client
+ * goes, until he waits again.  To be answered at once, or to be waited for. */
+void http_call_end_wait(struct http_call *call);
 
 struct http_answer {
 	unsigned status;

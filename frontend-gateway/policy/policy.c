@@ -88,6 +88,7 @@ policy_free(struct policy *p)
 	if (p == NULL)
 		return;
 	policy_unfollow(p);
+	policy_forget_coming(p);
 	LIST_FOREACH_SAFE (it, &p->by_use)
 		drop(p, list_entry(it, struct pair, by_use));
 	map_finish(&p->pairs);

@@ -38,9 +38,17 @@ struct policy {
 	struct clock_timer midnight;
 	int32_t day; /* judged by last */
 	bool broken; /* a change could not be taken over */
+	/* Rights as they will be, made while a large commit is on its way. */
+	struct rights coming;
+	bool is_coming, is_whole;
+	size_t source, at; /* how far they are made */
 };
 
 /* The day it is. */
 int32_t policy_today(const struct policy *p);
+
+/* --- policy_settings.c -------------------------------------------------- */
+
+void policy_forget_coming(struct policy *p);
 
 #endif

@@ -3,6 +3,10 @@
  * change by itself, whatever else there is.  A grant or a licence concerns one
  * user, everything else may concern anybody.
  *
+ * A large commit would take long to be taken over change by change.  Rights are
+ * made anew for it from all settings as they will be, a little at a time while
+ * it is on its way, and exchanged when it comes into force.
+ *
  * What could not be taken over must not leave a right that was taken away:
  * nobody has any until all of it can be read anew, which each change tries.
  */
@@ -19,6 +23,8 @@
 
 enum {
 	FEW = 64,             /* users of one commit, told one by one */
+	MANY = 1000,          /* changes that rights are made anew for */
+	AT_A_TIME = 100,      /* settings taken over in a step */
 	LOOK_AGAIN_MS = 5000, /* the wall clock may be set */
 	AFTER_MIDNIGHT_MS = 10
 };
@@ -29,11 +35,11 @@ static const char standard_disclaimer[] =
 /* --- kinds -------------------------------------------------------------- */
 
 static int
-take_access_edge(struct policy *p, const char *key, const struct setting *s)
+take_access_edge(struct rights *r, const char *key, const struct setting *s)
 {
 	(void)key;
-	access_set_master(p->rights.access,
-	    s != NULL && setting_bool(s, "AllowFederatedUsers"));
+	access_set_master(
+	    r->access, s != NULL && setting_bool(s, "AllowFederatedUsers"));
 	return 0;
 }
 
@@ -60,16 +66,16 @@ rights_in(const struct setting *s)
 }
 
 static int
-take_policy(struct policy *p, const char *key, const struct setting *s)
+take_policy(struct rights *r, const char *key, const struct setting *s)
 {
 	if (s != NULL)
-		return access_set_policy(p->rights.access, key, rights_in(s));
-	access_remove_policy(p->rights.access, key);
+		return access_set_policy(r->access, key, rights_in(s));
+	access_remove_policy(r->access, key);
 	return 0;
 }
 
 static int
-take_site(struct policy *p, const char *key, const struct setting *s)
+take_site(struct rights *r, const char *key, const struct setting *s)
 {
 	const json_t *list = s != NULL ? setting_list(s, "SipDomains") : NULL;
 	size_t n = json_array_size(list);
@@ -77,7 +83,7 @@ take_site(struct policy *p, const char *key, const struct setting *s)
 	int rc;
 
 	if (s == NULL) {
-		access_remove_site(p->rights.access, key);
+		access_remove_site(r->access, key);
 		return 0;
 	}
 	domains = calloc(n + 1, sizeof(*domains));
@@ -85,24 +91,24 @@ take_site(struct policy *p, const char *key, const struct setting *s)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < n; i++)
 		domains[i] = json_string_value(json_array_get(list, i));
-	rc = access_set_site(p->rights.access, key, domains, n);
+	rc = access_set_site(r->access, key, domains, n);
 	free(domains);
 	return rc;
 }
 
 static int
-take_grant(struct policy *p, const char *key, const struct setting *s)
+take_grant(struct rights *r, const char *key, const struct setting *s)
 {
 	char name[NAMES_SIZE], why[200];
 
 	if (s == NULL) {
-		access_ungrant(p->rights.access, key);
+		access_ungrant(r->access, key);
 		return 0;
 	}
 	if (!names_policy(
 		name, setting_text(s, "PolicyName"), why, sizeof(why)))
 		return ERR_MALFORMED;
-	return access_grant(p->rights.access, key, name);
+	return access_grant(r->access, key, name);
 }
 
 static int32_t
@@ -114,7 +120,7 @@ date_of(const struct setting *s, const char *member, int32_t otherwise)
 }
 
 static int
-take_licence(struct policy *p, const char *key, const struct setting *s)
+take_licence(struct rights *r, const char *key, const struct setting *s)
 {
 	const char *blank = strchr(key, ' ');
 	char *user;
@@ -126,9 +132,9 @@ take_licence(struct policy *p, const char *key, const struct setting *s)
 	if (user == NULL)
 		return ERR_NOMEM;
 	if (s == NULL)
-		licences_remove(p->rights.licences, user, blank + 1);
+		licences_remove(r->licences, user, blank + 1);
 	else
-		rc = licences_set(p->rights.licences, user, blank + 1,
+		rc = licences_set(r->licences, user, blank + 1,
 		    date_of(s, "From", DAY_NEVER_BEGUN),
 		    date_of(s, "Until", DAY_NEVER_OVER));
 	free(user);
@@ -136,13 +142,13 @@ take_licence(struct policy *p, const char *key, const struct setting *s)
 }
 
 static int
-take_provider(struct policy *p, const char *key, const struct setting *s)
+take_provider(struct rights *r, const char *key, const struct setting *s)
 {
 	enum providers_name which = providers_find(key);
 
 	if (which == PROVIDERS_COUNT || s == NULL)
 		return 0;
-	return providers_set(&p->rights.providers, which,
+	return providers_set(&r->providers, which,
 	    &(struct providers_terms){
 		.enabled = setting_bool(s, "Enabled"),
 		.messages = setting_bool(s, "InstantMessaging"),
@@ -158,7 +164,7 @@ take_provider(struct policy *p, const char *key, const struct setting *s)
 
 static const struct source {
 	const struct setting_kind *kind;
-	int (*take)(struct policy *p, const char *key, const struct setting *s);
+	int (*take)(struct rights *r, const char *key, const struct setting *s);
 	bool of_user; /* the key begins with whom it concerns */
 } sources[] = {
 	{ &setting_kind_access_edge, take_access_edge, false },
@@ -184,7 +190,7 @@ static void
 take(struct policy *p, const struct source *from, const char *key,
     const struct setting *s)
 {
-	int rc = from->take(p, key, s);
+	int rc = from->take(&p->rights, key, s);
 
 	if (rc == 0)
 		return;
@@ -223,6 +229,90 @@ take_all(struct policy *p, const struct settings_view *v)
 	for (size_t i = 0; !p->broken && i < SOURCES; i++)
 		take_kind(p, v, &sources[i]);
 	return 0;
+}
+
+/* --- what is coming ------------------------------------------------------- */
+
+void
+policy_forget_coming(struct policy *p)
+{
+	if (p->is_coming)
+		rights_finish(&p->coming);
+	p->is_coming = p->is_whole = false;
+}
+
+static bool
+is_large(const struct settings_delta *deltas, size_t count)
+{
+	size_t ours = 0;
+
+	for (size_t i = 0; i < count && ours <= MANY; i++)
+		ours += deltas[i].before != deltas[i].after &&
+			source_of(deltas[i].kind) != NULL;
+	return ours > MANY;
+}
+
+/* Some more of them; false when there is nothing more to do. */
+static bool
+make_more(struct policy *p, const struct settings_view *after)
+{
+	for (int n = 0; n < AT_A_TIME; n++) {
+		const struct source *from = &sources[p->source];
+		const struct setting *s;
+
+		if (p->at == settings_view_count(after, from->kind)) {
+			p->at = 0;
+			if (++p->source < SOURCES)
+				continue;
+			p->is_whole = true;
+			return false;
+		}
+		s = settings_view_at(after, from->kind, p->at++);
+		if (from->take(&p->coming, s->key, s) < 0) {
+			/* Change by change it can be told which it was. */
+			policy_forget_coming(p);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+on_prepare(const struct settings_view *after,
+    const struct settings_delta *deltas, size_t count, void *arg)
+{
+	struct policy *p = arg;
+
+	if (!p->is_coming) {
+		if (!is_large(deltas, count) || rights_init(&p->coming) < 0)
+			return true;
+		p->is_coming = true;
+		p->source = p->at = 0;
+	}
+	return !make_more(p, after);
+}
+
+static void
+on_dropped(void *arg)
+{
+	policy_forget_coming(arg);
+}
+
+/* Whether they were ready. */
+static bool
+take_coming(struct policy *p)
+{
+	const struct rights former = p->rights;
+
+	if (!p->is_whole) {
+		policy_forget_coming(p);
+		return false;
+	}
+	p->rights = p->coming;
+	p->coming = former;
+	p->broken = false;
+	policy_forget_coming(p);
+	return true;
 }
 
 /* --- changes ------------------------------------------------------------ */
@@ -269,11 +359,12 @@ on_settings(const struct settings_view *now,
     const struct settings_delta *deltas, size_t count, void *arg)
 {
 	struct policy *p = arg;
-	bool was_broken = p->broken;
+	bool was_broken = p->broken, whole = take_coming(p);
 
-	if (was_broken)
+	if (was_broken && !whole)
 		(void)take_all(p, now);
-	for (size_t i = 0; !was_broken && !p->broken && i < count; i++) {
+	for (size_t i = 0; !whole && !was_broken && !p->broken && i < count;
+	     i++) {
 		const struct source *from = source_of(deltas[i].kind);
 
 		if (from != NULL)
@@ -326,6 +417,8 @@ policy_follow(struct policy *p, struct settings *settings, struct clock *clock,
 	p->on_change_arg = arg;
 	p->day = policy_today(p);
 	p->listener.on_change = on_settings;
+	p->listener.prepare = on_prepare;
+	p->listener.on_dropped = on_dropped;
 	p->listener.arg = p;
 	rc = take_all(p, settings_now(settings));
 	if (rc < 0)

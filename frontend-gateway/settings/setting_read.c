@@ -118,12 +118,34 @@ settle_key(
 		settings_report_problem(r, member, "out of memory");
 }
 
+/* Whether its text might be longer than allowed, at six bytes for a character;
+ * nearly all are far below. */
+static bool
+may_be_large(const json_t *object)
+{
+	enum { NUMBER = 32, LISTED = 6 * 256 };
+	const char *name;
+	const json_t *value;
+	size_t most = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)object, name, value) most +=
+	    strlen(name) + NUMBER + 6 * json_string_length(value) +
+	    LISTED * json_array_size(value);
+	return most > SETTING_OBJECT_MAX;
+}
+
+static bool
+is_too_large(const json_t *object)
+{
+	return may_be_large(object) &&
+	       json_dumpb(object, NULL, 0, JSON_COMPACT) > SETTING_OBJECT_MAX;
+}
+
 json_t *
 setting_read(const struct setting_read *what, struct settings_report *report)
 {
 	size_t problems = report->problem_count;
 	json_t *object;
-	char *text;
 
 	if (!json_is_object(what->given)) {
 		settings_report_problem(report, NULL, "is not an object");
@@ -141,10 +163,8 @@ setting_read(const struct setting_read *what, struct settings_report *report)
 		    json_object_get(object, what->kind->fields[i].name) == NULL)
 			settings_report_problem(
 			    report, what->kind->fields[i].name, "is needed");
-	text = json_dumps(object, JSON_COMPACT);
-	if (text == NULL || strlen(text) > SETTING_OBJECT_MAX)
+	if (is_too_large(object))
 		settings_report_problem(report, NULL, "is too large");
-	free(text);
 	if (report->problem_count == problems)
 		return object;
 	json_decref(object);

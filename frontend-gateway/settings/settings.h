@@ -6,16 +6,22 @@
  * checked together and done all or not at all:
  *
  *   check members -> merge -> check against everything else -> gate
- *     -> write (off the loop, durable) -> in force: listeners -> done
+ *     -> listeners prepare -> write (off the loop, durable)
+ *     -> in force: listeners -> done
  *
- * One commit is written at a time; the next waits and is checked against what
- * the former left.  Versions are one counter of the store that never falls:
- * each object that a commit changes gets the commit's number.
+ * One commit is worked on at a time; the next waits and is checked against what
+ * the former left.  A large one takes many turns of the loop, a slice in each
+ * (settings_slice.h), so that everybody else is served in between; what is in
+ * force stays what it was until all of it changes in a single turn.
+ *
+ * Versions are one counter of the store that never falls: each object that a
+ * commit changes gets the commit's number.
  *
  * Owns     views, commits that wait.
  * Borrows  the store of settings, clock, world, gate, listeners.
- * Ends     settings_close(): commits that wait get ERR_CLOSED; one that is
- *          being written is finished first.  on_closed comes then.
+ * Ends     settings_close(): commits that wait, or are being checked, get
+ *          ERR_CLOSED; one that is being written is finished first.
+ *          on_closed comes then.
  */
 #ifndef GATEWAY_SETTINGS_SETTINGS_H
 #define GATEWAY_SETTINGS_SETTINGS_H
@@ -60,7 +66,8 @@ struct settings_change {
 };
 
 struct settings_commit {
-	const struct settings_change *changes; /* copied */
+	/* Copied; objects are shared, and not to be changed any more. */
+	const struct settings_change *changes;
 	size_t count;
 	const char *who; /* "anna", "uid 0" */
 	const char *via; /* "http", "socket", "import" */
@@ -112,12 +119,22 @@ struct settings_gate {
 };
 
 /* Told in the turn in which a change comes into force, in the order in which
- * they were added. */
+ * they were added.
+ *
+ * Who needs long for a large one has `prepare` as well: called again and again
+ * before the commit is written, each time for a little of the work, until it
+ * says that all is ready.  Nothing of it may be seen before on_change; if the
+ * commit comes to nothing instead, on_dropped tells.  Commits that come along
+ * while preparing do not concern: they wait. */
 struct settings_listener {
 	struct list link;
 	void (*on_change)(const struct settings_view *now,
 	    const struct settings_delta *deltas, size_t count, void *arg);
+	bool (*prepare)(const struct settings_view *after,
+	    const struct settings_delta *deltas, size_t count, void *arg);
+	void (*on_dropped)(void *arg);
 	void *arg;
+	bool ready; /* settings' own */
 };
 
 /* Reads everything from the store; blocks.  A row that its kind refuses ends it

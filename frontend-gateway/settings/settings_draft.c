@@ -2,6 +2,12 @@
  * Each change is read by itself first.  Only when all are in order is the view
  * made that they would lead to, and checked: what changed, what goes, and what
  * takes all settings of a kind.
+ *
+ *   read -> sort -> join -> check -> finished
+ *     `-> finished, when there are problems
+ *
+ * All of it goes in steps, of which a caller may take a few at a time: a large
+ * commit must not keep the loop from its other work.
  */
 #include "frontend-gateway/settings/settings_draft.h"
 
@@ -107,21 +113,21 @@ same_content(const struct setting *s, const struct setting *t)
 /* A new setting, or the one before when nothing changes. */
 static void
 read_object(struct settings_draft *d, struct settings_owned *o,
-    const struct settings_change *c, bool internal, uint64_t version)
+    const struct settings_change *c)
 {
 	struct setting_read what = { .kind = c->kind,
 		.key = o->key,
 		.before = o->before,
 		.given = c->object,
 		.patch = c->action == SETTINGS_PATCH,
-		.internal = internal };
+		.internal = d->internal };
 	json_t *object = setting_read(&what, &d->report);
 	struct setting *s;
 	int rc;
 
 	if (object == NULL)
 		return;
-	rc = setting_new(&s, c->kind, o->key, version, object);
+	rc = setting_new(&s, c->kind, o->key, d->version, object);
 	json_decref(object);
 	if (rc < 0) {
 		refuse(d, rc);
@@ -136,8 +142,8 @@ read_object(struct settings_draft *d, struct settings_owned *o,
 }
 
 static void
-read_change(struct settings_draft *d, struct settings_view *now, size_t at,
-    const struct settings_change *c, bool internal, uint64_t version)
+read_change(
+    struct settings_draft *d, size_t at, const struct settings_change *c)
 {
 	struct settings_owned *o = &d->owned[at];
 	char key[SETTING_KEY_SIZE];
@@ -154,8 +160,8 @@ read_change(struct settings_draft *d, struct settings_view *now, size_t at,
 		return;
 	}
 	d->report.key = o->key;
-	o->before =
-	    (struct setting *)(uintptr_t)settings_view_get(now, c->kind, key);
+	o->before = (struct setting *)(uintptr_t)settings_view_get(
+	    d->now, c->kind, key);
 	if (o->before != NULL)
 		setting_ref(o->before);
 	if (!check_version(d, c, o->before))
@@ -165,43 +171,37 @@ read_change(struct settings_draft *d, struct settings_view *now, size_t at,
 		settings_report_problem(&d->report, NULL,
 		    "there is no %s \"%.200s\"", c->kind->name, key);
 	} else if (c->action == SETTINGS_REMOVE) {
-		builtin = settings_view_builtin(now, c->kind, key);
+		builtin = settings_view_builtin(d->now, c->kind, key);
 		o->after = builtin != NULL ? setting_ref(builtin) : NULL;
 	} else {
-		read_object(d, o, c, internal, version);
+		read_object(d, o, c);
 	}
 }
 
 /* --- all of them ---------------------------------------------------------- */
 
 static void
-fill_deltas(struct settings_draft *d, const struct settings_change *changes)
+fill_delta(struct settings_draft *d, size_t at)
 {
-	for (size_t i = 0; i < d->count; i++) {
-		struct settings_owned *o = &d->owned[i];
+	const struct settings_owned *o = &d->owned[at];
 
-		d->deltas[i] = (struct settings_delta){ .kind = changes[i].kind,
-			.key = o->key,
-			.before = o->before,
-			.after = o->after };
-		if (o->before != o->after)
-			d->changed++;
-	}
+	d->deltas[at] = (struct settings_delta){ .kind = d->changes[at].kind,
+		.key = o->key,
+		.before = o->before,
+		.after = o->after };
+	d->entries[at] = (struct settings_entry){ d->changes[at].kind, o->key,
+		o->after, at };
+	if (o->before != o->after)
+		d->changed++;
 }
 
-/* The entries that change; two changes of one key cannot both hold. */
-static int
-make_after(struct settings_draft *d, struct settings_view *now)
+/* Two changes of one key cannot both hold. */
+static void
+check_doubles(struct settings_draft *d)
 {
-	struct settings_entry *v = calloc(d->count + 1, sizeof(*v));
-	int rc = v != NULL ? 0 : ERR_NOMEM;
+	const struct settings_entry *v = d->entries;
 
-	for (size_t i = 0; rc == 0 && i < d->count; i++)
-		v[i] = (struct settings_entry){ d->deltas[i].kind,
-			d->owned[i].key, d->owned[i].after };
-	if (rc == 0)
-		rc = settings_view_change(&d->after, now, v, d->count);
-	for (size_t i = 1; rc == 0 && i < d->count; i++)
+	for (size_t i = 1; i < d->count; i++)
 		if (v[i].kind == v[i - 1].kind &&
 		    strcmp(v[i].key, v[i - 1].key) == 0) {
 			d->report.change = SIZE_MAX;
@@ -210,31 +210,26 @@ make_after(struct settings_draft *d, struct settings_view *now)
 			settings_report_problem(
 			    &d->report, NULL, "is changed twice in one commit");
 		}
-	free(v);
-	return rc;
 }
 
 static void
-check_changes(struct settings_draft *d)
+check_change(struct settings_draft *d, size_t at)
 {
-	for (size_t i = 0; i < d->count; i++) {
-		const struct settings_delta *delta = &d->deltas[i];
-		const struct setting_kind *k = delta->kind;
-		struct setting_candidate c = { .setting = delta->after,
-			.before = delta->before,
-			.view = d->after,
-			.report = &d->report };
+	const struct settings_delta *delta = &d->deltas[at];
+	const struct setting_kind *k = delta->kind;
+	struct setting_candidate c = { .setting = delta->after,
+		.before = delta->before,
+		.view = d->after,
+		.report = &d->report };
 
-		d->report.change = i;
-		d->report.kind = k->name;
-		d->report.key = delta->key;
-		if (delta->after != NULL && delta->after->version > 0) {
-			if (k->check != NULL)
-				k->check(&c);
-		} else if (delta->before != delta->after &&
-			   k->check_removal != NULL) {
-			k->check_removal(delta->before, d->after, &d->report);
-		}
+	d->report.change = at;
+	d->report.kind = k->name;
+	d->report.key = delta->key;
+	if (delta->after != NULL && delta->after->version > 0) {
+		if (k->check != NULL)
+			k->check(&c);
+	} else if (delta->before != delta->after && k->check_removal != NULL) {
+		k->check_removal(delta->before, d->after, &d->report);
 	}
 }
 
@@ -269,67 +264,158 @@ check_kinds(struct settings_draft *d)
 	}
 }
 
+/* The first change of that kind and key; SIZE_MAX when there is none. */
+static size_t
+change_of(const struct settings_draft *d, const char *kind, const char *key)
+{
+	const struct settings_entry wanted = { .kind = setting_kind_find(kind),
+		.key = key };
+	size_t low = 0, high = d->count;
+
+	if (wanted.kind == NULL)
+		return SIZE_MAX;
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (settings_order_compare(&d->entries[middle], &wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == d->count ||
+	    settings_order_compare(&d->entries[low], &wanted) > 0)
+		return SIZE_MAX;
+	return d->entries[low].change;
+}
+
 /* Whose change it was that a remark of check_all() is about. */
 static void
 attribute(struct settings_draft *d, struct settings_remark *v, size_t count)
 {
 	for (size_t i = 0; i < count && i < SETTINGS_REPORT_MAX; i++)
-		for (size_t k = 0; v[i].change == SIZE_MAX &&
-				   v[i].key != NULL && k < d->count;
-		     k++)
-			if (strcmp(d->deltas[k].kind->name, v[i].kind) == 0 &&
-			    strcmp(d->deltas[k].key, v[i].key) == 0)
-				v[i].change = k;
+		if (v[i].change == SIZE_MAX && v[i].key != NULL)
+			v[i].change = change_of(d, v[i].kind, v[i].key);
 }
 
-static int
-check(struct settings_draft *d, struct settings_view *now)
-{
-	int rc = make_after(d, now);
+/* --- step by step --------------------------------------------------------- */
 
-	if (rc < 0)
-		return rc;
-	if (d->report.problem_count == 0) {
-		check_changes(d);
-		check_kinds(d);
-	}
-	attribute(d, d->report.problems, d->report.problem_count);
-	attribute(d, d->report.warnings, d->report.warning_count);
+static int
+end(struct settings_draft *d)
+{
+	settings_order_finish(&d->order);
+	d->report.kind = d->report.key = "";
+	if (d->report.problem_count > 0)
+		refuse(d, ERR_CONFIG);
+	d->stage = SETTINGS_DRAFT_MADE;
 	return 0;
 }
 
+static int
+step_read(struct settings_draft *d)
+{
+	if (d->at < d->count) {
+		read_change(d, d->at, &d->changes[d->at]);
+		fill_delta(d, d->at++);
+		return 0;
+	}
+	if (d->rc < 0 || d->report.problem_count > 0)
+		return end(d);
+	d->stage = SETTINGS_DRAFT_SORT;
+	return settings_order_begin(&d->order, d->entries, d->count);
+}
+
+static int
+step_sort(struct settings_draft *d)
+{
+	if (!settings_order_step(&d->order))
+		d->stage = SETTINGS_DRAFT_JOIN;
+	return 0;
+}
+
+static int
+step_join(struct settings_draft *d)
+{
+	int rc = settings_view_change(&d->after, d->now, d->entries, d->count);
+
+	if (rc < 0)
+		return rc;
+	check_doubles(d);
+	d->at = d->report.problem_count > 0 ? d->count : 0;
+	d->stage = SETTINGS_DRAFT_CHECK;
+	return 0;
+}
+
+static int
+step_check(struct settings_draft *d)
+{
+	if (d->at < d->count) {
+		check_change(d, d->at++);
+		return 0;
+	}
+	if (d->report.problem_count == 0)
+		check_kinds(d);
+	attribute(d, d->report.problems, d->report.problem_count);
+	attribute(d, d->report.warnings, d->report.warning_count);
+	return end(d);
+}
+
 int
-settings_draft_make(struct settings_draft **out, struct settings_view *now,
+settings_draft_step(struct settings_draft *d)
+{
+	static int (*const steps[])(struct settings_draft *) = {
+		[SETTINGS_DRAFT_READ] = step_read,
+		[SETTINGS_DRAFT_SORT] = step_sort,
+		[SETTINGS_DRAFT_JOIN] = step_join,
+		[SETTINGS_DRAFT_CHECK] = step_check,
+	};
+	int rc;
+
+	if (d->stage == SETTINGS_DRAFT_MADE)
+		return 0;
+	rc = steps[d->stage](d);
+	return rc < 0 ? rc : 1;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+int
+settings_draft_begin(struct settings_draft **out, struct settings_view *now,
     const struct settings_change *changes, size_t count, bool internal,
     uint64_t version)
 {
 	struct settings_draft *d = calloc(1, sizeof(*d));
-	int rc = 0;
 
 	if (d == NULL)
 		return ERR_NOMEM;
 	settings_report_init(&d->report);
+	d->changes = changes;
+	d->internal = internal;
+	d->version = version;
+	d->now = settings_view_ref(now);
 	d->deltas = calloc(count + 1, sizeof(*d->deltas));
 	d->owned = calloc(count + 1, sizeof(*d->owned));
-	if (d->deltas == NULL || d->owned == NULL) {
+	d->entries = calloc(count + 1, sizeof(*d->entries));
+	if (d->deltas == NULL || d->owned == NULL || d->entries == NULL) {
 		settings_draft_free(d);
 		return ERR_NOMEM;
 	}
 	d->count = count;
-	for (size_t i = 0; i < count; i++)
-		read_change(d, now, i, &changes[i], internal, version);
-	fill_deltas(d, changes);
-	if (d->rc == 0 && d->report.problem_count == 0)
-		rc = check(d, now);
-	d->report.kind = d->report.key = "";
-	if (rc < 0) {
-		settings_draft_free(d);
-		return rc;
-	}
-	if (d->report.problem_count > 0)
-		refuse(d, ERR_CONFIG);
 	*out = d;
 	return 0;
+}
+
+bool
+settings_draft_release(struct settings_draft *d)
+{
+	struct settings_owned *o;
+
+	if (d->count == 0 || d->owned == NULL)
+		return false;
+	o = &d->owned[--d->count];
+	free(o->key);
+	setting_unref(o->before);
+	setting_unref(o->after);
+	return true;
 }
 
 void
@@ -337,14 +423,14 @@ settings_draft_free(struct settings_draft *d)
 {
 	if (d == NULL)
 		return;
-	for (size_t i = 0; d->owned != NULL && i < d->count; i++) {
-		free(d->owned[i].key);
-		setting_unref(d->owned[i].before);
-		setting_unref(d->owned[i].after);
-	}
+	while (settings_draft_release(d))
+		;
 	free(d->owned);
 	free(d->deltas);
+	free(d->entries);
+	settings_order_finish(&d->order);
 	settings_view_unref(d->after);
+	settings_view_unref(d->now);
 	settings_report_finish(&d->report);
 	free(d);
 }

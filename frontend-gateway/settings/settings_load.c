@@ -13,6 +13,7 @@
 #include "frontend-gateway/settings/setting_kind.h"
 #include "frontend-gateway/settings/setting_read.h"
 #include "frontend-gateway/settings/settings_report.h"
+#include "frontend-gateway/settings/settings_order.h"
 #include "frontend-gateway/settings/settings_view_impl.h"
 #include "frontend-gateway/store/setting_store.h"
 
@@ -92,7 +93,7 @@ on_row(const struct setting_row *row, void *arg)
 		rc = make(&s, l, kind, row);
 	if (rc < 0)
 		return rc;
-	l->v[l->count++] = (struct settings_entry){ kind, s->key, s };
+	l->v[l->count++] = (struct settings_entry){ kind, s->key, s, 0 };
 	return 0;
 }
 
@@ -101,11 +102,18 @@ make_view(struct settings_view **out, struct load *l,
     const struct settings_world *world)
 {
 	struct settings_view *empty;
+	struct settings_order order;
 	int rc = settings_view_new(&empty, world);
 
 	if (rc < 0)
 		return rc;
-	rc = settings_view_change(out, empty, l->v, l->count);
+	rc = settings_order_begin(&order, l->v, l->count);
+	if (rc == 0) {
+		while (settings_order_step(&order))
+			;
+		settings_order_finish(&order);
+		rc = settings_view_change(out, empty, l->v, l->count);
+	}
 	settings_view_unref(empty);
 	return rc;
 }

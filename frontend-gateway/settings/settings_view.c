@@ -130,21 +130,9 @@ settings_view_unref(struct settings_view *v)
 	free(v);
 }
 
-static int
-by_entry(const void *a, const void *b)
-{
-	const struct settings_entry *x = a, *y = b;
-	size_t i = setting_kind_index(x->kind);
-	size_t k = setting_kind_index(y->kind);
-
-	if (i != k)
-		return i < k ? -1 : 1;
-	return strcmp(x->key, y->key);
-}
-
 int
 settings_view_change(struct settings_view **out,
-    const struct settings_view *base, struct settings_entry *entries,
+    const struct settings_view *base, const struct settings_entry *entries,
     size_t count)
 {
 	struct settings_view *v = calloc(1, sizeof(*v));
@@ -153,8 +141,6 @@ settings_view_change(struct settings_view **out,
 		return ERR_NOMEM;
 	v->refs = 1;
 	v->world = base->world;
-	if (count > 0)
-		qsort(entries, count, sizeof(*entries), by_entry);
 	for (size_t i = 0, at = 0; i < setting_kind_count(); i++) {
 		size_t n = 0;
 

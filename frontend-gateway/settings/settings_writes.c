@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "frontend-gateway/settings/settings_draft.h"
+#include "frontend-gateway/store/setting_store.h"
 
 /* In the order of enum settings_action. */
 static const char *const actions[] = { "put", "patch", "remove" };
@@ -86,35 +86,14 @@ fill(struct setting_write *w, const struct settings_delta *d,
 }
 
 int
-settings_writes_make(struct settings_writes *out,
-    const struct settings_draft *d, const struct settings_change *changes)
+settings_writes_add(struct setting_store_rows *rows,
+    const struct settings_delta *d, enum settings_action action)
 {
-	struct settings_writes w = { 0 };
+	struct setting_write w = { 0 };
+	int rc = fill(&w, d, action) ? setting_store_add(rows, &w) : ERR_NOMEM;
 
-	w.v = calloc(d->count + 1, sizeof(*w.v));
-	if (w.v == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < d->count; i++) {
-		if (d->deltas[i].before == d->deltas[i].after)
-			continue;
-		if (fill(&w.v[w.count++], &d->deltas[i], changes[i].action))
-			continue;
-		settings_writes_finish(&w);
-		return ERR_NOMEM;
-	}
-	*out = w;
-	return 0;
-}
-
-void
-settings_writes_finish(struct settings_writes *w)
-{
-	for (size_t i = 0; i < w->count; i++) {
-		free((void *)(uintptr_t)w->v[i].object);
-		free((void *)(uintptr_t)w->v[i].before);
-		free((void *)(uintptr_t)w->v[i].after);
-	}
-	free(w->v);
-	w->v = NULL;
-	w->count = 0;
+	free((void *)(uintptr_t)w.object);
+	free((void *)(uintptr_t)w.before);
+	free((void *)(uintptr_t)w.after);
+	return rc;
 }

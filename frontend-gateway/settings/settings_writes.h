@@ -1,27 +1,16 @@
 /*
- * settings_writes - what a draft is in the store: rows, and the audit's before
+ * settings_writes - what a change is in the store: a row, and the audit's before
  * and after.
- *
- * Owns     all texts.
  */
 #ifndef GATEWAY_SETTINGS_SETTINGS_WRITES_H
 #define GATEWAY_SETTINGS_SETTINGS_WRITES_H
 
-#include <stddef.h>
-
 #include "frontend-gateway/settings/settings.h"
-#include "frontend-gateway/store/setting_store.h"
 
-struct settings_draft;
+struct setting_store_rows;
 
-struct settings_writes {
-	struct setting_write *v;
-	size_t count;
-};
-
-/* changes: those that the draft is of.  ERR_NOMEM. */
-int settings_writes_make(struct settings_writes *out,
-    const struct settings_draft *d, const struct settings_change *changes);
-void settings_writes_finish(struct settings_writes *w);
+/* Adds the row of a change that changes something.  ERR_NOMEM. */
+int settings_writes_add(struct setting_store_rows *rows,
+    const struct settings_delta *d, enum settings_action action);
 
 #endif

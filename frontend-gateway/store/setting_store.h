@@ -44,12 +44,13 @@ struct setting_write {
 };
 
 struct setting_store_commit {
-	const struct setting_write *writes;
-	size_t count;
 	const char *who, *via;
 	int64_t at_ms;               /* since 1970 */
 	const char *generation_hash; /* NULL = the edges are told nothing new */
 };
+
+/* A commit that is being put together, row by row. */
+struct setting_store_rows;
 
 struct setting_store_outcome {
 	int rc;
@@ -77,11 +78,18 @@ typedef int setting_store_row_fn(const struct setting_row *row, void *arg);
 int setting_store_load(struct setting_store *s, uint64_t *version,
     setting_store_row_fn *on_row, void *arg, char *why, size_t size);
 
-/* commit is copied.  done is called on the loop, never within the call.
- * ERR_NOMEM: it will not be. */
+/* For up to max rows.  commit is copied.  ERR_NOMEM. */
+int setting_store_begin(struct setting_store_rows **out,
+    const struct setting_store_commit *commit, size_t max);
+/* w is copied.  ERR_NOMEM. */
+int setting_store_add(
+    struct setting_store_rows *rows, const struct setting_write *w);
+/* NULL is accepted. */
+void setting_store_drop(struct setting_store_rows *rows);
+/* Takes rows over, whatever comes of it.  done is called on the loop, never
+ * within the call.  ERR_NOMEM: it will not be. */
 int setting_store_write(struct setting_store *s,
-    const struct setting_store_commit *commit, setting_store_done_fn *done,
-    void *arg);
+    struct setting_store_rows *rows, setting_store_done_fn *done, void *arg);
 
 struct audit_row {
 	uint64_t number; /* from 1, none left out */

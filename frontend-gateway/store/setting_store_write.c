@@ -5,17 +5,18 @@
  */
 #include "frontend-gateway/store/setting_store_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
 
-struct commit {
+struct setting_store_rows {
 	struct setting_job job;
 	setting_store_done_fn *done;
 	void *arg;
 	struct setting_write *writes;
-	size_t count;
+	size_t count, max;
 	char *who, *via;
 	int64_t at_ms;
 	char *generation_hash;
@@ -85,7 +86,7 @@ write_audit(sqlite3_stmt *st, const struct audit_row *row)
 }
 
 static int
-write_rows(struct commit *c, sqlite3 *db, sqlite3_stmt *const st[])
+write_rows(struct setting_store_rows *c, sqlite3 *db, sqlite3_stmt *const st[])
 {
 	char chain[SETTING_STORE_CHAIN_LEN + 1];
 	uint64_t number;
@@ -115,7 +116,7 @@ write_rows(struct commit *c, sqlite3 *db, sqlite3_stmt *const st[])
 }
 
 static int
-next_version(struct commit *c, sqlite3 *db)
+next_version(struct setting_store_rows *c, sqlite3 *db)
 {
 	int rc = sqlite3_exec(db,
 	    "UPDATE settings_meta SET version = version + 1", NULL, NULL, NULL);
@@ -123,10 +124,18 @@ next_version(struct commit *c, sqlite3 *db)
 	return rc == SQLITE_OK ? setting_store_version(&c->version, db) : rc;
 }
 
+static void
+free_writes(struct setting_store_rows *c)
+{
+	/* All texts of a row are one block, which begins with kind. */
+	while (c->count > 0)
+		free((void *)(uintptr_t)c->writes[--c->count].kind);
+}
+
 static int
 run_commit(struct setting_job *j, sqlite3 *db)
 {
-	struct commit *c = (struct commit *)j;
+	struct setting_store_rows *c = (struct setting_store_rows *)j;
 	sqlite3_stmt *st[STATEMENTS] = { NULL };
 	int rc = SQLITE_OK;
 
@@ -145,18 +154,17 @@ run_commit(struct setting_job *j, sqlite3 *db)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	for (size_t i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(st[i]);
+	/* Here, where there is time. */
+	free_writes(c);
 	return rc;
 }
 
-static void
-commit_free(struct commit *c)
+void
+setting_store_drop(struct setting_store_rows *c)
 {
-	for (size_t i = 0; c->writes != NULL && i < c->count; i++) {
-		struct setting_write *w = &c->writes[i];
-
-		/* All texts of a row are one block, which begins with kind. */
-		free((void *)(uintptr_t)w->kind);
-	}
+	if (c == NULL)
+		return;
+	free_writes(c);
 	free(c->writes);
 	free(c->who);
 	free(c->via);
@@ -167,14 +175,14 @@ commit_free(struct commit *c)
 static void
 finish_commit(struct setting_job *j)
 {
-	struct commit *c = (struct commit *)j;
+	struct setting_store_rows *c = (struct setting_store_rows *)j;
 	struct setting_store_outcome o = { .rc = j->rc,
 		.why = j->why,
 		.version = j->rc == 0 ? c->version : 0,
 		.generation = j->rc == 0 ? c->generation : 0 };
 
 	c->done(&o, c->arg);
-	commit_free(c);
+	setting_store_drop(c);
 }
 
 static bool
@@ -204,43 +212,53 @@ copy_write(struct setting_write *to, const struct setting_write *from)
 	return true;
 }
 
-static bool
-copy_commit(struct commit *c, const struct setting_store_commit *from)
-{
-	c->at_ms = from->at_ms;
-	c->who = strdup(from->who);
-	c->via = strdup(from->via);
-	c->writes = calloc(from->count + 1, sizeof(*c->writes));
-	if (c->who == NULL || c->via == NULL || c->writes == NULL)
-		return false;
-	if (from->generation_hash != NULL) {
-		c->generation_hash = strdup(from->generation_hash);
-		if (c->generation_hash == NULL)
-			return false;
-	}
-	for (; c->count < from->count; c->count++)
-		if (!copy_write(&c->writes[c->count], &from->writes[c->count]))
-			return false;
-	return true;
-}
-
 int
-setting_store_write(struct setting_store *s,
-    const struct setting_store_commit *commit, setting_store_done_fn *done,
-    void *arg)
+setting_store_begin(struct setting_store_rows **out,
+    const struct setting_store_commit *commit, size_t max)
 {
-	struct commit *c = calloc(1, sizeof(*c));
+	struct setting_store_rows *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return ERR_NOMEM;
 	c->job.run = run_commit;
 	c->job.finish = finish_commit;
 	c->job.writes = true;
-	c->done = done;
-	c->arg = arg;
-	if (!copy_commit(c, commit) || setting_store_queue(s, &c->job) < 0) {
-		commit_free(c);
+	c->max = max;
+	c->at_ms = commit->at_ms;
+	c->who = strdup(commit->who);
+	c->via = strdup(commit->via);
+	c->writes = calloc(max + 1, sizeof(*c->writes));
+	if (commit->generation_hash != NULL)
+		c->generation_hash = strdup(commit->generation_hash);
+	if (c->who == NULL || c->via == NULL || c->writes == NULL ||
+	    (commit->generation_hash != NULL && c->generation_hash == NULL)) {
+		setting_store_drop(c);
 		return ERR_NOMEM;
 	}
+	*out = c;
 	return 0;
+}
+
+int
+setting_store_add(struct setting_store_rows *c, const struct setting_write *w)
+{
+	assert(c->count < c->max);
+	if (!copy_write(&c->writes[c->count], w))
+		return ERR_NOMEM;
+	c->count++;
+	return 0;
+}
+
+int
+setting_store_write(struct setting_store *s, struct setting_store_rows *c,
+    setting_store_done_fn *done, void *arg)
+{
+	int rc;
+
+	c->done = done;
+	c->arg = arg;
+	rc = setting_store_queue(s, &c->job);
+	if (rc < 0)
+		setting_store_drop(c);
+	return rc;
 }

@@ -42,7 +42,10 @@ open_all(struct settings_test *t, char *why, size_t size)
 	static const struct setting_store_events events = { on_health };
 
 	assert_int_equal(uv_loop_init(&t->loop), 0);
-	assert_int_equal(clock_open_manual(&t->clock, 0, 1000), 0);
+	if (t->live)
+		assert_int_equal(clock_open_uv(&t->clock, &t->loop), 0);
+	else
+		assert_int_equal(clock_open_manual(&t->clock, 0, 1000), 0);
 	if (store_open(&t->store, t->path, why, size) < 0)
 		fail_msg("%s", why);
 	assert_int_equal(setting_store_open(&t->setting_store, t->store,
@@ -59,6 +62,7 @@ close_store(struct settings_test *t)
 	uv_run(&t->loop, UV_RUN_DEFAULT);
 	store_close(t->store);
 	clock_close(t->clock);
+	uv_run(&t->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&t->loop), 0);
 }
 
@@ -95,14 +99,27 @@ settings_test_restart(struct settings_test *t)
 	settings_test_start(t);
 }
 
-void
-settings_test_init(struct settings_test *t)
+static void
+init(struct settings_test *t, bool live)
 {
 	memset(t, 0, sizeof(*t));
+	t->live = live;
 	snprintf(t->dir, sizeof(t->dir), "/tmp/test_settings.XXXXXX");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->path, sizeof(t->path), "%s/gateway.db", t->dir);
 	settings_test_start(t);
+}
+
+void
+settings_test_init(struct settings_test *t)
+{
+	init(t, false);
+}
+
+void
+settings_test_init_live(struct settings_test *t)
+{
+	init(t, true);
 }
 
 void
@@ -185,6 +202,22 @@ on_done(const struct settings_outcome *o, void *arg)
 	}
 }
 
+void
+settings_test_turn(struct settings_test *t)
+{
+	/* The slices of a large commit. */
+	if (!t->live)
+		clock_advance(t->clock, 0);
+	uv_run(&t->loop, UV_RUN_NOWAIT);
+}
+
+void
+settings_test_wait(struct settings_test *t, size_t done)
+{
+	while (t->last.done < done)
+		settings_test_turn(t);
+}
+
 int
 settings_test_batch(struct settings_test *t,
     const struct settings_change *changes, size_t count, bool dry_run)
@@ -197,8 +230,7 @@ settings_test_batch(struct settings_test *t,
 	size_t before = t->last.done;
 
 	settings_commit(t->settings, &c, on_done, t);
-	while (t->last.done == before)
-		uv_run(&t->loop, UV_RUN_ONCE);
+	settings_test_wait(t, before + 1);
 	return t->last.rc;
 }
 

@@ -25,6 +25,7 @@ struct settings_world_last {
 struct settings_test {
 	char dir[64], path[128];
 	uv_loop_t loop;
+	bool live; /* the clock is the loop's, else it stands still */
 	struct clock *clock;
 	struct store *store;
 	struct setting_store *setting_store;
@@ -34,6 +35,8 @@ struct settings_test {
 
 /* contoso.example is hosted and our own, pool.contoso.example our own. */
 void settings_test_init(struct settings_test *t);
+/* With the loop's own clock, where it stands still otherwise. */
+void settings_test_init_live(struct settings_test *t);
 void settings_test_finish(struct settings_test *t);
 /* Closes and opens the store and the settings. */
 void settings_test_restart(struct settings_test *t);
@@ -50,6 +53,9 @@ int settings_test_put(struct settings_test *t, const char *kind,
     const char *key, const char *object);
 int settings_test_patch(struct settings_test *t, const char *kind,
     const char *key, const char *object);
+/* A turn of the loop; until so many commits are done. */
+void settings_test_turn(struct settings_test *t);
+void settings_test_wait(struct settings_test *t, size_t done);
 /* Several at once. */
 int settings_test_batch(struct settings_test *t,
     const struct settings_change *changes, size_t count, bool dry_run);

@@ -31,6 +31,10 @@
 #include "edge-proxy/normalise.h"
 #include "edge-proxy/render.h"
 #include "edge-proxy/xml_stream.h"
+#include "frontend-gateway/settings/settings_draft.h"
+#include "frontend-gateway/settings/settings_view_impl.h"
+#include "frontend-gateway/settings/settings_writes.h"
+#include "frontend-gateway/store/setting_store.h"
 #include "proto/channel.h"
 #include "proto/frame.h"
 #include "tests/unit/frame_build.h"
@@ -721,6 +725,90 @@ test_crowd(void **state)
 	starve(a_crowd);
 }
 
+/* --- a commit of settings ------------------------------------------------- */
+
+static bool
+of_nobody(const char *domain, void *arg)
+{
+	(void)domain;
+	(void)arg;
+	return false;
+}
+
+static struct settings_view *no_settings;
+static struct settings_change changes[3];
+
+static void
+rows_of(const struct settings_draft *d)
+{
+	const struct setting_store_commit commit = {
+		.who = "anna", .via = "test", .generation_hash = "00"
+	};
+	struct setting_store_rows *rows = NULL;
+	int rc = setting_store_begin(&rows, &commit, d->count);
+
+	for (size_t i = 0; rc == 0 && i < d->count; i++)
+		rc = settings_writes_add(rows, &d->deltas[i], SETTINGS_PUT);
+	disarm();
+	assert_true(rc == 0 || (rc == ERR_NOMEM && failed > 0));
+	setting_store_drop(rows);
+}
+
+static void
+a_commit(bool starved)
+{
+	struct settings_draft *d = NULL;
+	size_t count = sizeof(changes) / sizeof(changes[0]);
+	int rc;
+
+	arm(starved);
+	rc = settings_draft_begin(&d, no_settings, changes, count, false, 1);
+	if (rc == 0)
+		while ((rc = settings_draft_step(d)) > 0)
+			;
+	if (rc == 0 && d->rc == 0) {
+		for (size_t i = 0; i < count; i++)
+			assert_non_null(settings_view_get(
+			    d->after, changes[i].kind, d->deltas[i].key));
+		rows_of(d);
+	}
+	disarm();
+	/* A name that could not be read may seem to be none. */
+	assert_true((rc == 0 && d->rc == 0) || failed > 0);
+	settings_draft_free(d);
+}
+
+static void
+test_commit(void **state)
+{
+	static const struct settings_world world = { of_nobody, of_nobody,
+		NULL };
+	static const struct {
+		const struct setting_kind *kind;
+		const char *key, *object;
+	} table[] = {
+		{ &setting_kind_partner, "a.example",
+		    "{\"AdditionalDomains\":[\"b.example\",\"c.example\"]}" },
+		{ &setting_kind_policy, "tag:Sales",
+		    "{\"EnableXmppAccess\":true}" },
+		{ &setting_kind_grant, "anna@contoso.example",
+		    "{\"PolicyName\":\"tag:Sales\"}" },
+	};
+
+	(void)state;
+	assert_int_equal(settings_view_new(&no_settings, &world), 0);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		changes[i] = (struct settings_change){ .kind = table[i].kind,
+			.key = table[i].key,
+			.action = SETTINGS_PUT,
+			.object = json_loads(table[i].object, 0, NULL),
+			.version = SETTINGS_ANY };
+	starve(a_commit);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		json_decref((json_t *)(uintptr_t)changes[i].object);
+	settings_view_unref(no_settings);
+}
+
 int
 main(void)
 {
@@ -731,6 +819,7 @@ main(void)
 		cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_hosting),
 		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

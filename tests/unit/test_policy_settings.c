@@ -7,12 +7,14 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sqlite3.h>
 
 #include "common/clock.h"
 #include "common/err.h"
 #include "frontend-gateway/gateway_conf.h"
+#include "frontend-gateway/policy/access.h"
 #include "frontend-gateway/policy/day.h"
 #include "frontend-gateway/policy/policy.h"
 #include "tests/unit/gateway_sample.h"
@@ -527,6 +529,116 @@ the_disclaimer_is_what_was_set(void **state)
 	assert_null(policy_disclaimer(policy));
 }
 
+/* --- many at once --------------------------------------------------------- */
+
+enum { CROWD = 3000 };
+
+/* One commit: everybody of a crowd gets a policy, or loses it, and tag:Sales
+ * changes what it permits. */
+static int
+move_crowd(const char *policy_name, const char *sales)
+{
+	struct settings_change *v = calloc(CROWD + 1, sizeof(*v));
+	json_t *grant = json_pack("{s:s*}", "PolicyName", policy_name);
+	json_t *rights = settings_test_json(sales);
+	int rc;
+
+	assert_non_null(v);
+	for (size_t i = 0; i < CROWD; i++) {
+		char *key;
+
+		assert_true(asprintf(&key, "u%zu@contoso.example", i) > 0);
+		v[i] = (struct settings_change){ .kind = &setting_kind_grant,
+			.key = key,
+			.action = policy_name != NULL ? SETTINGS_PUT
+						      : SETTINGS_REMOVE,
+			.object = policy_name != NULL ? grant : NULL,
+			.version = SETTINGS_ANY };
+	}
+	v[CROWD] = (struct settings_change){ .kind = &setting_kind_policy,
+		.key = "tag:Sales",
+		.action = SETTINGS_PUT,
+		.object = rights,
+		.version = SETTINGS_ANY };
+	rc = settings_test_batch(&t, v, CROWD + 1, false);
+	for (size_t i = 0; i < CROWD; i++)
+		free((void *)(uintptr_t)v[i].key);
+	free(v);
+	json_decref(grant);
+	json_decref(rights);
+	return rc;
+}
+
+static void
+a_crowd_moves_as_one(void **state)
+{
+	static const char both[] = "{'EnableFederationAccess':true,"
+				   "'EnableXmppAccess':true}";
+	const struct rights *r = policy_rights(policy);
+	const struct access *before;
+
+	(void)state;
+	put("access-edge", "global", "{'AllowFederatedUsers':true}");
+	put("policy", "tag:Sales", "{}");
+	put("policy", "tag:Lab", "{}");
+	put("grant", ANNA, "{'PolicyName':'Sales'}");
+	put("grant", OLAF, "{'PolicyName':'Lab'}");
+	told[0] = '\0';
+	before = r->access;
+	assert_int_equal(move_crowd("Sales", both), 0);
+	/* Made anew and exchanged, not changed one by one. */
+	assert_ptr_not_equal(r->access, before);
+	assert_string_equal(told, "all;");
+	assert_int_equal(access_grants(r->access), CROWD + 2);
+	assert_int_equal(access_granted(r->access, "tag:Sales"), CROWD + 1);
+	assert_int_equal(cause_of("u2999@contoso.example", RIGHTS_MESSAGES),
+	    ERRORS_CAUSE_COUNT);
+	assert_int_equal(cause_of(ANNA, RIGHTS_MESSAGES), ERRORS_CAUSE_COUNT);
+	assert_int_equal(
+	    cause_of(OLAF, RIGHTS_MESSAGES), ERRORS_USER_NOT_PERMITTED);
+	/* A few are changed where they are. */
+	before = r->access;
+	put("grant", OLAF, "{'PolicyName':'Sales'}");
+	assert_ptr_equal(r->access, before);
+	assert_int_equal(move_crowd(NULL, "{}"), 0);
+	assert_ptr_not_equal(r->access, before);
+	assert_int_equal(access_grants(r->access), 2);
+	assert_int_equal(
+	    cause_of(ANNA, RIGHTS_MESSAGES), ERRORS_USER_NOT_PERMITTED);
+}
+
+/* Nobody has anything of it unless it was written. */
+static void
+what_was_prepared_in_vain_is_forgotten(void **state)
+{
+	const struct rights *r = policy_rights(policy);
+	const struct access *before = r->access;
+	sqlite3 *db;
+
+	(void)state;
+	policy_unfollow(policy);
+	settings_test_stop(&t);
+	assert_int_equal(sqlite3_open(t.path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_exec(db,
+		"CREATE TRIGGER no_room BEFORE INSERT ON setting WHEN"
+		" NEW.key = 'u2999@contoso.example'"
+		" BEGIN SELECT RAISE(ABORT, 'no room'); END",
+		NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(db);
+	settings_test_start(&t);
+	assert_int_equal(
+	    policy_follow(policy, t.settings, t.clock, on_change, NULL), 0);
+	before = r->access;
+	assert_int_equal(move_crowd("Sales", "{}"), ERR_STORE);
+	assert_ptr_equal(r->access, before);
+	assert_int_equal(access_grants(r->access), 0);
+	put("policy", "tag:Sales", "{}");
+	put("grant", ANNA, "{'PolicyName':'Sales'}");
+	assert_int_equal(access_grants(r->access), 1);
+}
+
 int
 main(void)
 {
@@ -545,6 +657,8 @@ main(void)
 		TEST(a_refusal_names_what_is_missing),
 		TEST(a_day_without_news_is_quiet),
 		TEST(the_disclaimer_is_what_was_set),
+		TEST(a_crowd_moves_as_one),
+		TEST(what_was_prepared_in_vain_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,18 +118,27 @@ on_written(const struct setting_store_outcome *o, void *arg)
 	snprintf(seen.why, sizeof(seen.why), "%s", o->why);
 }
 
-static int
-write_some(const struct setting_write *w, size_t count, const char *hash)
+static void
+begin_to_write(const struct setting_write *w, size_t count, const char *hash)
 {
-	struct setting_store_commit c = { .writes = w,
-		.count = count,
-		.who = "anna",
+	const struct setting_store_commit c = { .who = "anna",
 		.via = "socket",
 		.at_ms = 1000,
 		.generation_hash = hash };
+	struct setting_store_rows *rows;
+
+	assert_int_equal(setting_store_begin(&rows, &c, count), 0);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(setting_store_add(rows, &w[i]), 0);
+	assert_int_equal(setting_store_write(ss, rows, on_written, NULL), 0);
+}
+
+static int
+write_some(const struct setting_write *w, size_t count, const char *hash)
+{
 	size_t before = seen.done;
 
-	assert_int_equal(setting_store_write(ss, &c, on_written, NULL), 0);
+	begin_to_write(w, count, hash);
 	/* Never within the call. */
 	assert_int_equal(seen.done, before);
 	wait_done(before + 1);
@@ -443,14 +452,11 @@ who_goes_round_it_is_found(void **state)
 static void
 closing_waits_for_what_is_under_way(void **state)
 {
-	struct setting_store_commit c = {
-		.writes = first, .count = 2, .who = "anna", .via = "socket"
-	};
 	uint64_t version;
 
 	(void)state;
 	start();
-	assert_int_equal(setting_store_write(ss, &c, on_written, NULL), 0);
+	begin_to_write(first, 2, NULL);
 	assert_int_equal(setting_store_verify(ss, on_verified, NULL), 0);
 	stop();
 	assert_int_equal(seen.done, 2);
