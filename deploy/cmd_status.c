@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "deploy/command.h"
+#include "deploy/listing.h"
 #include "deploy/text.h"
 
 typedef void describe_fn(const json_t *row);
@@ -339,22 +339,55 @@ describe(const json_t *a)
 	describe_counters(json_object_get(a, "counters"));
 }
 
-enum command_exit
-cmd_status_run(const struct command_opts *opts, int argc, char **argv)
-{
-	enum command_exit status;
-	json_t *answer;
+/* --- asking ---------------------------------------------------------------- */
 
-	if (argc != 1)
-		return command_misused(argv[0]);
-	status =
-	    command_ask(&answer, opts, json_pack("{s:s}", "verb", "status"));
+static const char help[] =
+    "usage: sallyport status [OPTION]...\n"
+    "\n"
+    "Tells what the daemon on this host does, and what keeps it from it.\n"
+    "\n" LISTING_HELP "\n"
+    "examples:\n"
+    "  sallyport status\n"
+    "  sallyport status --url https://gw1.contoso.example:8443 \\\n"
+    "      --token-file /root/sallyport.token\n"
+    "\n" LISTING_EXIT;
+
+static const struct option options[] = {
+	LISTING_OPTIONS,
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool
+take(void *arg, int c, const char *value)
+{
+	return api_args_take(arg, c, value);
+}
+
+static enum command_exit
+run(void *arg, const struct args *a)
+{
+	json_t *answer;
+	enum command_exit status = listing_ask(&answer, "status", arg, a);
+
 	if (status != COMMAND_OK)
 		return status;
-	if (opts->json)
+	if (a->json)
 		command_print_json(answer);
 	else
 		describe(answer);
 	json_decref(answer);
 	return COMMAND_OK;
+}
+
+enum command_exit
+cmd_status_run(const struct command_opts *opts, int argc, char **argv)
+{
+	static const struct args_command command = { .name = "status",
+		.help = help,
+		.options = options,
+		.size = sizeof(struct api_client_opts),
+		.take = take,
+		.run = run };
+
+	return args_run(&command, opts, argc, argv);
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "deploy/text.h"
 
@@ -125,18 +126,59 @@ ask_gateway(struct reader *r, const struct api_client_opts *where)
 	return status;
 }
 
-static enum command_exit
-ask(struct reader *r, const struct api_client_opts *where, const struct args *a)
+/* --- which of them ------------------------------------------------------------ */
+
+/* What is wrong with these is told where they are understood. */
+static bool
+is_elsewhere(const struct api_client_opts *where)
+{
+	return where->url != NULL || where->token_file != NULL ||
+	       where->trust != NULL;
+}
+
+/* The daemon on this host. */
+static struct command_opts
+here(const struct api_client_opts *where, const struct args *a)
 {
 	struct command_opts opts = *a->opts;
 
-	/* What is wrong with these is told where they are understood. */
-	if (where->url != NULL || where->token_file != NULL ||
-	    where->trust != NULL)
-		return ask_gateway(r, where);
 	if (where->socket != NULL)
 		opts.socket = where->socket;
-	return ask_daemon(r, &opts);
+	return opts;
+}
+
+static enum command_exit
+ask(struct reader *r, const struct api_client_opts *where, const struct args *a)
+{
+	const struct command_opts opts = here(where, a);
+
+	return is_elsewhere(where) ? ask_gateway(r, where)
+				   : ask_daemon(r, &opts);
+}
+
+enum command_exit
+listing_ask(json_t **answer, const char *what,
+    const struct api_client_opts *where, const struct args *a)
+{
+	const struct command_opts opts = here(where, a);
+	enum command_exit status;
+	struct api_client *c;
+	char *path;
+
+	if (!is_elsewhere(where))
+		return command_ask(
+		    answer, &opts, json_pack("{s:s}", "verb", what));
+	status = api_client_open(&c, where);
+	if (status != COMMAND_OK)
+		return status;
+	path = api_client_path(c, what, NULL);
+	status = path != NULL ? api_client_ask(answer, c,
+				    &(struct api_client_request){
+					.method = "GET", .path = path })
+			      : COMMAND_REFUSED;
+	free(path);
+	api_client_close(c);
+	return status;
 }
 
 /* --- what is done with them --------------------------------------------------- */

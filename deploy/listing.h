@@ -1,7 +1,7 @@
 /*
- * listing - what a daemon lists of its own doings, page by page, of which one
- * is held at a time: asked of the daemon on this host over its control socket,
- * or of a gateway elsewhere over HTTP.
+ * listing - what a daemon tells of its own doings: asked of the daemon on this
+ * host over its control socket, or of a gateway elsewhere over HTTP.  Lists
+ * come page by page, of which one is held at a time.
  *
  * What goes wrong has been told to standard error when a function returns
  * anything but COMMAND_OK.
@@ -56,6 +56,9 @@ struct listing {
 	"answered,\n"                                                          \
 	"4 not permitted\n"
 
+/* What is one object: "status".  With COMMAND_OK the caller owns *answer. */
+enum command_exit listing_ask(json_t **answer, const char *what,
+    const struct api_client_opts *where, const struct args *a);
 enum command_exit listing_each(const struct listing *l,
     const struct api_client_opts *where, const struct args *a);
 /* {"daemon", "total" where it is known, "<what>": [...]} on standard output,

@@ -89,7 +89,7 @@ _sallyport() {
 	policy) verbs="new set get remove grant grants effective" ;;
 	provider) verbs="list set" ;;
 	token) verbs="new list set remove" ;;
-	ports | doctor | streams | contacts | events | import | audit | test-im | trace | \
+	ports | doctor | status | streams | contacts | events | import | audit | test-im | trace | \
 	conversations) ;;
 	*) return ;;
 	esac

@@ -15,8 +15,9 @@ static const struct {
 	command_fn *run;
 	bool options; /* reads options, --help among them, by itself */
 } commands[] = {
-	{ "status", "", "what the daemon does, and what keeps it from it",
-	    cmd_status_run, false },
+	{ "status", "[OPTION]...",
+	    "what the daemon does, and what keeps it from it", cmd_status_run,
+	    true },
 	{ "streams", "[OPTION]...", "the streams with partners' servers",
 	    cmd_streams_run, true },
 	{ "contacts", "[OPTION]...", "who watches whom, and what each is shown",

@@ -302,10 +302,22 @@ def test_streams_over_http_as_over_the_socket(site, couple, over_http):
             "no streams\n")
 
 
+def test_status_over_http_as_over_the_socket(site, over_http):
+    here, there = (json.loads(sallyport("status", "--json", *where)) for where
+                   in (("--socket", site.gateway.control), over_http))
+    assert here.keys() == {*there.keys(), "ok"}
+    assert there["node"] == here["node"] and there["edges"][0]["name"] == (
+        here["edges"][0]["name"])
+    words = sallyport("status", *over_http)
+    assert here["node"] in words
+    assert words.splitlines()[0] == sallyport(
+        "status", "--socket", site.gateway.control).splitlines()[0]
+
+
 def test_a_token_that_is_none_is_refused(site, over_http):
     wrong = site.run.write("wrong.token", "spt-000000000000-0\n")
     os.chmod(wrong, 0o600)
-    for what in ("streams", "contacts"):
+    for what in ("status", "streams", "contacts"):
         sallyport(what, *over_http[:2], "--token-file", wrong, status=4)
         sallyport(what, *over_http[:2], status=2)
         sallyport(what, *over_http[2:], status=2)
