@@ -194,7 +194,8 @@ verify(const struct request *r, struct api_client *c)
 		       "missing\n",
 		    json_integer_value(json_object_get(answer, "rows")));
 	else
-		printf("row %" JSON_INTEGER_FORMAT " is not what was written\n",
+		printf("row %" JSON_INTEGER_FORMAT
+		       " is not what was written, or missing\n",
 		    json_integer_value(json_object_get(answer, "broken")));
 	json_decref(answer);
 	return whole ? COMMAND_OK : COMMAND_REFUSED;

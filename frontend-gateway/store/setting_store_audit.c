@@ -85,6 +85,57 @@ setting_store_chain_end(uint64_t *number,
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* --- its end, kept beside it ---------------------------------------------- */
+
+int
+setting_store_end_read(struct setting_store_end *out, sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	const char *chain;
+	int rc = sqlite3_prepare_v2(db,
+	    "SELECT trail_rows, trail_chain FROM settings_meta", -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		chain = (const char *)sqlite3_column_text(st, 1);
+		out->rows = (uint64_t)sqlite3_column_int64(st, 0);
+		snprintf(out->chain, sizeof(out->chain), "%s",
+		    chain != NULL ? chain : "");
+		rc = SQLITE_OK;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int
+setting_store_end_move(const struct setting_store_end *end, sqlite3 *db)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db,
+	    "UPDATE settings_meta SET trail_rows = ?1, trail_chain = ?2", -1,
+	    &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(st, 1, (int64_t)end->rows);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(st, 2, end->chain, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+bool
+setting_store_end_is(
+    const struct setting_store_end *end, uint64_t rows, const char *chain)
+{
+	return end->rows == rows &&
+	       (rows == 0 || strcmp(end->chain, chain) == 0);
+}
+
 /* --- rows ----------------------------------------------------------------- */
 
 static const char *
@@ -251,6 +302,7 @@ struct walk {
 	void *arg;
 	uint64_t rows, broken;
 	char chain[SETTING_STORE_CHAIN_LEN + 1];
+	struct setting_store_end end;
 };
 
 /* Whether the row follows on what has been walked. */
@@ -262,6 +314,8 @@ fits(struct walk *w, const struct audit_row *row)
 	if (row->chain == NULL || row->number != w->rows + 1 ||
 	    setting_store_chain(chain, w->chain, row) < 0 ||
 	    strcmp(chain, row->chain) != 0)
+		return false;
+	if (row->number == w->end.rows && strcmp(chain, w->end.chain) != 0)
 		return false;
 	memcpy(w->chain, chain, sizeof(chain));
 	return true;
@@ -276,8 +330,11 @@ walk_page(struct walk *w, sqlite3 *db, bool *more)
 	    " ORDER BY number LIMIT ?2";
 	sqlite3_stmt *st = NULL;
 	size_t count = 0;
-	int rc = select_rows(&st, db, sql, w->rows, SETTING_STORE_AUDIT_MAX);
+	int rc = setting_store_end_read(&w->end, db);
 
+	if (rc == SQLITE_OK)
+		rc =
+		    select_rows(&st, db, sql, w->rows, SETTING_STORE_AUDIT_MAX);
 	while (rc == SQLITE_OK && w->broken == 0) {
 		struct audit_row row;
 
@@ -294,6 +351,8 @@ walk_page(struct walk *w, sqlite3 *db, bool *more)
 	}
 	sqlite3_finalize(st);
 	*more = count == SETTING_STORE_AUDIT_MAX && w->broken == 0;
+	if (!*more && w->broken == 0 && w->rows < w->end.rows)
+		w->broken = w->rows + 1;
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 

@@ -53,4 +53,17 @@ int setting_store_chain(char out[static SETTING_STORE_CHAIN_LEN + 1],
 int setting_store_chain_end(uint64_t *number,
     char chain[static SETTING_STORE_CHAIN_LEN + 1], sqlite3 *db);
 
+/* The end of the trail as it is kept beside it.  It moves on with a commit as
+ * long as the trail ends there: rows that were taken away stay missed, whatever
+ * is written behind them.  SQLite codes. */
+struct setting_store_end {
+	uint64_t rows;
+	char chain[SETTING_STORE_CHAIN_LEN + 1]; /* "" when there are none */
+};
+int setting_store_end_read(struct setting_store_end *out, sqlite3 *db);
+int setting_store_end_move(const struct setting_store_end *end, sqlite3 *db);
+/* A trail of so many rows that ends with that hash. */
+bool setting_store_end_is(
+    const struct setting_store_end *end, uint64_t rows, const char *chain);
+
 #endif

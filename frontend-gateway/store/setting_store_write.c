@@ -88,10 +88,15 @@ write_audit(sqlite3_stmt *st, const struct audit_row *row)
 static int
 write_rows(struct setting_store_rows *c, sqlite3 *db, sqlite3_stmt *const st[])
 {
+	struct setting_store_end end = { 0 };
 	char chain[SETTING_STORE_CHAIN_LEN + 1];
 	uint64_t number;
 	int rc = setting_store_chain_end(&number, chain, db);
+	bool whole;
 
+	if (rc == SQLITE_OK)
+		rc = setting_store_end_read(&end, db);
+	whole = rc == SQLITE_OK && setting_store_end_is(&end, number, chain);
 	for (size_t i = 0; rc == SQLITE_OK && i < c->count; i++) {
 		const struct setting_write *w = &c->writes[i];
 		struct audit_row row = { .number = number + 1 + i,
@@ -112,7 +117,11 @@ write_rows(struct setting_store_rows *c, sqlite3 *db, sqlite3_stmt *const st[])
 		if (rc == SQLITE_OK)
 			rc = write_audit(st[AUDIT], &row);
 	}
-	return rc;
+	if (rc != SQLITE_OK || !whole)
+		return rc;
+	end.rows = number + c->count;
+	memcpy(end.chain, chain, sizeof(chain));
+	return setting_store_end_move(&end, db);
 }
 
 static int

@@ -87,6 +87,19 @@ static const char schema_4[] =
     " BEGIN SELECT RAISE(ABORT, 'audit: rows do not go'); END;"
     "PRAGMA user_version = 4";
 
+/* What version 5 has beyond version 4: how long the trail was at last and the
+ * hash it ended with, so that rows missing at its end are missed. */
+static const char schema_5[] =
+    "ALTER TABLE settings_meta ADD COLUMN"
+    " trail_rows INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE settings_meta ADD COLUMN"
+    " trail_chain TEXT NOT NULL DEFAULT '';"
+    "UPDATE settings_meta SET"
+    " trail_rows = (SELECT coalesce(max(number), 0) FROM audit),"
+    " trail_chain = coalesce((SELECT chain FROM audit"
+    " ORDER BY number DESC LIMIT 1), '');"
+    "PRAGMA user_version = 5";
+
 /* Inside a transaction: schema and the one row. */
 static int
 create(sqlite3 *db)
@@ -124,7 +137,8 @@ create(sqlite3 *db)
 int
 store_schema_upgrade(sqlite3 *db, int64_t version)
 {
-	static const char *const steps[] = { schema_2, schema_3, schema_4 };
+	static const char *const steps[] = { schema_2, schema_3, schema_4,
+		schema_5 };
 	const int64_t first = 2;
 	int rc = version == 0 ? create(db) : SQLITE_OK;
 

@@ -11,7 +11,7 @@
 enum {
 	STORE_SCHEMA_APPLICATION =
 	    0x53504757, /* "SPGW", in the file's header */
-	STORE_SCHEMA_VERSION = 4
+	STORE_SCHEMA_VERSION = 5
 };
 
 /* Inside a transaction: what the file of that version (0 = empty) lacks.  An

@@ -56,14 +56,19 @@ class SettingsSite:
     def json(self, *argv, **more):
         return sallyport_json(*argv, "--socket", self.socket, **more)
 
-    def told(self, *argv, status=1, stdin="", plain=False):
-        """What it says on standard error."""
+    def run_command(self, *argv, stdin="", plain=False):
+        """The command at its end, whatever came of it."""
         where = () if plain else ("--socket", self.socket)
         done = subprocess.run(
             [binary("sallyport"), *argv, *where], input=stdin,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             timeout=60, check=False, env=dict(os.environ, **SANITIZERS))
         assert not REPORT.search(done.stderr), done.stderr
+        return done
+
+    def told(self, *argv, status=1, stdin="", plain=False):
+        """What it says on standard error."""
+        done = self.run_command(*argv, stdin=stdin, plain=plain)
         assert done.returncode == status, \
             f"{argv}: status {done.returncode}: {done.stdout}{done.stderr}"
         return done.stderr

@@ -426,6 +426,12 @@ who_goes_round_it_is_found(void **state)
 		    4 },
 		{ "DELETE FROM audit WHERE number = 2", 2 },
 		{ "DELETE FROM audit WHERE number = 1", 1 },
+		/* Nothing behind them tells. */
+		{ "DELETE FROM audit WHERE number = 4", 4 },
+		{ "DELETE FROM audit WHERE number > 2", 3 },
+		{ "DELETE FROM audit", 1 },
+		/* Another one in its place: the end is not that any more. */
+		{ "UPDATE settings_meta SET trail_chain = '0'", 4 },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -443,6 +449,9 @@ who_goes_round_it_is_found(void **state)
 		assert_int_equal(sql(text), SQLITE_OK);
 		start();
 		assert_int_equal(verify(), table[i].broken);
+		/* And what is written from now on does not heal it. */
+		assert_int_equal(write_some(first, 2, NULL), 0);
+		assert_int_not_equal(verify(), 0);
 		stop();
 		assert_int_equal(on_teardown(state), 0);
 		assert_int_equal(on_setup(state), 0);
