@@ -22,74 +22,19 @@
  * Stopping, pausing and restarting suspend expat, so that nothing behind the
  * element in hand is seen.  The parser is replaced after it has returned.
  */
-#include "edge-proxy/xml_stream.h"
+#include "edge-proxy/xml_stream_impl.h"
 
 #include <assert.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define XML_DTD 1 /* expat.h hides the protections otherwise */
-#include <expat.h>
-
-#include "common/buf.h"
 #include "common/err.h"
-#include "common/xml.h"
-#include "edge-proxy/xml_build.h"
 
 enum {
 	HOLD_FROM = 1024, /* bytes of an incomplete tag */
 	SPACE_MAX = 1024  /* white space skipped at a restart */
 };
 #define REREAD_BUDGET ((uint64_t)64 << 20)
-
-enum xml_state {
-	XS_RUNNING,
-	XS_STOPPED, /* by xml_stream_stop() */
-	XS_ENDED,   /* closing tag seen */
-	XS_FAILED
-};
-
-struct xml_stream {
-	XML_Parser parser; /* NULL while it rests */
-	struct xml_build build;
-	struct xml_stream_limits limits;
-	const struct xml_stream_events *events;
-	void *arg;
-
-	enum xml_state state;
-	enum stream_error error;
-	const char *error_text;
-
-	/* requests made by events, carried out when expat has returned */
-	bool restart;
-	bool paused;
-	bool dead;
-	bool suspended; /* expat holds bytes for a resume */
-	unsigned busy;  /* depth of feed/resume calls */
-
-	/* the first bytes of a stream */
-	unsigned first_bytes; /* 0: none, 1: '<', 2: checked */
-	bool skip_space;
-	size_t skipped;
-
-	/* offsets in bytes since the parser was made */
-	uint64_t received;
-	uint64_t fed;
-	uint64_t base;
-	uint64_t stop_at; /* end of the element that stopped us */
-	size_t element_size;
-	struct buf opening; /* up to the end of the stream's opening tag */
-	struct buf held;    /* cannot complete the tag in progress */
-	struct buf later;   /* fed while paused */
-	uint64_t reread;
-
-	bool in_stream; /* the opening tag was seen */
-	unsigned ns_declared;
-	bool default_ns_wrong;
-	bool dialback;
-};
 
 struct xml_stream_limits
 xml_stream_limits_strict(void)
@@ -123,275 +68,6 @@ xml_stream_limits_open(size_t stanza_max)
 	};
 }
 
-/* --- refusing ------------------------------------------------------------ */
-
-static void
-refuse(struct xml_stream *xs, enum stream_error e, const char *text)
-{
-	if (xs->state == XS_FAILED)
-		return;
-	xs->state = XS_FAILED;
-	xs->error = e;
-	xs->error_text = text;
-	if (xs->busy > 0 && xs->parser != NULL)
-		XML_StopParser(xs->parser, XML_FALSE);
-}
-
-/* What expat itself objects to. */
-static void
-refuse_expat(struct xml_stream *xs)
-{
-	enum XML_Error code = XML_GetErrorCode(xs->parser);
-	enum stream_error e = STREAM_ERR_NOT_WELL_FORMED;
-
-	if (code == XML_ERROR_UNDEFINED_ENTITY ||
-	    code == XML_ERROR_RECURSIVE_ENTITY_REF ||
-	    code == XML_ERROR_ASYNC_ENTITY ||
-	    code == XML_ERROR_BINARY_ENTITY_REF ||
-	    code == XML_ERROR_ATTRIBUTE_EXTERNAL_ENTITY_REF ||
-	    code == XML_ERROR_EXTERNAL_ENTITY_HANDLING)
-		e = STREAM_ERR_RESTRICTED_XML;
-	else if (code == XML_ERROR_UNKNOWN_ENCODING ||
-		 code == XML_ERROR_INCORRECT_ENCODING)
-		e = STREAM_ERR_UNSUPPORTED_ENCODING;
-	else if (code == XML_ERROR_NO_MEMORY)
-		e = STREAM_ERR_RESOURCE_CONSTRAINT;
-	else if (code == XML_ERROR_AMPLIFICATION_LIMIT_BREACH)
-		e = STREAM_ERR_POLICY_VIOLATION;
-	refuse(xs, e, XML_ErrorString(code));
-}
-
-static void
-too_much(struct xml_stream *xs, const char *text)
-{
-	if (xml_arena_is_starved(xs->build.arena))
-		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
-	else
-		refuse(xs, STREAM_ERR_POLICY_VIOLATION, text);
-}
-
-/* --- expat's events ------------------------------------------------------ */
-
-/* Offset behind the token whose event is being handled. */
-static uint64_t
-event_end(const struct xml_stream *xs)
-{
-	return (uint64_t)XML_GetCurrentByteIndex(xs->parser) +
-	       (uint64_t)XML_GetCurrentByteCount(xs->parser);
-}
-
-static bool
-is_stream_tag(const char *name)
-{
-	size_t n = strlen(XML_NS_STREAMS);
-
-	return strncmp(name, XML_NS_STREAMS, n) == 0 &&
-	       name[n] == XML_BUILD_SEPARATOR;
-}
-
-/* RFC 6120 4.8.1 and 4.8.2; the root is judged before its attributes. */
-static void
-start_stream(struct xml_stream *xs, const char *name, const char **attrs)
-{
-	struct stream_header h = { .dialback = xs->dialback };
-	unsigned count = 0;
-
-	if (event_end(xs) > xs->limits.header_max) {
-		too_much(xs, "stream header too long");
-		return;
-	}
-	if (!is_stream_tag(name)) {
-		const char *sep = strchr(name, XML_BUILD_SEPARATOR);
-
-		sep = sep == NULL ? name : sep + 1;
-		refuse(xs,
-		    strcmp(sep, "stream") == 0 ? STREAM_ERR_INVALID_NAMESPACE
-					       : STREAM_ERR_BAD_FORMAT,
-		    "not a stream header");
-		return;
-	}
-	if (strcmp(strchr(name, XML_BUILD_SEPARATOR) + 1, "stream") != 0) {
-		refuse(xs, STREAM_ERR_BAD_FORMAT, "not a stream header");
-		return;
-	}
-	if (xs->default_ns_wrong) {
-		refuse(xs, STREAM_ERR_INVALID_NAMESPACE,
-		    "content namespace is not jabber:server");
-		return;
-	}
-	for (size_t i = 0; attrs[i] != NULL; i += 2) {
-		if (++count > xs->limits.attrs_max) {
-			too_much(xs, "too many attributes");
-			return;
-		}
-		if (strcmp(attrs[i], "to") == 0)
-			h.to = attrs[i + 1];
-		else if (strcmp(attrs[i], "from") == 0)
-			h.from = attrs[i + 1];
-		else if (strcmp(attrs[i], "id") == 0)
-			h.id = attrs[i + 1];
-		else if (strcmp(attrs[i], "version") == 0)
-			h.version = attrs[i + 1];
-		else if (strcmp(attrs[i], XML_NS_XML "\x01lang") == 0)
-			h.lang = attrs[i + 1];
-	}
-	xs->base = event_end(xs);
-	xs->opening.len = (size_t)xs->base;
-	xs->in_stream = true;
-	xs->events->on_header(xs, &h, xs->arg);
-}
-
-static void
-start_element(struct xml_stream *xs, const char *name, const char **attrs)
-{
-	const char *why;
-
-	if (xs->build.depth == 0) {
-		xs->base = (uint64_t)XML_GetCurrentByteIndex(xs->parser);
-		xs->reread = 0;
-	}
-	why = xml_build_start(&xs->build, &xs->limits, name, attrs);
-	if (why != NULL)
-		too_much(xs, why);
-}
-
-static void XMLCALL
-on_start(void *arg, const char *name, const char **attrs)
-{
-	struct xml_stream *xs = arg;
-
-	if (xs->state != XS_RUNNING)
-		return;
-	if (xs->ns_declared > xs->limits.ns_max)
-		too_much(xs, "too many namespace declarations");
-	else if (!xs->in_stream)
-		start_stream(xs, name, attrs);
-	else
-		start_element(xs, name, attrs);
-	xs->ns_declared = 0;
-}
-
-/* A first-level element is whole. */
-static void
-finish_element(struct xml_stream *xs, const struct xml_elem *e)
-{
-	uint64_t end = event_end(xs);
-
-	xs->element_size = (size_t)(end - xs->base);
-	xs->base = end;
-	if (xs->element_size > xs->limits.element_max) {
-		too_much(xs, "element too large");
-		return;
-	}
-	xs->stop_at = end;
-	xs->events->on_element(xs, e, xs->arg);
-	xml_build_clear(&xs->build);
-}
-
-static void XMLCALL
-on_end(void *arg, const char *name)
-{
-	struct xml_stream *xs = arg;
-	struct xml_elem *e;
-
-	(void)name;
-	if (xs->state != XS_RUNNING)
-		return;
-	if (xs->build.depth == 0) {
-		xs->state = XS_ENDED;
-		XML_StopParser(xs->parser, XML_FALSE);
-		xs->events->on_goodbye(xs, xs->arg);
-		return;
-	}
-	e = xml_build_end(&xs->build);
-	if (e != NULL)
-		finish_element(xs, e);
-}
-
-static bool
-is_space(const char *s, int len)
-{
-	for (int i = 0; i < len; i++) {
-		if (strchr(" \t\r\n", s[i]) == NULL || s[i] == '\0')
-			return false;
-	}
-	return true;
-}
-
-static void XMLCALL
-on_text(void *arg, const char *s, int len)
-{
-	struct xml_stream *xs = arg;
-	const char *why;
-
-	if (xs->state != XS_RUNNING)
-		return;
-	if (xs->build.depth == 0) {
-		if (!is_space(s, len))
-			refuse(
-			    xs, STREAM_ERR_BAD_FORMAT, "text between elements");
-		xs->base = event_end(xs);
-		return;
-	}
-	why = xml_build_text(&xs->build, s, (size_t)len);
-	if (why != NULL)
-		too_much(xs, why);
-}
-
-static void XMLCALL
-on_namespace(void *arg, const char *prefix, const char *uri)
-{
-	struct xml_stream *xs = arg;
-
-	xs->ns_declared++;
-	if (xs->in_stream)
-		return;
-	if (prefix == NULL && uri != NULL && strcmp(uri, XML_NS_SERVER) != 0 &&
-	    strcmp(uri, XML_NS_STREAMS) != 0)
-		xs->default_ns_wrong = true;
-	if (uri != NULL && strcmp(uri, XML_NS_DIALBACK) == 0)
-		xs->dialback = true;
-}
-
-static void XMLCALL
-on_declaration(
-    void *arg, const char *version, const char *encoding, int standalone)
-{
-	struct xml_stream *xs = arg;
-
-	(void)standalone;
-	if (version == NULL || strcmp(version, "1.0") != 0)
-		refuse(xs, STREAM_ERR_BAD_FORMAT, "not XML 1.0");
-	else if (encoding != NULL && strcasecmp(encoding, "UTF-8") != 0)
-		refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING, "not UTF-8");
-}
-
-static void XMLCALL
-on_comment(void *arg, const char *text)
-{
-	(void)text;
-	refuse(arg, STREAM_ERR_RESTRICTED_XML, "comment");
-}
-
-static void XMLCALL
-on_instruction(void *arg, const char *target, const char *text)
-{
-	(void)target;
-	(void)text;
-	refuse(arg, STREAM_ERR_RESTRICTED_XML, "processing instruction");
-}
-
-static void XMLCALL
-on_doctype(void *arg, const char *name, const char *system_id,
-    const char *public_id, int internal)
-{
-	(void)name;
-	(void)system_id;
-	(void)public_id;
-	(void)internal;
-	refuse(arg, STREAM_ERR_RESTRICTED_XML, "document type");
-}
-
 /* --- the parser ---------------------------------------------------------- */
 
 /* A parser that tells nobody. */
@@ -407,26 +83,13 @@ make_quiet_parser(void)
 	return p;
 }
 
-static void
-set_handlers(XML_Parser p, struct xml_stream *xs)
-{
-	XML_SetUserData(p, xs);
-	XML_SetElementHandler(p, on_start, on_end);
-	XML_SetCharacterDataHandler(p, on_text);
-	XML_SetStartNamespaceDeclHandler(p, on_namespace);
-	XML_SetXmlDeclHandler(p, on_declaration);
-	XML_SetCommentHandler(p, on_comment);
-	XML_SetProcessingInstructionHandler(p, on_instruction);
-	XML_SetStartDoctypeDeclHandler(p, on_doctype);
-}
-
 static XML_Parser
 make_parser(struct xml_stream *xs)
 {
 	XML_Parser p = make_quiet_parser();
 
 	if (p != NULL)
-		set_handlers(p, xs);
+		xml_stream_listen(xs, p);
 	return p;
 }
 
@@ -540,17 +203,17 @@ check_first_bytes(struct xml_stream *xs, const uint8_t *p, size_t len)
 
 		if (xs->first_bytes == 1) {
 			if (c == 0)
-				refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING,
-				    "UTF-16");
+				xml_stream_refuse(xs,
+				    STREAM_ERR_UNSUPPORTED_ENCODING, "UTF-16");
 			xs->first_bytes = 2;
 		} else if (c == '<') {
 			xs->first_bytes = 1;
 		} else if (c == 0xef || (c > 0x20 && c < 0x7f)) {
-			refuse(xs, STREAM_ERR_NOT_WELL_FORMED,
+			xml_stream_refuse(xs, STREAM_ERR_NOT_WELL_FORMED,
 			    "stream does not begin with a tag");
 			return;
 		} else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
-			refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING,
+			xml_stream_refuse(xs, STREAM_ERR_UNSUPPORTED_ENCODING,
 			    "stream does not begin with a tag in UTF-8");
 			return;
 		}
@@ -563,11 +226,11 @@ skip_space(struct xml_stream *xs, const uint8_t *p, size_t len)
 {
 	size_t n = 0;
 
-	while (n < len && is_space((const char *)p + n, 1))
+	while (n < len && xml_stream_is_space((const char *)p + n, 1))
 		n++;
 	xs->skipped += n;
 	if (xs->skipped > SPACE_MAX)
-		too_much(xs, "white space before the stream header");
+		xml_stream_too_much(xs, "white space before the stream header");
 	if (n < len)
 		xs->skip_space = false;
 	return n;
@@ -580,7 +243,7 @@ after_parse(struct xml_stream *xs, enum XML_Status status)
 		xs->suspended = true;
 	else if (status == XML_STATUS_ERROR && xs->state == XS_RUNNING &&
 		 !xs->dead)
-		refuse_expat(xs);
+		xml_stream_refuse_expat(xs);
 }
 
 static size_t
@@ -640,10 +303,11 @@ wake(struct xml_stream *xs)
 		XML_FALSE) != XML_STATUS_OK) {
 		if (p != NULL)
 			XML_ParserFree(p);
-		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		xml_stream_refuse(
+		    xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
 		return;
 	}
-	set_handlers(p, xs);
+	xml_stream_listen(xs, p);
 	xs->parser = p;
 	xs->received = xs->fed = xs->base = xs->opening.len;
 	xs->reread = 0;
@@ -658,7 +322,7 @@ parse(struct xml_stream *xs, const uint8_t *p, size_t len)
 	if (left > 0) {
 		xs->reread += left + len;
 		if (xs->reread > REREAD_BUDGET) {
-			too_much(xs, "one tag in too many pieces");
+			xml_stream_too_much(xs, "one tag in too many pieces");
 			return;
 		}
 	}
@@ -681,7 +345,8 @@ take(struct xml_stream *xs, const uint8_t *p, size_t len)
 		return;
 	}
 	if (buf_add(&xs->held, p, len) < 0) {
-		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		xml_stream_refuse(
+		    xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
 		return;
 	}
 	if (memchr(p, '>', len) != NULL) {
@@ -700,8 +365,9 @@ check_size(struct xml_stream *xs)
 	if (xs->state != XS_RUNNING || xs->suspended)
 		return;
 	if (xs->received - xs->base > max)
-		too_much(xs, xs->in_stream ? "element too large"
-					   : "stream header too long");
+		xml_stream_too_much(xs, xs->in_stream
+					    ? "element too large"
+					    : "stream header too long");
 }
 
 static int
@@ -743,7 +409,8 @@ feed_some(struct xml_stream *xs, const uint8_t *p, size_t len)
 	if (xs->parser == NULL)
 		wake(xs);
 	if (!xs->in_stream && buf_add(&xs->opening, p, len) < 0)
-		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		xml_stream_refuse(
+		    xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
 	if (xs->state != XS_RUNNING)
 		return len;
 	before = xs->received;
@@ -786,7 +453,8 @@ static int
 keep_for_later(struct xml_stream *xs, const uint8_t *p, size_t len)
 {
 	if (xs->state == XS_RUNNING && buf_add(&xs->later, p, len) < 0)
-		refuse(xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
+		xml_stream_refuse(
+		    xs, STREAM_ERR_RESOURCE_CONSTRAINT, "out of memory");
 	return outcome(xs);
 }
 

@@ -148,10 +148,11 @@ PLANTS = {
         "\t\tif (s[i] <= ' ' || s[i] > '~')",
         "\t\tif (s[i] < ' ' || s[i] > '~')"),
     "xml_stream": plant(
-        f"{E}xml_stream.c {E}xml_build.c common/xml.c",
+        f"{E}xml_stream.c {E}xml_stream_events.c {E}xml_build.c common/xml.c",
         "\tif (xs->ns_declared > xs->limits.ns_max)",
         "\tif (xs->ns_declared > 2)\n\t\t__builtin_trap();\n"
-        "\tif (xs->ns_declared > xs->limits.ns_max)"),
+        "\tif (xs->ns_declared > xs->limits.ns_max)",
+        f"{E}xml_stream_events.c"),
     "negotiation": plant(
         f"{E}s2s_in.c {E}s2s_in_negotiation.c {E}s2s_in_elements.c "
         f"{E}s2s_out.c {E}s2s_out_negotiation.c {E}s2s_out_elements.c "
