@@ -351,6 +351,7 @@ EVENT(3702, "policy", "not-taken-over", ERROR, "A setting could not be taken ove
 EVENT(3801, "admin", "listening", INFO, "The HTTP interface for administrators listens.", "")
 EVENT(3802, "admin", "token-refused", WARN, "Somebody presented no good token to the HTTP interface.", "Expired ones are replaced by `sallyport token new`; many wrong ones from one address are an attack.")
 EVENT(3803, "admin", "host-refused", WARN, "A request over TCP named a host that is not this machine: a page in a browser may have been led here.", "A reverse proxy has to set the Host header to 127.0.0.1 or localhost.")
+EVENT(3804, "admin", "page-refused", WARN, "A browser asked over TCP for a page of another origin: somebody at this machine may have been led to it.", "Find out who uses a browser on the gateway's host; nobody should.")
 EVENT(3811, "http", "too-slow", INFO, "A client of the HTTP interface took too long and was cut.", "")
 EVENT(3812, "http", "too-many-connections", WARN, "The HTTP interface has as many connections as it serves; one more was told to come back.", "Look at who holds them; the Unix socket always has some of its own.")
 EVENT(3821, "trace", "trace-began", INFO, "Somebody watches traffic live; who, and whose.", "")

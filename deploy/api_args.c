@@ -20,6 +20,12 @@ api_args_take(struct api_client_opts *o, int c, const char *value)
 	case API_ARGS_TRUST:
 		o->trust = value;
 		return true;
+	case API_ARGS_CERTIFICATE:
+		o->certificate = value;
+		return true;
+	case API_ARGS_KEY:
+		o->key = value;
+		return true;
 	default:
 		return false;
 	}

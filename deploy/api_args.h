@@ -16,32 +16,45 @@ enum {
 	API_ARGS_CONFIG,
 	API_ARGS_URL,
 	API_ARGS_TOKEN_FILE,
-	API_ARGS_TRUST
+	API_ARGS_TRUST,
+	API_ARGS_CERTIFICATE,
+	API_ARGS_KEY
 };
 
-enum { API_ARGS_COUNT = 5 };
+enum { API_ARGS_COUNT = 7 };
 
-/* For a table of options, before its end. */
+/* For a table of options, before its end: a gateway elsewhere. */
+#define API_ARGS_ELSEWHERE                                                     \
+	{ "url", required_argument, NULL, API_ARGS_URL },                      \
+	    { "token-file", required_argument, NULL, API_ARGS_TOKEN_FILE },    \
+	    { "trust", required_argument, NULL, API_ARGS_TRUST },              \
+	    { "client-certificate", required_argument, NULL,                   \
+		    API_ARGS_CERTIFICATE },                                    \
+	{                                                                      \
+		"client-key", required_argument, NULL, API_ARGS_KEY            \
+	}
+/* The same, and one of this host. */
 #define API_ARGS_OPTIONS                                                       \
 	{ "socket", required_argument, NULL, API_ARGS_SOCKET },                \
 	    { "config", required_argument, NULL, API_ARGS_CONFIG },            \
-	    { "url", required_argument, NULL, API_ARGS_URL },                  \
-	    { "token-file", required_argument, NULL, API_ARGS_TOKEN_FILE },    \
-	{                                                                      \
-		"trust", required_argument, NULL, API_ARGS_TRUST               \
-	}
+	    API_ARGS_ELSEWHERE
 
 /* Lines of a help text, for the options and for the exit status. */
+#define API_ARGS_ELSEWHERE_HELP                                                \
+	"  --url URL            a gateway's https or loopback address "        \
+	"instead\n"                                                            \
+	"  --token-file FILE    the token for that\n"                          \
+	"  --trust FILE         authorities for its certificate\n"             \
+	"  --client-certificate FILE\n"                                        \
+	"                       shown to a reverse proxy that asks for one\n"  \
+	"  --client-key FILE    its key; default: in the same file\n"
 #define API_ARGS_HELP                                                          \
 	"  --socket PATH        the gateway's administration socket; "         \
 	"default:\n"                                                           \
 	"                       what the configuration names\n"                \
 	"  --config FILE        another configuration than\n"                  \
-	"                       /etc/sallyport/gateway.json\n"                 \
-	"  --url URL            a gateway's https or loopback address "        \
-	"instead\n"                                                            \
-	"  --token-file FILE    the token for that\n"                          \
-	"  --trust FILE         authorities for its certificate\n"             \
+	"                       "                                              \
+	"/etc/sallyport/gateway.json\n" API_ARGS_ELSEWHERE_HELP                \
 	"  --json               all there is, for scripts\n"                   \
 	"  --help               this text\n"
 #define API_ARGS_EXIT                                                          \

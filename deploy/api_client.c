@@ -27,7 +27,8 @@ struct api_client {
 	char *socket; /* NULL when asked at a URL */
 	char *base;   /* what stands before the path */
 	char *trust;
-	char token[TOKEN_MAX]; /* "" = none */
+	char *certificate, *key; /* ours; NULL = none */
+	char token[TOKEN_MAX];   /* "" = none */
 	struct buf answer;
 	char error[CURL_ERROR_SIZE];
 };
@@ -185,10 +186,19 @@ choose(struct api_client *c, const struct api_client_opts *o)
 	if (o->url != NULL && (o->socket != NULL || o->config != NULL))
 		return tell(COMMAND_USAGE, "--url goes without --socket and "
 					   "--config");
-	if (o->url == NULL && (o->token_file != NULL || o->trust != NULL))
+	if (o->url == NULL && (o->token_file != NULL || o->trust != NULL ||
+				  o->certificate != NULL || o->key != NULL))
 		return tell(COMMAND_USAGE,
-		    "--token-file and --trust go with --url alone");
-	if (o->trust != NULL && (c->trust = strdup(o->trust)) == NULL)
+		    "--token-file, --trust, --client-certificate and "
+		    "--client-key go with --url alone");
+	if (o->key != NULL && o->certificate == NULL)
+		return tell(
+		    COMMAND_USAGE, "--client-key needs --client-certificate");
+	if ((o->trust != NULL && (c->trust = strdup(o->trust)) == NULL) ||
+	    (o->certificate != NULL &&
+		((c->certificate = strdup(o->certificate)) == NULL ||
+		    (c->key = strdup(
+			 o->key != NULL ? o->key : o->certificate)) == NULL)))
 		return tell_memory();
 	if (o->url != NULL)
 		return read_url(c, o);
@@ -235,6 +245,8 @@ api_client_close(struct api_client *c)
 	free(c->socket);
 	free(c->base);
 	free(c->trust);
+	free(c->certificate);
+	free(c->key);
 	free(c);
 }
 
@@ -450,6 +462,10 @@ set_options(struct api_client *c, const struct api_client_request *r,
 		curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	if (c->trust != NULL)
 		curl_easy_setopt(h, CURLOPT_CAINFO, c->trust);
+	if (c->certificate != NULL) {
+		curl_easy_setopt(h, CURLOPT_SSLCERT, c->certificate);
+		curl_easy_setopt(h, CURLOPT_SSLKEY, c->key);
+	}
 	if (body != NULL) {
 		curl_easy_setopt(
 		    h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));

@@ -36,6 +36,9 @@ struct api_client_opts {
 	const char *url;    /* "https://gw1.contoso.example:8443" */
 	const char *token_file;
 	const char *trust; /* authorities for https; NULL = the system's */
+	/* What a reverse proxy may want to see: a certificate, and its key, NULL
+	 * = in the same file. */
+	const char *certificate, *key;
 };
 
 struct api_client;

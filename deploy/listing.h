@@ -38,17 +38,10 @@ struct listing {
 /* Where to ask, as options of a sub-command. */
 #define LISTING_OPTIONS                                                        \
 	{ "socket", required_argument, NULL, API_ARGS_SOCKET },                \
-	    { "url", required_argument, NULL, API_ARGS_URL },                  \
-	    { "token-file", required_argument, NULL, API_ARGS_TOKEN_FILE },    \
-	{                                                                      \
-		"trust", required_argument, NULL, API_ARGS_TRUST               \
-	}
+	    API_ARGS_ELSEWHERE
 #define LISTING_HELP                                                           \
-	"  --socket PATH        the daemon's control socket\n"                 \
-	"  --url URL            a gateway's https or loopback address "        \
-	"instead\n"                                                            \
-	"  --token-file FILE    the token for that\n"                          \
-	"  --trust FILE         authorities for its certificate\n"             \
+	"  --socket PATH        the daemon's control "                         \
+	"socket\n" API_ARGS_ELSEWHERE_HELP                                     \
 	"  --json               all there is, for scripts\n"                   \
 	"  --help               this text\n"
 #define LISTING_EXIT                                                           \

@@ -41,7 +41,7 @@ _sallyport() {
 	case $prev in
 	--socket | --config | --key | --out | --trust | --crl | --tlsa | \
 	--certificate | --trust-anchor | --table | --diagram | --token-file | \
-	--Instance)
+	--client-certificate | --client-key | --Instance)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

@@ -49,6 +49,10 @@ extern const struct http_server_events admin_request_events;
 /* Whether a name of a Host header can only mean this machine: an address of
  * loopback, or localhost, with any port. */
 bool admin_request_host_is_ours(const char *host);
+/* Whether what a browser says of the page that asks, in Sec-Fetch-Site and
+ * Origin, is that it came from host; NULL = it said nothing. */
+bool admin_request_page_is_ours(
+    const char *site, const char *origin, const char *host);
 
 /* --- admin_reply.c ------------------------------------------------------- */
 

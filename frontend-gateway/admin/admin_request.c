@@ -63,8 +63,45 @@ knows_us(struct admin_request *r)
 	if (peer->local || (host != NULL && admin_request_host_is_ours(host)))
 		return true;
 	log_limited_warn(&r->admin->log, peer->name, "host-refused",
-	    "peer=%s host=%s", peer->name, host);
+	    "peer=%s host=%s", peer->name, host != NULL ? host : "");
 	admin_fail(r, 403, "the Host header is not one of this machine");
+	return false;
+}
+
+/* What stands behind "://". */
+static const char *
+authority_of(const char *origin)
+{
+	const char *at = strstr(origin, "://");
+
+	return at != NULL ? at + 3 : origin;
+}
+
+bool
+admin_request_page_is_ours(
+    const char *site, const char *origin, const char *host)
+{
+	if (site != NULL)
+		return strcmp(site, "same-origin") == 0 ||
+		       strcmp(site, "none") == 0;
+	return origin == NULL || strcasecmp(authority_of(origin), host) == 0;
+}
+
+/* Or it has another origin, which a browser tells: all of them that of a
+ * request that may change something, newer ones of each. */
+static bool
+is_no_foreign_page(struct admin_request *r)
+{
+	const struct http_peer *peer = http_call_peer(r->call);
+	const char *site = http_call_header(r->call, "Sec-Fetch-Site");
+	const char *origin = http_call_header(r->call, "Origin");
+
+	if (peer->local || admin_request_page_is_ours(
+			       site, origin, http_call_header(r->call, "Host")))
+		return true;
+	log_limited_warn(&r->admin->log, peer->name, "page-refused",
+	    "peer=%s origin=%s", peer->name, origin != NULL ? origin : "");
+	admin_fail(r, 403, "requests of another origin's pages are refused");
 	return false;
 }
 
@@ -246,7 +283,8 @@ on_head(struct http_call *call, void *arg)
 	r->admin = arg;
 	r->call = call;
 	http_call_set_data(call, r, on_data_freed);
-	if (!knows_us(r) || !authenticate(r, &write) || !find_route(r))
+	if (!knows_us(r) || !is_no_foreign_page(r) ||
+	    !authenticate(r, &write) || !find_route(r))
 		return 0;
 	if (r->route->right == ADMIN_WRITE && !write) {
 		admin_fail(r, 403, "this token may only read");

@@ -304,7 +304,8 @@ struct header_count {
 	size_t bytes;
 	uint64_t length; /* of the body */
 	unsigned hosts, tokens, lengths, codings, types, matches;
-	bool asks; /* before it sends its body */
+	bool asks;  /* before it sends its body */
+	bool coded; /* in another way than chunked, which alone we read */
 };
 
 static enum MHD_Result
@@ -321,7 +322,10 @@ on_header(
 		n->lengths++;
 		n->length = value != NULL ? strtoull(value, NULL, 10) : 0;
 	}
-	n->codings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+	if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+		n->codings++;
+		n->coded |= value == NULL || strcasecmp(value, "chunked") != 0;
+	}
 	n->asks |= strcasecmp(name, MHD_HTTP_HEADER_EXPECT) == 0;
 	n->types += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_TYPE) == 0;
 	n->matches += strcasecmp(name, MHD_HTTP_HEADER_IF_MATCH) == 0;
@@ -333,7 +337,7 @@ static bool
 is_ambiguous(const struct header_count *n)
 {
 	return n->hosts > 1 || n->tokens > 1 || n->lengths > 1 ||
-	       n->codings > 1 || n->types > 1 || n->matches > 1 ||
+	       n->codings > 1 || n->coded || n->types > 1 || n->matches > 1 ||
 	       (n->codings == 1 && n->lengths == 1);
 }
 
@@ -377,7 +381,9 @@ begin(struct http_call *call, const char *method)
 		call->in_max = s->opts.events->on_head(call, s->opts.arg);
 	if (!call->answered && n.length > call->in_max)
 		s->opts.events->on_refused(call, 413, s->opts.arg);
-	if (!call->answered || (n.length <= DRAIN_MAX && !n.asks))
+	/* Of one that can be read in two ways nobody knows where it ends. */
+	if (!call->answered ||
+	    (!call->last && n.length <= DRAIN_MAX && !n.asks))
 		return MHD_YES;
 	call->last = true;
 	return queue(call);

@@ -1,69 +1,22 @@
-"""The gateway's HTTP interface for administrators, as it is described and as
-people break it."""
+"""The gateway's HTTP interface for administrators, as it is described."""
 
 import json
-import random
 import re
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 
 import pytest
 
-from lib.admin_api import Api, Events, key, operations
-from lib.authority import Authority
+from lib.admin_api import Events, key, operations
 from lib.command import sallyport
-from lib.daemons import Gateway, binary
-from lib.run import Run, StartFailed, endpoint
+from lib.daemons import binary
+from lib.office import Office
+from lib.run import Run, StartFailed
 
 pytestmark = pytest.mark.once
 
 SECRET = "0123456789abcdef0123"
 PARTNER = {"Domain": "partner.example", "PartnerType": "Federated"}
-
-
-class Office:
-    """A gateway by itself: its edge and its pool are away."""
-
-    def __init__(self, run):
-        self.run = run
-        away = run.address(99)
-        edge = SimpleNamespace(node="edge1.contoso.example",
-                               inner_address=away, inner_port=23456)
-        front_end = SimpleNamespace(name="fe1.contoso.example", address=away,
-                                    port=5061)
-        self.gateway = Gateway(run, Authority(run, "internal"), [edge],
-                               [front_end])
-        self.address = endpoint(self.gateway.address,
-                                run.port(self.gateway.address, 28480))
-        self.gateway.config["admin"] = {
-            "socket": run.path("gw1", "admin.sock"),
-            "listen": [self.address]}
-        self.seen = set()
-        self.start()
-
-    def start(self):
-        self.gateway.start()
-        host, port = self.address.rsplit(":", 1)
-        self.gateway.process.await_port(host, int(port))
-
-    @property
-    def socket(self):
-        return self.gateway.config["admin"]["socket"]
-
-    def api(self, **more):
-        return Api(self.socket, seen=self.seen, **more)
-
-    def tcp(self, token=None, **more):
-        return Api(address=self.address, token=token, seen=self.seen, **more)
-
-    def token(self, **members):
-        with self.api() as api:
-            answer = api.post("/v1/tokens", members)
-            assert answer.status == 201, answer.text
-            return answer.json["token"]
 
 
 @pytest.fixture(scope="module")
@@ -405,123 +358,6 @@ def test_nothing_but_loopback_is_configured(office, admin, error):
     with pytest.raises(StartFailed, match=re.escape(error)):
         office.run.command(
             [binary("sallyport-gateway"), "--config", path, "--check"])
-
-
-# --- hostile -----------------------------------------------------------------
-
-def raw(office, *pieces, unix=False, wait=0.0):
-    """Sends bytes and goes; what came back until then."""
-    host, port = office.address.rsplit(":", 1)
-    with socket.socket(socket.AF_UNIX if unix else socket.AF_INET) as s:
-        s.settimeout(5)
-        s.connect(office.socket if unix else (host, int(port)))
-        try:
-            for piece in pieces:
-                s.sendall(piece)
-            if wait:
-                s.settimeout(wait)
-                return s.recv(65536)
-        except OSError:
-            pass
-    return b""
-
-
-HEAD = b"PUT /v1/partners/x.example HTTP/1.1\r\nHost: localhost\r\n" \
-       b"Content-Type: application/json\r\n"
-
-
-def bodies(dice):
-    """JSON as people send it who mean no good."""
-    good = json.dumps({"Domain": "x.example", "AdditionalDomains": ["a.b"],
-                       "ConnectionLimit": 20, "Description": "d"}).encode()
-    yield b"[" * 100000
-    yield b'{"a":' * 50000
-    yield b'{"Domain": "' + b"x" * 900000 + b'"}'
-    yield b'{"Description": "' + b"\\u0000" * 1000 + b'"}'
-    yield b'{"AdditionalDomains": [' + b'"a.example",' * 60000 + b'"b.c"]}'
-    yield b'{"ConnectionLimit": ' + b"9" * 5000 + b"}"
-    yield b'{"ConnectionLimit": 1e999}'
-    yield b"\xff\xfe" + good
-    for _ in range(150):
-        text = bytearray(good)
-        for _ in range(dice.randrange(1, 6)):
-            text[dice.randrange(len(text))] = dice.randrange(256)
-        yield bytes(text)
-
-
-def offend(office, dice):
-    with office.api() as mine:
-        for body in bodies(dice):
-            status = mine.put("/v1/partners/x.example", body).status
-            assert status in (200, 201, 400, 413, 422), body[:80]
-    for cut in (1, 10, 50, len(HEAD), len(HEAD) + 20):
-        raw(office, (HEAD + b"Content-Length: 99\r\n\r\n{}")[:cut])
-        raw(office, (HEAD + b"Content-Length: 99\r\n\r\n{}")[:cut],
-            unix=True)
-    for _ in range(100):
-        raw(office, dice.randbytes(dice.randrange(1, 400)))
-    raw(office, b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n\r\n", wait=1)
-    raw(office, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000, wait=1)
-    hold_all(office)
-
-
-def test_hostile_input_harms_nobody_else(office, api):
-    dice = random.Random(7)
-    before = office.gateway.handles()
-    over = threading.Event()
-    slowest = []
-
-    def somebody_else():
-        with office.api() as mine:
-            while not over.is_set():
-                begun = time.monotonic()
-                assert mine.get("/v1/partners").status == 200
-                slowest.append(time.monotonic() - begun)
-                time.sleep(0.01)
-
-    with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(somebody_else)
-        try:
-            offend(office, dice)
-        finally:
-            over.set()
-        other.result()
-    assert max(slowest) < 3, max(slowest)
-    # Some of those who left are found out a second later.
-    office.gateway.await_handles(before)
-    assert not office.gateway.reports()
-    assert api.get("/v1/audit/chain").json["whole"] is True
-
-
-def hold_all(office):
-    """Every connection there is over TCP, each with half a request, and the
-    Unix socket is served nevertheless."""
-    host, port = office.address.rsplit(":", 1)
-    held = []
-    try:
-        for _ in range(80):
-            s = socket.create_connection((host, int(port)), timeout=5)
-            s.sendall(HEAD)
-            held.append(s)
-        held[-1].settimeout(5)
-        assert held[-1].recv(100).startswith(b"HTTP/1.1 503 ")
-        with office.api() as mine:
-            assert mine.get("/v1/status").status == 200
-    finally:
-        for s in held:
-            s.close()
-
-
-def test_wrong_tokens_are_limited_and_good_ones_are_not(office):
-    good = office.token(Name="good")
-    wrong = good[:-4] + ("0000" if good[-4:] != "0000" else "1111")
-    with office.tcp(wrong) as mine:
-        answers = [mine.get("/v1/status").status for _ in range(30)]
-    assert set(answers) == {401, 429} and answers[-1] == 429
-    with office.tcp(good) as mine:
-        assert mine.get("/v1/status").status == 200
-    lines = office.gateway.log.lines(r"token-refused")
-    assert len(lines) <= 60
 
 
 # --- size --------------------------------------------------------------------

@@ -456,7 +456,9 @@ def test_it_is_taken_back(place, guides):
     for host, unit in ((edge, "sallyport-edge"),
                        (gateway, "sallyport-gateway")):
         host.shell("for i in $(seq 100); do "
-                   f"systemctl -q is-active {unit} || break; sleep 0.1; done")
+                   f"[ $(systemctl show -P ActiveState {unit}) != "
+                   "deactivating ] && ! systemctl -q is-active "
+                   f"{unit} && break; sleep 0.1; done")
         assert set(host.shell("systemctl show -P ActiveState,Result "
                               f"{unit}").split()) == {"inactive", "success"}
     for host in (edge, gateway):

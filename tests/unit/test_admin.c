@@ -592,6 +592,55 @@ test_hosts(void **state)
 	close(fd);
 }
 
+/* What browsers send for a page, of ours and of others. */
+static void
+test_pages(void **state)
+{
+	static const struct {
+		const char *site, *origin;
+		bool ours;
+	} pages[] = {
+		{ NULL, NULL, true },
+		{ "none", NULL, true },
+		{ "same-origin", "http://localhost:8480", true },
+		/* Behind a reverse proxy Host is another. */
+		{ "same-origin", "https://gw1.contoso.example:8443", true },
+		{ NULL, "http://localhost:8480", true },
+		{ NULL, "http://LOCALHOST:8480", true },
+		{ "cross-site", NULL, false },
+		{ "same-site", NULL, false },
+		{ "", NULL, false },
+		{ "cross-site", "http://localhost:8480", false },
+		{ NULL, "http://localhost:3000", false },
+		{ NULL, "http://evil.example", false },
+		{ NULL, "http://evil.example?localhost:8480", false },
+		{ NULL, "null", false },
+		{ NULL, "", false },
+	};
+	struct admin_world *w = *state;
+	static const char ask[] = "GET /v1/status HTTP/1.1\r\n"
+				  "Host: localhost\r\n"
+				  "Origin: http://localhost:3000\r\n\r\n";
+	/* From before there was a Host. */
+	static const char old[] = "GET /v1/status HTTP/1.0\r\n\r\n";
+	int fd;
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (admin_request_page_is_ours(pages[i].site, pages[i].origin,
+			"localhost:8480") != pages[i].ours)
+			fail_msg("%zu", i);
+	fd = http_client_dial_tcp(&w->client);
+	http_client_say(&w->client, fd, ask, sizeof(ask) - 1);
+	assert_int_equal(
+	    http_client_status(http_client_answer(&w->client, fd, "GET")), 403);
+	close(fd);
+	fd = http_client_dial_tcp(&w->client);
+	http_client_say(&w->client, fd, old, sizeof(old) - 1);
+	assert_int_equal(
+	    http_client_status(http_client_answer(&w->client, fd, "GET")), 403);
+	close(fd);
+}
+
 /* --- several at once ------------------------------------------------------- */
 
 static void
@@ -964,6 +1013,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_wrong_tokens, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_edges_confirm, setup, teardown),

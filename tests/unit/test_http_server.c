@@ -239,6 +239,17 @@ static const struct {
 	    "refused", true },
 	{ HEAD("PUT /a") "Content-Length: 5\r\nContent-Length: 3\r\n\r\nhello",
 	    400, NULL, true },
+	/* What it is sent in nobody here can read: where does it end? */
+	{ HEAD("PUT /a") "Transfer-Encoding: xchunked\r\n\r\n", 400, "refused",
+	    true },
+	{ HEAD("PUT /a") "Transfer-Encoding: gzip, chunked\r\n\r\n"
+			 "0\r\n\r\n",
+	    400, "refused", true },
+	{ HEAD("PUT /a") "Transfer-Encoding: chunked\r\n"
+			 "Content-Length: 5\r\n\r\n0\r\n\r\n",
+	    400, "refused", true },
+	{ HEAD("PUT /a") "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", 200,
+	    "PUT /a unix[] -", false },
 	{ "GET /a HTTP/1.1\r\n\r\n", 400, NULL, true },
 	{ "GET\r\n\r\n", 0, NULL, true },
 	{ "\x16\x03\x01\x02\xfc\x03\x03\r\n\r\n", 0, NULL, true },
