@@ -133,6 +133,10 @@ PLANTS = {
         f"{T}styling.c",
         "n <= strlen(\"https://\") || !rich_body_href_allowed(text.at, n))",
         "n <= strlen(\"https://\"))"),
+    "traced": plant(
+        f"{E}trace_ask.c frontend-gateway/traced.c",
+        "\t    value > TRACE_ASK_SECONDS_MAX ||",
+        "\t    value > 10 * TRACE_ASK_SECONDS_MAX ||"),
     "typing": plant(
         f"{T}typing.c",
         "\tif (len > LEN_MAX)\n\t\treturn ERR_MALFORMED;\n",

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import socket
 import ssl
 import struct
@@ -90,7 +91,11 @@ class Closed(Exception):
 
 
 class Peer:
-    """One end of one channel connection."""
+    """One end of one channel connection.
+
+    A thread reads while others write, and OpenSSL takes one call at a time:
+    none of them ever waits within the library.
+    """
 
     def __init__(self, sock, node, boot=None):
         self.sock = sock
@@ -101,16 +106,30 @@ class Peer:
         self.closed = threading.Event()
         self._more = threading.Condition()
         self._reader = None
+        self._tls = threading.Lock()
+        self._sending = threading.Lock()
 
     def start(self):
+        self.sock.setblocking(False)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def _receive(self):
+        """What has come next; b"" at the end."""
+        while True:
+            try:
+                with self._tls:
+                    return self.sock.recv(65536)
+            except ssl.SSLWantReadError:
+                select.select([self.sock], [], [])
+            except ssl.SSLWantWriteError:
+                select.select([], [self.sock], [])
 
     def _read(self):
         data = b""
         try:
             while True:
-                got = self.sock.recv(65536)
+                got = self._receive()
                 if not got:
                     break
                 data += got
@@ -121,7 +140,7 @@ class Peer:
                     frame = decode(data[4:4 + size])
                     data = data[4 + size:]
                     self._take(*frame)
-        except OSError:
+        except (OSError, ValueError):   # ValueError: we have closed it
             pass
         with self._more:
             self.closed.set()
@@ -138,10 +157,24 @@ class Peer:
         self.send_raw(encode(kind, **fields))
 
     def send_raw(self, data):
+        left = memoryview(data)
         try:
-            self.sock.sendall(data)
-        except OSError as e:
+            with self._sending:
+                while left:
+                    left = left[self._write(left):]
+        except (OSError, ValueError) as e:
             raise Closed(str(e)) from e
+
+    def _write(self, data):
+        """As much as goes now; waits if that is nothing."""
+        try:
+            with self._tls:
+                return self.sock.send(data)
+        except ssl.SSLWantWriteError:
+            select.select([], [self.sock], [])
+        except ssl.SSLWantReadError:
+            select.select([self.sock], [], [])
+        return 0
 
     def hello(self, kind, /, **more):
         """Our hello or welcome."""
