@@ -209,6 +209,10 @@ on_streams(struct admin_request *r)
 
 /* --- in pages -------------------------------------------------------------- */
 
+/* Of a list that goes on in lines, at a time: a page is made in a single turn,
+ * but to find where it begins costs something, too. */
+enum { CONTACTS_AT_A_TIME = ADMIN_LIMIT_MAX, CONVERSATIONS_AT_A_TIME = 250 };
+
 /* {"items", "next"} of what lies behind `after`; NULL with a text in *error. */
 struct pages;
 typedef json_t *pages_fetch_fn(struct pages *p, const char **error);
@@ -318,7 +322,7 @@ keep(const char *s, bool *ok)
 }
 
 static void
-reply_pages(struct admin_request *r, pages_fetch_fn *fetch)
+reply_pages(struct admin_request *r, pages_fetch_fn *fetch, size_t at_a_time)
 {
 	struct pages *p = calloc(1, sizeof(*p));
 	const char *error = err_str(ERR_NOMEM);
@@ -352,7 +356,7 @@ reply_pages(struct admin_request *r, pages_fetch_fn *fetch)
 			on_pages_end(p);
 			return;
 		}
-		p->page.limit = ADMIN_LIMIT_MAX;
+		p->page.limit = at_a_time;
 		admin_reply_lines(r,
 		    &(struct admin_lines){ on_next_of_pages, on_pages_end, p });
 	} else {
@@ -364,13 +368,13 @@ reply_pages(struct admin_request *r, pages_fetch_fn *fetch)
 static void
 on_contacts(struct admin_request *r)
 {
-	reply_pages(r, fetch_contacts);
+	reply_pages(r, fetch_contacts, CONTACTS_AT_A_TIME);
 }
 
 static void
 on_conversations(struct admin_request *r)
 {
-	reply_pages(r, fetch_conversations);
+	reply_pages(r, fetch_conversations, CONVERSATIONS_AT_A_TIME);
 }
 
 /* --- routes ---------------------------------------------------------------- */

@@ -48,16 +48,8 @@ make_key(struct pair_key *k, const char *user, const char *contact)
 	k->len = ulen + clen;
 }
 
-/* A pair's key lives with its conversation. */
-struct entry {
-	struct conversation *conversation;
-	struct map_node node;
-	size_t len;
-	char key[];
-};
-
-static struct entry *
-find_entry(
+struct conversations_entry *
+conversations_find_entry(
     const struct conversations *cs, const char *user, const char *contact)
 {
 	struct pair_key key;
@@ -65,22 +57,25 @@ find_entry(
 
 	make_key(&key, user, contact);
 	n = map_get(&cs->pairs, key.bytes, key.len);
-	return n == NULL ? NULL : map_entry(n, struct entry, node);
+	return n == NULL ? NULL
+			 : map_entry(n, struct conversations_entry, node);
 }
 
 struct conversation *
 conversations_find(
     const struct conversations *cs, const char *user, const char *contact)
 {
-	struct entry *e = find_entry(cs, user, contact);
+	struct conversations_entry *e =
+	    conversations_find_entry(cs, user, contact);
 
 	return e != NULL ? e->conversation : NULL;
 }
 
 static void
-drop_entry(struct conversations *cs, struct entry *e)
+drop_entry(struct conversations *cs, struct conversations_entry *e)
 {
 	map_remove(&cs->pairs, &e->node);
+	list_remove(&e->forbidden);
 	conversation_free(e->conversation);
 	free(e);
 }
@@ -89,8 +84,8 @@ static void
 on_unused(struct conversation *c, void *arg)
 {
 	struct conversations *cs = arg;
-	struct entry *e =
-	    find_entry(cs, conversation_user(c), conversation_contact(c));
+	struct conversations_entry *e = conversations_find_entry(
+	    cs, conversation_user(c), conversation_contact(c));
 
 	assert(e != NULL && e->conversation == c);
 	drop_entry(cs, e);
@@ -100,7 +95,8 @@ int
 conversations_get(struct conversation **out, struct conversations *cs,
     const struct jid *user, const struct jid *contact)
 {
-	struct entry *e = find_entry(cs, user->bare, contact->bare);
+	struct conversations_entry *e =
+	    conversations_find_entry(cs, user->bare, contact->bare);
 	struct pair_key key;
 	int rc;
 
@@ -115,6 +111,7 @@ conversations_get(struct conversation **out, struct conversations *cs,
 	if (e == NULL)
 		return ERR_NOMEM;
 	memset(e, 0, sizeof(*e));
+	list_init(&e->forbidden);
 	e->len = key.len;
 	memcpy(e->key, key.bytes, key.len);
 	rc = conversation_new(&e->conversation, &cs->env, user, contact);
@@ -138,7 +135,8 @@ on_each_entry(struct map_node *n, void *arg)
 {
 	const struct each *e = arg;
 
-	e->fn(map_entry(n, struct entry, node)->conversation, e->arg);
+	e->fn(map_entry(n, struct conversations_entry, node)->conversation,
+	    e->arg);
 }
 
 void
@@ -158,12 +156,12 @@ void
 conversations_on_presence(struct conversations *cs, const struct frame *f,
     const struct guard_addresses *who)
 {
-	struct entry *e;
+	struct conversations_entry *e;
 
 	if (cs->stopping || (!frame_is(f, FIELD_KIND, "unavailable") &&
 				!frame_is(f, FIELD_KIND, "available")))
 		return;
-	e = find_entry(cs, who->to.bare, who->from.bare);
+	e = conversations_find_entry(cs, who->to.bare, who->from.bare);
 	if (e != NULL)
 		conversation_unlock(e->conversation);
 }
@@ -326,9 +324,13 @@ conversations_on_request(struct conversations *cs, struct sip_server_txn *st,
 {
 	struct conversation *c = d != NULL ? sip_dialog_user(d) : NULL;
 	enum sip_method method = sip_msg_method(req);
+	struct policy_refusal why;
 
 	if (cs->stopping)
 		refuse(cs, st, req, ERRORS_STOPPING);
+	else if (c != NULL && method != SIP_BYE &&
+		 conversations_rights_gone(cs, &why, c))
+		refuse_because(cs, st, req, &why);
 	else if (c != NULL)
 		conversation_requested(c, st, req, d);
 	else if (d == NULL && (method == SIP_INVITE || method == SIP_MESSAGE))
@@ -372,55 +374,14 @@ static void
 on_each_settle(struct map_node *n, void *arg)
 {
 	(void)arg;
-	conversation_settle(map_entry(n, struct entry, node)->conversation);
+	conversation_settle(
+	    map_entry(n, struct conversations_entry, node)->conversation);
 }
 
 void
 conversations_on_reachable(struct conversations *cs)
 {
 	map_each(&cs->pairs, on_each_settle, NULL);
-}
-
-/* Whose rights are looked at; NULL: everybody's. */
-struct recheck {
-	struct conversations *cs;
-	const char *user;
-};
-
-static void
-on_each_recheck(struct map_node *n, void *arg)
-{
-	struct entry *e = map_entry(n, struct entry, node);
-	const struct recheck *r = arg;
-	struct conversations *cs = r->cs;
-	const struct conversation *c = e->conversation;
-	char reason[ERRORS_DETAIL_SIZE];
-	struct policy_refusal why;
-	struct errors_sip refusal;
-
-	if (r->user != NULL && strcmp(r->user, conversation_user(c)) != 0)
-		return;
-	if (policy_judge_outward(cs->opts.policy, &why,
-		&(struct policy_outward){ conversation_user(c),
-		    conversation_user_domain(c), conversation_contact_domain(c),
-		    RIGHTS_MESSAGES }) == 0)
-		return;
-	errors_refusal(&refusal, why.cause);
-	errors_detail(reason, &refusal, why.detail);
-	refusal.reason = reason;
-	log_info(&cs->log, "forbidden-now",
-	    "user=%s contact=%s diagnostics=%u reason=%s policy=%s",
-	    conversation_user(c), conversation_contact(c), refusal.diagnostics,
-	    reason, why.policy);
-	conversation_forbid(e->conversation, &refusal);
-}
-
-void
-conversations_rights_changed(struct conversations *cs, const char *user)
-{
-	struct recheck r = { cs, user };
-
-	map_each(&cs->pairs, on_each_recheck, &r);
 }
 
 void
@@ -453,7 +414,8 @@ static void
 on_each_hang_up(struct map_node *n, void *arg)
 {
 	(void)arg;
-	conversation_hang_up(map_entry(n, struct entry, node)->conversation);
+	conversation_hang_up(
+	    map_entry(n, struct conversations_entry, node)->conversation);
 }
 
 void
@@ -520,6 +482,7 @@ conversations_new(
 		return ERR_NOMEM;
 	cs->opts = *opts;
 	log_init(&cs->log, "conversations");
+	conversations_rights_init(cs);
 	rc = map_init(&cs->pairs);
 	if (rc == 0)
 		rc = outwards_new(&cs->outwards, &o);
@@ -557,7 +520,7 @@ conversations_new(
 static void
 on_each_drop(struct map_node *n, void *arg)
 {
-	drop_entry(arg, map_entry(n, struct entry, node));
+	drop_entry(arg, map_entry(n, struct conversations_entry, node));
 }
 
 void
@@ -565,6 +528,7 @@ conversations_free(struct conversations *cs)
 {
 	if (cs == NULL)
 		return;
+	conversations_rights_finish(cs);
 	/* A conversation may not go before the messages it has under way. */
 	if (cs->outwards != NULL)
 		outwards_give_up(cs->outwards);

@@ -5,6 +5,7 @@
  * conversations.c         the table, the pool's side, life
  * conversations_inward.c  messages from XMPP users
  * conversations_bounces.c errors from their servers
+ * conversations_rights.c  whose right to chat has gone
  * conversations_list.c    what an operator is told
  */
 #ifndef GATEWAY_CONVERSATION_CONVERSATIONS_IMPL_H
@@ -12,6 +13,8 @@
 
 #include <stdbool.h>
 
+#include "common/clock.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "frontend-gateway/conversation/conversation.h"
@@ -24,7 +27,17 @@ struct guard_addresses;
 struct jid;
 struct notices;
 struct outwards;
+struct policy_refusal;
 struct said;
+
+/* A pair's key lives with its conversation. */
+struct conversations_entry {
+	struct conversation *conversation;
+	struct map_node node;
+	struct list forbidden; /* it is to be closed */
+	size_t len;
+	char key[];
+};
 
 struct conversations {
 	struct conversations_opts opts;
@@ -35,6 +48,8 @@ struct conversations {
 	struct duplicates *duplicates;
 	struct said *said;
 	struct map pairs;
+	struct list forbidden;      /* entries that are to be closed */
+	struct clock_timer closing; /* some more of them */
 	struct log log;
 	bool stopping;
 };
@@ -43,6 +58,8 @@ struct conversations {
 
 /* The pair's conversation; NULL when there is none. */
 struct conversation *conversations_find(
+    const struct conversations *cs, const char *user, const char *contact);
+struct conversations_entry *conversations_find_entry(
     const struct conversations *cs, const char *user, const char *contact);
 /* The same, a new one if there is none.  ERR_FULL, ERR_JID (an address that
  * SIP cannot carry), ERR_NOMEM. */
@@ -53,6 +70,15 @@ int conversations_get(struct conversation **out, struct conversations *cs,
 typedef void conversations_each_fn(struct conversation *c, void *arg);
 void conversations_each(
     const struct conversations *cs, conversations_each_fn *fn, void *arg);
+
+/* --- conversations_rights.c ---------------------------------------------- */
+
+void conversations_rights_init(struct conversations *cs);
+void conversations_rights_finish(struct conversations *cs);
+/* Whether the user may chat with the contact no more, but the conversation has
+ * not been closed yet. */
+bool conversations_rights_gone(const struct conversations *cs,
+    struct policy_refusal *why, const struct conversation *c);
 
 /* --- conversations_inward.c ---------------------------------------------- */
 

@@ -1,6 +1,8 @@
 /*
- * A page of conversations.  They are kept by hash, so each page takes all of
- * them that fit and sorts; for ten thousand that is some milliseconds.
+ * A page of conversations.  They are kept by hash, so each page looks at all of
+ * them: the first so many of those that fit are kept in a heap, the last of them
+ * on top, and sorted in the end.  Of ten thousand most are turned away by one
+ * comparison.
  */
 #include "frontend-gateway/conversation/conversations_impl.h"
 
@@ -9,8 +11,9 @@
 
 struct collection {
 	const struct conversations_query *q;
-	struct conversation **v;
+	struct conversation **v; /* a heap of up to q->limit */
 	size_t count;
+	size_t fit; /* all that do */
 };
 
 /* As the key of `view` sorts: a blank is below all that is in a JID. */
@@ -53,12 +56,53 @@ is_wanted(const struct conversations_query *q, const struct conversation *c)
 }
 
 static void
+swap(struct conversation **v, size_t i, size_t k)
+{
+	struct conversation *c = v[i];
+
+	v[i] = v[k];
+	v[k] = c;
+}
+
+static void
+sift_up(struct conversation **v, size_t i)
+{
+	for (; i > 0 && by_pair(&v[i], &v[(i - 1) / 2]) > 0; i = (i - 1) / 2)
+		swap(v, i, (i - 1) / 2);
+}
+
+static void
+sift_down(struct conversation **v, size_t count)
+{
+	size_t i = 0;
+
+	for (;;) {
+		size_t child = 2 * i + 1;
+
+		if (child + 1 < count && by_pair(&v[child + 1], &v[child]) > 0)
+			child++;
+		if (child >= count || by_pair(&v[child], &v[i]) <= 0)
+			return;
+		swap(v, i, child);
+		i = child;
+	}
+}
+
+static void
 on_each(struct conversation *c, void *arg)
 {
 	struct collection *all = arg;
 
-	if (is_wanted(all->q, c))
-		all->v[all->count++] = c;
+	if (!is_wanted(all->q, c))
+		return;
+	all->fit++;
+	if (all->count < all->q->limit) {
+		all->v[all->count] = c;
+		sift_up(all->v, all->count++);
+	} else if (all->count > 0 && by_pair(&c, &all->v[0]) < 0) {
+		all->v[0] = c;
+		sift_down(all->v, all->count);
+	}
 }
 
 static json_t *
@@ -66,14 +110,13 @@ page_of(const struct collection *all)
 {
 	json_t *items = json_array();
 	json_t *page = json_pack("{s:o}", "items", items);
-	const size_t n =
-	    all->count < all->q->limit ? all->count : all->q->limit;
+	const size_t n = all->count;
 
 	for (size_t i = 0; i < n; i++)
 		if (json_array_append_new(items, conversation_view(all->v[i])) <
 		    0)
 			goto fail;
-	if (n > 0 && n < all->count &&
+	if (n > 0 && n < all->fit &&
 	    json_object_set(page, "next",
 		json_object_get(json_array_get(items, n - 1), "key")) < 0)
 		goto fail;
@@ -89,14 +132,17 @@ conversations_list(
     const struct conversations *cs, const struct conversations_query *q)
 {
 	struct collection all = { .q = q };
+	size_t room = conversations_count(cs);
 	json_t *page;
 
-	all.v =
-	    calloc(conversations_count(cs) + 1, sizeof(struct conversation *));
+	if (q->limit < room)
+		room = q->limit;
+	all.v = calloc(room + 1, sizeof(struct conversation *));
 	if (all.v == NULL)
 		return NULL;
 	conversations_each(cs, on_each, &all);
-	qsort(all.v, all.count, sizeof(struct conversation *), by_pair);
+	if (all.count > 0)
+		qsort(all.v, all.count, sizeof(struct conversation *), by_pair);
 	page = page_of(&all);
 	free(all.v);
 	return page;

@@ -878,6 +878,64 @@ a_right_that_goes_ends_the_chat(void **state)
 	assert_int_equal(conversations_count(cs), 0);
 }
 
+/* Chats of hers, with nothing going on. */
+static void
+has_chats(const char *owner, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		char name[64];
+		struct jid user, contact;
+		struct conversation *c;
+
+		assert_int_equal(jid_parse(&user, owner, strlen(owner)), 0);
+		snprintf(name, sizeof(name), "c%u@partner.example", i);
+		assert_int_equal(jid_parse(&contact, name, strlen(name)), 0);
+		assert_int_equal(conversations_get(&c, cs, &user, &contact), 0);
+		jid_finish(&user);
+		jid_finish(&contact);
+	}
+}
+
+/* A thousand lose their right: some are closed in a turn, but none of the rest
+ * takes anything from the pool; and who has it back by then stays. */
+static void
+of_thousands_some_are_closed_in_a_turn(void **state)
+{
+	enum { CHATS = 2000, IN_A_TURN = 50 };
+	struct access *access = policy_rights(policy)->access;
+	struct sip_dialog *d = lync_invites();
+	bool waits;
+
+	(void)state;
+	has_chats("carl@contoso.example", CHATS);
+	journal[0] = '\0';
+	access_ungrant(access, "anna@contoso.example");
+	access_ungrant(access, "carl@contoso.example");
+	conversations_rights_changed(cs, NULL);
+	assert_int_equal(conversations_count(cs), CHATS + 1 - IN_A_TURN);
+	/* Hers may be one of the first, seldom as that is. */
+	waits = strstr(journal, "BYE d0") == NULL;
+	if (waits) {
+		lync_says(d, "still there?");
+		assert_non_null(strstr(journal, "t1 403 "));
+		assert_null(strstr(journal, "message"));
+		assert_null(strstr(journal, "BYE d0"));
+	}
+	assert_int_equal(
+	    access_grant(access, "carl@contoso.example", "tag:chat"), 0);
+	access_set_policy(access, "tag:chat", ACCESS_FEDERATION | ACCESS_XMPP);
+	clock_advance(wall, 0);
+	assert_non_null(strstr(journal, "BYE d0 61021 403\n"));
+	assert_int_equal(
+	    conversations_count(cs), CHATS - IN_A_TURN + (waits ? 0 : 1));
+	/* The next change finds what is left. */
+	access_ungrant(access, "carl@contoso.example");
+	conversations_rights_changed(cs, "carl@contoso.example");
+	assert_int_not_equal(conversations_count(cs), 0);
+	clock_advance(wall, 0);
+	assert_int_equal(conversations_count(cs), 0);
+}
+
 static void
 on_rights(const char *user, void *arg)
 {
@@ -1935,6 +1993,7 @@ main(void)
 		TEST(a_pool_that_is_away_is_waited_for),
 		TEST(the_denied_reach_nobody),
 		TEST(a_right_that_goes_ends_the_chat),
+		TEST(of_thousands_some_are_closed_in_a_turn),
 		TEST(the_contact_is_told_of_the_archive),
 		TEST(who_guesses_names_is_stopped),
 		TEST(too_long_a_text_is_refused_whole),
