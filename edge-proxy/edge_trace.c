@@ -279,6 +279,15 @@ owns(const struct watcher *w, const char *local)
 	return owner != NULL && strcmp(owner, w->node) == 0;
 }
 
+/* Three have to agree: who asks, the configuration that he gave us, which may
+ * have changed since, and our own file. */
+static bool
+wants_bodies(const struct watcher *w, const char *local)
+{
+	return w->ask.bodies && log_bodies() &&
+	       hosting_settings(w->trace->opts.hosting, local)->bodies;
+}
+
 /* --- what passes --------------------------------------------------------- */
 
 void
@@ -300,7 +309,7 @@ edge_trace_inward(struct edge_trace *t, const char *stream,
 			continue;
 		}
 		buf_init(&text, 0);
-		rc = w->ask.bodies && log_bodies()
+		rc = wants_bodies(w, to->ascii)
 			 ? xml_write(&text, e, NS_STANZA_SERVER)
 			 : xml_redact_elem(&text, e, NS_STANZA_SERVER);
 		tell(w, &s, &text, rc);
@@ -374,8 +383,8 @@ show_written(struct watcher *w, const char *stream, const struct written *x)
 		return;
 	}
 	buf_init(&text, 0);
-	rc = w->ask.bodies && log_bodies() ? buf_add(&text, x->xml, x->len)
-					   : redact_written(&text, x);
+	rc = wants_bodies(w, x->from.ascii) ? buf_add(&text, x->xml, x->len)
+					    : redact_written(&text, x);
 	tell(w, &s, &text, rc);
 	buf_finish(&text);
 }

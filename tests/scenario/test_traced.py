@@ -44,12 +44,16 @@ class Gateway:
         self.welcome = self.peer.wait("welcome")
         self.peer.send("credit", result_seen=0, credit_seq=1000000,
                        credit_bytes=1 << 40)
+        self.node, self.domain, self.counter = node, domain, place.counter
+        self.configure(bodies=True)
+        self.ids = itertools.count(1)
+
+    def configure(self, **settings):
         self.peer.send("config", json={
-            "generation": {"store": node, "counter": next(place.counter)},
-            "hosted": [{"domain": domain}],
+            "generation": {"store": self.node, "counter": next(self.counter)},
+            "hosted": [{"domain": self.domain}], "settings": settings,
             "partners": [{"Domain": PARTNER, "PartnerType": "Federated"}]})
         assert self.peer.wait("confirm")["status"] == "ok"
-        self.ids = itertools.count(1)
 
     def ask(self, *who, seconds=60, bodies=False):
         """Addresses and domains."""
@@ -260,17 +264,20 @@ def test_bodies_are_not_told_because_a_gateway_wants_them(place, gw):
     assert "bodies=0" in place.edge.log.wait(f"trace-begun .*who={ANNA}")
 
 
-def test_bodies_are_told_if_both_want_it():
+def test_bodies_are_told_if_all_want_it():
+    """Who asks, the configuration, which may change, and the edge's file."""
     place = Place("traced-bodies", bodies=True)
     try:
         gw = place.first
-        for bodies in (False, True):
-            gw.ask(ANNA, bodies=bodies)
-            place.write(BO, ANNA, SECRET)
-            gw.answer()
-            gw.say(ANNA, BO, SECRET)
-            told = gw.told()
-            assert [SECRET in t["text"] for t in told] == [bodies] * 2
+        for configured in (True, False):
+            for asked in (True, False):
+                gw.ask(ANNA, bodies=asked)
+                gw.configure(bodies=configured)
+                place.write(BO, ANNA, SECRET)
+                gw.answer()
+                gw.say(ANNA, BO, SECRET)
+                shown = [SECRET in t["text"] for t in gw.told()]
+                assert shown == [asked and configured] * 2
         assert place.edge.log.wait("trace-begun .*bodies=1")
     finally:
         place.close()

@@ -36,7 +36,7 @@ static json_t *told[2]; /* to each gateway, in order */
 static bool full;       /* nobody can be told anything */
 
 static void
-host(const char *node, const char *domain)
+host(const char *node, const char *domain, int counter, bool bodies)
 {
 	struct buf config, confirm;
 	struct frame_writer w;
@@ -45,10 +45,11 @@ host(const char *node, const char *domain)
 
 	snprintf(store, sizeof(store), "%.3s", node);
 	snprintf(json, sizeof(json),
-	    "{\"generation\":{\"store\":\"%s\",\"counter\":1},"
+	    "{\"generation\":{\"store\":\"%s\",\"counter\":%d},"
 	    "\"hosted\":[{\"domain\":\"%s\"}],\"partners\":"
-	    "[{\"Domain\":\"partner.example\"}]}",
-	    store, domain);
+	    "[{\"Domain\":\"partner.example\"}],"
+	    "\"settings\":{\"bodies\":%s}}",
+	    store, counter, domain, bodies ? "true" : "false");
 	buf_init(&config, FRAME_MAX);
 	buf_init(&confirm, FRAME_MAX);
 	frame_begin(&w, &config, FRAME_CONFIG);
@@ -88,8 +89,8 @@ setup(void **state)
 	(void)state;
 	assert_int_equal(clock_open_manual(&clk, 1000000, 1767225600000), 0);
 	assert_int_equal(hosting_new(&hosting), 0);
-	host(GW1, "contoso.example");
-	host(GW2, "fabrikam.example");
+	host(GW1, "contoso.example", 1, true);
+	host(GW2, "fabrikam.example", 1, true);
 	opts.clock = clk;
 	opts.hosting = hosting;
 	assert_int_equal(edge_trace_new(&trace, &opts), 0);
@@ -317,19 +318,19 @@ test_a_stanza_is_told_without_its_words(void **state)
 	assert_int_equal(count(1), 0);
 }
 
-/* Both the gateway and our own log have to have them. */
+/* Who asks, the configuration and our own log have to have them. */
 static void
-test_bodies_need_both_switches(void **state)
+test_bodies_need_every_switch(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		bool wanted = (i & 1) != 0, allowed = (i & 2) != 0;
-		const char *body =
-		    wanted && allowed ? ">Hello<" : ">[5 bytes]<";
+	for (int i = 0; i < 8; i++) {
+		bool asked = (i & 1) != 0, allowed = (i & 2) != 0;
+		const char *body = i == 7 ? ">Hello<" : ">[5 bytes]<";
 
-		ask(GW1, wanted ? ASK(120, true, ADDRESS(ANNA))
-				: ASK(120, false, ADDRESS(ANNA)));
+		ask(GW1, asked ? ASK(120, true, ADDRESS(ANNA))
+			       : ASK(120, false, ADDRESS(ANNA)));
 		log_set_bodies(allowed);
+		host(GW1, "contoso.example", 10 + i, (i & 4) != 0);
 		come(MESSAGE(BO "/home", ANNA, "Hello"));
 		go(MESSAGE(ANNA, BO, "Hello"));
 		assert_int_equal(count(0), 2);
@@ -590,7 +591,7 @@ main(void)
 		cmocka_unit_test(test_how_much_may_be_asked),
 		TEST(test_nothing_unasked),
 		TEST(test_a_stanza_is_told_without_its_words),
-		TEST(test_bodies_need_both_switches),
+		TEST(test_bodies_need_every_switch),
 		TEST(test_whose),
 		TEST(test_each_gateway_has_its_own),
 		TEST(test_the_newest_ask_counts),
