@@ -16,7 +16,8 @@
 #include "frontend-gateway/admin/etag.h"
 #include "frontend-gateway/admin/setting_routes.h"
 
-enum { SHOWN_MAX = 1000 }; /* changes in the answer to a batch */
+/* Changes in the answer to a batch, which is made in a single turn. */
+enum { SHOWN_MAX = 250 };
 
 /* A commit of a request, from its beginning to the answer. */
 struct change {

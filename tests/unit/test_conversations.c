@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -1910,12 +1911,28 @@ walk(struct conversations_query q)
 	}
 }
 
+/* What the sanitizers take is on top. */
+#ifdef SALLYPORT_SANITIZED
+enum { LIST_MS = 5000 };
+#else
+enum { LIST_MS = 500 };
+#endif
+
+static double
+work_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return 1e3 * (double)ts.tv_sec + (double)ts.tv_nsec / 1e6;
+}
+
 static void
 ten_thousand_chats_are_listed_at_once(void **state)
 {
 	enum { USERS = 100, CONTACTS = 100 };
-	const uint64_t begin = uv_hrtime();
 	struct conversations_query q = { .limit = 1000, .fits = begins_with };
+	double begin;
 
 	(void)state;
 	for (unsigned i = 0; i < USERS * CONTACTS; i++) {
@@ -1932,7 +1949,11 @@ ten_thousand_chats_are_listed_at_once(void **state)
 		jid_finish(&user);
 		jid_finish(&contact);
 	}
+	begin = work_ms();
 	assert_int_equal(walk(q), USERS * CONTACTS);
+	/* A second is for all of it, by the clock and with the way to the
+	 * client; the processor's time is the same on a busy machine. */
+	assert_true(work_ms() - begin < LIST_MS);
 	q.limit = 7;
 	q.user = "u7@";
 	assert_int_equal(walk(q), CONTACTS);
@@ -1942,9 +1963,6 @@ ten_thousand_chats_are_listed_at_once(void **state)
 	assert_int_equal(walk(q), 11);
 	q.state = "open";
 	assert_int_equal(walk(q), 0);
-	/* A second is for a page; the sanitizers and a busy machine take
-	 * theirs. */
-	assert_true(uv_hrtime() - begin < 20000000000u);
 }
 
 static void
