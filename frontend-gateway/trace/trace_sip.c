@@ -9,6 +9,8 @@
 #include "common/utf8.h"
 #include "frontend-gateway/translate/address.h"
 
+enum { PART_MAX = 256 /* bytes of what is told beside the text */ };
+
 static const char version[] = "SIP/2.0";
 
 /* --- lines ------------------------------------------------------------------ */
@@ -192,13 +194,16 @@ trace_sip_parties(
 
 /* --- in parts ---------------------------------------------------------------- */
 
-/* NULL, which json_pack's "s*" leaves out, when it is empty. */
+/* NULL, which json_pack's "s*" leaves out, when it is empty, or more words than
+ * there should be. */
 static json_t *
-text_json(struct trace_sip_span s, size_t max)
+text_json(struct trace_sip_span s, size_t words)
 {
-	if (s.len > max)
-		s.len = max;
-	if (s.len == 0 || !utf8_valid(s.at, s.len))
+	for (size_t i = 1; i < s.len; i++)
+		words -= (unsigned char)s.at[i] > ' ' &&
+			 (unsigned char)s.at[i - 1] <= ' ' && words > 0;
+	if (s.len == 0 || s.len > PART_MAX || words == 0 ||
+	    !utf8_valid(s.at, s.len))
 		return NULL;
 	return json_stringn(s.at, s.len);
 }
@@ -255,17 +260,16 @@ trace_sip_json(const struct trace_sip *m, bool bodies, size_t max)
 	if (trace_sip_write(&text, m, bodies) == 0) {
 		json_t *whole = cut_json(&text, max, &cut);
 
-		out =
-		    json_pack("{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}",
-			"method", text_json(m->method, 32), "reason",
-			text_json(m->reason, 128), "cseq",
-			text_json(header_of(m, "CSeq", "CSeq"), 64), "call_id",
-			text_json(header_of(m, "Call-ID", "i"), 256), "from",
-			address_json(header_of(m, "From", "f")), "to",
-			address_json(header_of(m, "To", "t")), "diagnostics",
-			diagnostics_json(header_of(
-			    m, "ms-diagnostics", "ms-diagnostics-public")),
-			"text", whole);
+		out = json_pack(
+		    "{s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o*, s:o}", "method",
+		    text_json(m->method, 1), "reason", text_json(m->reason, 16),
+		    "cseq", text_json(header_of(m, "CSeq", "CSeq"), 2),
+		    "call_id", text_json(header_of(m, "Call-ID", "i"), 1),
+		    "from", address_json(header_of(m, "From", "f")), "to",
+		    address_json(header_of(m, "To", "t")), "diagnostics",
+		    diagnostics_json(header_of(
+			m, "ms-diagnostics", "ms-diagnostics-public")),
+		    "text", whole);
 	}
 	buf_finish(&text);
 	if (out != NULL && m->status != 0)

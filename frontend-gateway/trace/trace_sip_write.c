@@ -25,27 +25,30 @@ enum {
 enum rule {
 	RULE_NONE,        /* its length */
 	RULE_SECRET,      /* the same, bodies or not */
-	RULE_ALL,         /* words of the protocol, as they are */
-	RULE_ADDRESSES,   /* URIs and parameters of a table */
-	RULE_TYPE,        /* a media type; charset and boundary */
-	RULE_CAUSE,       /* a word and parameters of a table */
+	RULE_WORD,        /* one word */
+	RULE_WORDS,       /* two */
+	RULE_LIST,        /* words with parameters of a table */
+	RULE_VIA,         /* two words with parameters of a table */
+	RULE_PRODUCTS,    /* words like name/1.0 */
+	RULE_ADDRESSES,   /* URIs with parameters of a table */
 	RULE_DIAGNOSTICS, /* all but the words that others added to ours */
+	RULE_ALL          /* as it is, on one line */
 };
 
 static const struct {
 	const char *name;
 	enum rule rule;
 } header_rules[] = {
-	{ "Via", RULE_ALL },
-	{ "v", RULE_ALL },
-	{ "Max-Forwards", RULE_ALL },
+	{ "Via", RULE_VIA },
+	{ "v", RULE_VIA },
+	{ "Max-Forwards", RULE_WORD },
 	{ "From", RULE_ADDRESSES },
 	{ "f", RULE_ADDRESSES },
 	{ "To", RULE_ADDRESSES },
 	{ "t", RULE_ADDRESSES },
-	{ "Call-ID", RULE_ALL },
-	{ "i", RULE_ALL },
-	{ "CSeq", RULE_ALL },
+	{ "Call-ID", RULE_WORD },
+	{ "i", RULE_WORD },
+	{ "CSeq", RULE_WORDS },
 	{ "Contact", RULE_ADDRESSES },
 	{ "m", RULE_ADDRESSES },
 	{ "Route", RULE_ADDRESSES },
@@ -60,44 +63,42 @@ static const struct {
 	{ "Roster-Manager", RULE_ADDRESSES },
 	{ "EndPoints", RULE_ADDRESSES },
 	{ "History-Info", RULE_ADDRESSES },
-	{ "Content-Type", RULE_TYPE },
-	{ "c", RULE_TYPE },
-	{ "Content-Length", RULE_ALL },
-	{ "l", RULE_ALL },
-	{ "Content-Encoding", RULE_ALL },
-	{ "e", RULE_ALL },
-	{ "Content-Transfer-Encoding", RULE_ALL },
-	{ "ms-text-format", RULE_TYPE },
-	{ "ms-im-format", RULE_TYPE },
-	{ "Allow", RULE_ALL },
-	{ "Supported", RULE_ALL },
-	{ "k", RULE_ALL },
-	{ "Require", RULE_ALL },
-	{ "Proxy-Require", RULE_ALL },
-	{ "Unsupported", RULE_ALL },
-	{ "Accept", RULE_ALL },
-	{ "Accept-Encoding", RULE_ALL },
-	{ "Accept-Language", RULE_ALL },
-	{ "Allow-Events", RULE_ALL },
-	{ "u", RULE_ALL },
-	{ "Event", RULE_ALL },
-	{ "o", RULE_ALL },
-	{ "Subscription-State", RULE_ALL },
-	{ "Expires", RULE_ALL },
-	{ "Min-Expires", RULE_ALL },
-	{ "Session-Expires", RULE_ALL },
-	{ "x", RULE_ALL },
-	{ "Min-SE", RULE_ALL },
-	{ "Retry-After", RULE_CAUSE },
-	{ "Reason", RULE_CAUSE },
-	{ "Server", RULE_ALL },
-	{ "User-Agent", RULE_ALL },
-	{ "Date", RULE_ALL },
-	{ "RSeq", RULE_ALL },
-	{ "RAck", RULE_ALL },
-	{ "Compression", RULE_ALL },
-	{ "Ms-Conversation-ID", RULE_ALL },
-	{ "ms-keep-alive", RULE_ALL },
+	{ "Content-Type", RULE_LIST },
+	{ "c", RULE_LIST },
+	{ "Content-Length", RULE_WORD },
+	{ "l", RULE_WORD },
+	{ "Content-Encoding", RULE_LIST },
+	{ "e", RULE_LIST },
+	{ "Content-Transfer-Encoding", RULE_WORD },
+	{ "ms-text-format", RULE_LIST },
+	{ "ms-im-format", RULE_LIST },
+	{ "Allow", RULE_LIST },
+	{ "Supported", RULE_LIST },
+	{ "k", RULE_LIST },
+	{ "Require", RULE_LIST },
+	{ "Proxy-Require", RULE_LIST },
+	{ "Unsupported", RULE_LIST },
+	{ "Accept", RULE_LIST },
+	{ "Accept-Encoding", RULE_LIST },
+	{ "Accept-Language", RULE_LIST },
+	{ "Allow-Events", RULE_LIST },
+	{ "u", RULE_LIST },
+	{ "Event", RULE_LIST },
+	{ "o", RULE_LIST },
+	{ "Subscription-State", RULE_LIST },
+	{ "Expires", RULE_WORD },
+	{ "Min-Expires", RULE_WORD },
+	{ "Session-Expires", RULE_LIST },
+	{ "x", RULE_LIST },
+	{ "Min-SE", RULE_LIST },
+	{ "Retry-After", RULE_LIST },
+	{ "Reason", RULE_LIST },
+	{ "Server", RULE_PRODUCTS },
+	{ "User-Agent", RULE_PRODUCTS },
+	{ "RSeq", RULE_WORD },
+	{ "Compression", RULE_WORD },
+	{ "Ms-Conversation-ID", RULE_WORD },
+	{ "ms-keep-alive", RULE_LIST },
 	{ "ms-diagnostics", RULE_DIAGNOSTICS },
 	{ "ms-diagnostics-public", RULE_DIAGNOSTICS },
 	{ "ms-client-diagnostics", RULE_DIAGNOSTICS },
@@ -109,12 +110,13 @@ static const struct {
 	{ "Proxy-Authenticate", RULE_SECRET },
 };
 
-/* Parameters of addresses, types and causes whose values are shown. */
+/* Parameters whose values are shown. */
 static const char *const shown_params[] = { "+sip.instance", "boundary",
-	"branch", "cause", "cid", "charset", "epid", "expires", "gr", "gruu",
-	"index", "isfocus", "lr", "maddr", "method", "ms-ent-dest", "ms-fe",
-	"ms-opaque", "ms-received-cid", "ms-received-port", "ms-role-rs-from",
-	"ms-role-rs-to", "ms-route-sig", "opaque", "proxy", "q", "received",
+	"branch", "branched", "cause", "cid", "charset", "epid", "expires",
+	"gr", "gruu", "hop-hop", "i", "index", "isfocus", "lr", "maddr",
+	"method", "ms-ent-dest", "ms-fe", "ms-opaque", "ms-received-cid",
+	"ms-received-port", "ms-role-rs-from", "ms-role-rs-to", "ms-route-sig",
+	"opaque", "proxy", "q", "reason", "received", "refresher",
 	"retry-after", "rport", "tag", "transport", "ttl", "type", "user" };
 
 /* --- pieces ------------------------------------------------------------------ */
@@ -199,6 +201,16 @@ is_token(struct trace_sip_span s)
 	return s.len > 0 && s.len <= NAME_MAX_SHOWN;
 }
 
+/* Anything without a blank. */
+static bool
+is_word(struct trace_sip_span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.at[i] <= ' ')
+			return false;
+	return s.len > 0;
+}
+
 static bool
 is_shown_param(struct trace_sip_span name)
 {
@@ -228,7 +240,7 @@ add_params(struct buf *out, struct trace_sip_span s, size_t at)
 		buf_add_char(out, ';');
 		if (!is_token(name)) {
 			add_length(out, one.len);
-		} else if (is_shown_param(name)) {
+		} else if (is_shown_param(name) && is_word(one)) {
 			add_clean(out, one);
 		} else if (eq != NULL) {
 			add_clean(out, name);
@@ -339,19 +351,88 @@ add_addresses(struct buf *out, struct trace_sip_span s)
 	}
 }
 
-/* "word;params": nothing else than a token is shown of the word, "a/b" for a
- * type. */
+/* "word;params, word;params": the word is a token, or a type. */
 static void
-add_word(struct buf *out, struct trace_sip_span s, bool type)
+add_list(struct buf *out, struct trace_sip_span s)
 {
-	const size_t end = find_bare(s, 0, ";");
-	const struct trace_sip_span word = part_of(s, 0, end);
+	size_t at = 0;
 
-	if (is_token(word) && (memchr(word.at, '/', word.len) != NULL) == type)
-		add_clean(out, word);
+	for (;;) {
+		const size_t end = find_bare(s, at, ",");
+		const struct trace_sip_span one = part_of(s, at, end);
+		const size_t params = find_bare(one, 0, ";");
+		const struct trace_sip_span word = part_of(one, 0, params);
+
+		if (is_token(word))
+			add_clean(out, word);
+		else
+			add_length(out, word.len);
+		add_params(out, one, params);
+		if (end >= s.len)
+			return;
+		buf_add_str(out, ", ");
+		at = end + 1;
+	}
+}
+
+/* Up to so many words, and nothing of more. */
+static void
+add_words(struct buf *out, struct trace_sip_span s, size_t max)
+{
+	size_t words = s.len > 0;
+
+	for (size_t i = 1; i < s.len; i++)
+		words += (unsigned char)s.at[i] > ' ' &&
+			 (unsigned char)s.at[i - 1] <= ' ';
+	if (words <= max)
+		add_clean(out, s);
 	else
-		add_length(out, word.len);
-	add_params(out, s, end);
+		add_length(out, s.len);
+}
+
+static void
+add_via(struct buf *out, struct trace_sip_span s)
+{
+	size_t at = 0;
+
+	for (;;) {
+		const size_t end = find_bare(s, at, ",");
+		const struct trace_sip_span one = part_of(s, at, end);
+		const size_t params = find_bare(one, 0, ";");
+
+		add_words(out, part_of(one, 0, params), 2);
+		add_params(out, one, params);
+		if (end >= s.len)
+			return;
+		buf_add_str(out, ", ");
+		at = end + 1;
+	}
+}
+
+/* What is no product, comments among it, is what somebody may have said. */
+static void
+add_products(struct buf *out, struct trace_sip_span s)
+{
+	size_t at = 0, left;
+
+	while (at < s.len) {
+		size_t end = at;
+		struct trace_sip_span word;
+
+		while (end < s.len && (unsigned char)s.at[end] > ' ')
+			end++;
+		word = part_of(s, at, end);
+		if (!is_token(word) || memchr(word.at, '/', word.len) == NULL)
+			break;
+		add_clean(out, word);
+		buf_add_char(out, ' ');
+		for (at = end; at < s.len; at++)
+			if ((unsigned char)s.at[at] > ' ')
+				break;
+	}
+	left = s.len - at;
+	if (left > 0)
+		add_length(out, left);
 }
 
 /* --- diagnostics --------------------------------------------------------------- */
@@ -424,20 +505,29 @@ static void
 add_value(struct buf *out, enum rule rule, struct trace_sip_span value)
 {
 	switch (rule) {
-	case RULE_ALL:
-		add_clean(out, value);
+	case RULE_WORD:
+		add_words(out, value, 1);
+		break;
+	case RULE_WORDS:
+		add_words(out, value, 2);
+		break;
+	case RULE_LIST:
+		add_list(out, value);
+		break;
+	case RULE_VIA:
+		add_via(out, value);
+		break;
+	case RULE_PRODUCTS:
+		add_products(out, value);
 		break;
 	case RULE_ADDRESSES:
 		add_addresses(out, value);
 		break;
-	case RULE_TYPE:
-		add_word(out, value, true);
-		break;
-	case RULE_CAUSE:
-		add_word(out, value, false);
-		break;
 	case RULE_DIAGNOSTICS:
 		add_diagnostics(out, value);
+		break;
+	case RULE_ALL:
+		add_clean(out, value);
 		break;
 	case RULE_NONE:
 	case RULE_SECRET:
@@ -450,12 +540,17 @@ static void
 add_header(struct buf *out, const struct trace_sip_header *h, bool bodies)
 {
 	const enum rule rule = rule_of(h->name);
+	struct trace_sip_span line = h->value;
 
 	if (!is_token(h->name)) {
+		if (h->name.len > 0) {
+			line.len += (size_t)(line.at - h->name.at);
+			line.at = h->name.at;
+		}
 		if (bodies)
-			add_clean(out, h->value);
+			add_clean(out, line);
 		else
-			add_length(out, h->value.len);
+			add_length(out, line.len);
 	} else {
 		add_clean(out, h->name);
 		buf_add_str(out, ": ");
@@ -513,7 +608,7 @@ add_body_length(struct buf *out, const char *type, size_t len)
 {
 	const struct trace_sip_span shown = { type, strlen(type) };
 
-	if (is_token(shown))
+	if (is_token(shown) && strchr(type, '/') != NULL)
 		buf_addf(out, "[%zu bytes of %s]", len, type);
 	else
 		add_length(out, len);
