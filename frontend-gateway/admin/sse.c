@@ -15,6 +15,7 @@ struct sse {
 	struct http_call *call;
 	struct buf queue;
 	struct clock_timer beat;
+	uint32_t beat_ms;
 	bool over; /* the last event is in the queue */
 	sse_end_fn *on_end;
 	void *arg;
@@ -30,7 +31,7 @@ on_read(void *arg, char *out, size_t size)
 		return s->over ? HTTP_STREAM_END : 0;
 	memcpy(out, s->queue.data, n);
 	buf_consume(&s->queue, n);
-	clock_timer_start(&s->beat, SSE_BEAT_MS);
+	clock_timer_start(&s->beat, s->beat_ms);
 	return (ssize_t)n;
 }
 
@@ -54,7 +55,7 @@ on_beat(struct clock_timer *t, void *arg)
 	/* With something queued he has been told enough. */
 	if (s->queue.len == 0 && !s->over)
 		(void)buf_add_str(&s->queue, ":\n\n");
-	clock_timer_start(t, SSE_BEAT_MS);
+	clock_timer_start(t, s->beat_ms);
 	http_call_wake(s->call);
 }
 
@@ -72,6 +73,7 @@ sse_open(struct sse **out, struct http_call *call, struct clock *clock,
 		return ERR_NOMEM;
 	}
 	s->call = call;
+	s->beat_ms = SSE_BEAT_MS;
 	clock_timer_init(&s->beat, clock, on_beat, s);
 	if (http_call_stream(
 		call, &(struct http_stream){ .type = "text/event-stream",
@@ -85,9 +87,16 @@ sse_open(struct sse **out, struct http_call *call, struct clock *clock,
 	}
 	s->on_end = on_end;
 	s->arg = arg;
-	clock_timer_start(&s->beat, SSE_BEAT_MS);
+	clock_timer_start(&s->beat, s->beat_ms);
 	*out = s;
 	return 0;
+}
+
+void
+sse_set_beat(struct sse *s, uint32_t ms)
+{
+	s->beat_ms = ms;
+	clock_timer_start(&s->beat, ms);
 }
 
 void

@@ -16,6 +16,7 @@
 #define GATEWAY_ADMIN_SSE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <jansson.h>
 
 struct clock;
@@ -34,6 +35,8 @@ typedef void sse_end_fn(struct sse *s, void *arg);
  * answered. */
 int sse_open(struct sse **out, struct http_call *call, struct clock *clock,
     sse_end_fn *on_end, void *arg);
+/* A comment as often as that, for one whose leaving shall be seen sooner. */
+void sse_set_beat(struct sse *s, uint32_t ms);
 /* id may be NULL.  data is one line. */
 void
 sse_send(struct sse *s, const char *id, const char *event, const char *data);

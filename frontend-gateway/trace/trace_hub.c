@@ -273,6 +273,7 @@ trace_hub_join(struct trace_hub *h, struct http_call *call,
 	rc = sse_open(&w->sse, call, h->clock, on_end, w);
 	if (rc < 0)
 		return rc;
+	sse_set_beat(w->sse, TRACE_HUB_BEAT_MS);
 	w->filter = *wish->filter;
 	*wish->filter = (struct trace_filter){ 0 };
 	snprintf(w->token, sizeof(w->token), "%s", wish->token);
@@ -572,7 +573,7 @@ static json_t *
 traced_json(const struct trace_hub *h, const char *edge, const json_t *what,
     bool stanza)
 {
-	static const char *const kept[] = { "stream", "from", "to", "cut" };
+	static const char *const kept[] = { "stream", "from", "to" };
 	const json_t *text = json_object_get(what, "text");
 	const bool veiled = stanza && !h->events->bodies(h->arg) &&
 			    clock_now_ms(h->clock) < h->veiled_until_ms;
@@ -585,6 +586,8 @@ traced_json(const struct trace_hub *h, const char *edge, const json_t *what,
 		if (one != NULL)
 			(void)json_object_set(out, kept[i], one);
 	}
+	if (json_is_true(json_object_get(what, "cut")))
+		(void)json_object_set_new(out, "cut", json_true());
 	if (text == NULL)
 		return out;
 	if (stanza)

@@ -44,7 +44,8 @@ enum {
 	TRACE_HUB_BYTES_AT_ONCE = 160 * 1024,
 	TRACE_HUB_TEXT_MAX = 16 * 1024,
 	TRACE_HUB_RESULTS = 4096, /* frames whose results are waited for */
-	TRACE_HUB_TOKEN_SIZE = 16
+	TRACE_HUB_TOKEN_SIZE = 16,
+	TRACE_HUB_BEAT_MS = 500 /* seats are few */
 };
 
 struct trace_hub_events {

@@ -425,10 +425,11 @@ add_products(struct buf *out, struct trace_sip_span s)
 		if (!is_token(word) || memchr(word.at, '/', word.len) == NULL)
 			break;
 		add_clean(out, word);
-		buf_add_char(out, ' ');
 		for (at = end; at < s.len; at++)
 			if ((unsigned char)s.at[at] > ' ')
 				break;
+		if (at < s.len)
+			buf_add_char(out, ' ');
 	}
 	left = s.len - at;
 	if (left > 0)

@@ -217,7 +217,10 @@ class Events:
         """(event, data, id)"""
         event = data = number = None
         while True:
-            line = self.response.readline().decode().rstrip("\n")
+            line = self.response.readline().decode()
+            if not line:
+                raise ConnectionError("the stream has ended")
+            line = line.rstrip("\n")
             if line.startswith("event: "):
                 event = line[7:]
             elif line.startswith("data: "):

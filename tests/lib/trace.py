@@ -1,6 +1,8 @@
 """Somebody who watches (GET /v1/trace): all that he is told, in order."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 import urllib.parse
@@ -12,6 +14,7 @@ class Trace:
     def __init__(self, api, **who):
         target = "/v1/trace?" + urllib.parse.urlencode(who)
         self.events = Events(api, target=target)
+        self.socket = self.events.connection.sock
         self.told = []                  # [(event, data)]
         self.over = False
         self.change = threading.Condition()
@@ -68,6 +71,9 @@ class Trace:
             self.told.clear()
 
     def close(self):
+        with contextlib.suppress(OSError):      # it has ended
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(10)
         self.events.close()
 
     def __enter__(self):

@@ -99,7 +99,7 @@ static const struct {
 	    "Subscription-State: terminated;reason=[14 bytes]" },
 	{ "User-Agent: UCCAPI/16.0 OC/16.0 (" MARK ")",
 	    "User-Agent: UCCAPI/16.0 OC/16.0 [12 bytes]" },
-	{ "Server: RTC/6.0", "Server: RTC/6.0 " },
+	{ "Server: RTC/6.0", NULL },
 	{ "Warning: 399 x \"" MARK "\"", "Warning: [18 bytes]" },
 	{ "ms-diagnostics: 1003;reason=\"User does not exist\";source=\"fe1\"",
 	    NULL },
@@ -200,8 +200,8 @@ static const struct {
 	    "[10 bytes]" },
 	{ "application/im-iscomposing+xml",
 	    "<isComposing xmlns='urn:ietf:params:xml:ns:im-iscomposing'>"
-	    "<state>active</state><contenttype>" MARK
-	    "</contenttype></isComposing>",
+	    "<state>active</state><note>" MARK
+	    "</note></isComposing>",
 	    "active" },
 	{ "application/xml", "<x " MARK "='" MARK "'>", NULL },
 	{ "application/pidf+xml", MARK, NULL },
