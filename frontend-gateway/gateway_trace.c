@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "frontend-gateway/admin/tokens.h"
 #include "frontend-gateway/edges.h"
 #include "frontend-gateway/gateway_impl.h"
 #include "frontend-gateway/gateway_settings.h"
@@ -70,6 +71,15 @@ on_bodies(void *arg)
 	const struct gateway *g = arg;
 
 	return g->opts.conf->log.bodies;
+}
+
+static bool
+on_may(const char *token, void *arg)
+{
+	struct gateway *g = arg;
+
+	return tokens_hold(
+	    settings_now(gateway_settings(g)), token, clock_wall_ms(g->clock));
 }
 
 static void
@@ -235,7 +245,8 @@ gateway_trace_recheck(struct gateway *g)
 int
 gateway_trace_open(struct gateway *g)
 {
-	static const struct trace_hub_events events = { on_watched, on_bodies };
+	static const struct trace_hub_events events = { on_watched, on_bodies,
+		on_may };
 	int rc = trace_hub_new(&g->trace, g->clock, &events, g);
 
 	if (rc < 0)

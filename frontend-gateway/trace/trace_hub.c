@@ -32,7 +32,7 @@ struct watcher {
 	struct trace_hub *hub;
 	struct sse *sse; /* NULL: nobody sits here */
 	struct trace_filter filter;
-	struct clock_timer over;
+	struct clock_timer over, look;
 	struct token_bucket events, bytes;
 	uint64_t told, missed; /* in all */
 	uint64_t unsaid;       /* of those missed */
@@ -155,6 +155,7 @@ end_watch(struct watcher *w, const char *reason)
 	w->ended = true;
 	w->reason = reason;
 	clock_timer_stop(&w->over);
+	clock_timer_stop(&w->look);
 	log_info(&h->log, "trace-ended",
 	    "who=%s user=%s contact=%s partner=%s reason=%s told=%" PRIu64
 	    " missed=%" PRIu64,
@@ -181,6 +182,18 @@ on_over(struct clock_timer *t, void *arg)
 	    json_pack("{s:s, s:I, s:I}", "reason", "the time is over", "told",
 		(json_int_t)w->told, "missed", (json_int_t)w->missed));
 	end_watch(w, "the time is over");
+}
+
+static void
+on_look(struct clock_timer *t, void *arg)
+{
+	struct watcher *w = arg;
+	const struct trace_hub *h = w->hub;
+
+	if (h->events->may(w->token, h->arg))
+		clock_timer_start(t, TRACE_HUB_LOOK_MS);
+	else
+		cut(w, "the token has expired");
 }
 
 /* His call has ended. */
@@ -278,6 +291,9 @@ trace_hub_join(struct trace_hub *h, struct http_call *call,
 	*wish->filter = (struct trace_filter){ 0 };
 	snprintf(w->token, sizeof(w->token), "%s", wish->token);
 	snprintf(w->who, sizeof(w->who), "%s", wish->who);
+	clock_timer_init(&w->look, h->clock, on_look, w);
+	if (w->token[0] != '\0')
+		clock_timer_start(&w->look, TRACE_HUB_LOOK_MS);
 	clock_timer_init(&w->over, h->clock, on_over, w);
 	clock_timer_start(&w->over, (uint64_t)wish->seconds * 1000);
 	log_info(&h->log, "trace-began",

@@ -45,6 +45,7 @@ enum {
 	TRACE_HUB_TEXT_MAX = 16 * 1024,
 	TRACE_HUB_RESULTS = 4096, /* frames whose results are waited for */
 	TRACE_HUB_TOKEN_SIZE = 16,
+	TRACE_HUB_LOOK_MS = 5000,
 	TRACE_HUB_BEAT_MS = 500 /* seats are few */
 };
 
@@ -54,6 +55,8 @@ struct trace_hub_events {
 	void (*on_watched)(const json_t *who, void *arg);
 	/* Whether what people wrote may be shown. */
 	bool (*bodies)(void *arg);
+	/* Whether there is such a token still. */
+	bool (*may)(const char *token, void *arg);
 };
 
 int trace_hub_new(struct trace_hub **out, struct clock *clock,
@@ -71,7 +74,8 @@ struct trace_hub_wish {
  * call is still to be answered then. */
 int trace_hub_join(struct trace_hub *h, struct http_call *call,
     const struct trace_hub_wish *wish);
-/* That token is no more: what was opened with it is cut. */
+/* That token is no more: what was opened with it is cut.  One that expires is
+ * noticed within TRACE_HUB_LOOK_MS. */
 void trace_hub_drop(struct trace_hub *h, const char *token);
 /* Whether people's words may be shown has changed. */
 void trace_hub_bodies_changed(struct trace_hub *h);
