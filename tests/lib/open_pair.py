@@ -6,6 +6,7 @@ colleague, sees her as well and has begun a chat with her himself.
 """
 
 import contextlib
+import re
 
 from . import sip
 from .command import sallyport, sallyport_json
@@ -95,14 +96,22 @@ class OpenPair:
         self.bo.presence_of(self.anna, type="unavailable")
         self.cleo.presence_of(self.anna, type="unavailable")
         self.endpoint.notice(watch=self.watch, show="offline")
+        for contact in (self.bo_jid, self.cleo_jid):
+            self.site.gateway.log.wait(
+                rf" forbidden-now user={self.anna} contact={contact} "
+                rf'diagnostics={id} reason="?{re.escape(words)}"? policy=')
         self.is_shut(id, words)
 
     def is_shut(self, id, words):
-        """Nothing begins."""
+        """Nothing begins, and the log says why."""
+        log = self.site.gateway.log.mark()
         assert refused(self.site, self.anna, self.bo_jid) == (403, id, words)
         again = self.endpoint.add(self.bo_jid).response
         assert diagnosis(again) == (403, id, words)
         self.looks_like_nobody("message")
+        lines = self.site.gateway.log.text(log)
+        assert re.search(rf" refused method=INVITE .*{self.anna}.* "
+                         rf"diagnostics={id} ", lines), lines
         assert not self.pool.live(self.anna), "the pool is still asked"
 
     def looks_like_nobody(self, *tries):

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lib import settings
 from lib.daemons import partner
 from lib.front_end import sdp
 from lib.open_pair import LiveSite, opened
@@ -22,12 +23,19 @@ def site():
     from conftest import Started
     site = LiveSite("live-providers", rows=[partner(PUBLIC)])
     with Started(site) as site:
-        site.do("provider", "set", "Skype", "--EndDate", "")
-        site.do("policy", "new", "Pic", *(
-            word for right in ("EnableFederationAccess", "EnableXmppAccess",
-                               "EnablePublicCloudAccess")
-            for word in (f"--{right}", "true")))
         yield site
+
+
+def begin(site, provider):
+    """As each test finds it: Skype is in service, and who is granted the
+    policy may talk to its people."""
+    settings.commit(
+        site.gateway,
+        settings.change("provider", "Skype", "PUT", {"EndDate": ""}),
+        settings.change("policy", "Pic", "PUT", {
+            "EnableFederationAccess": True, "EnableXmppAccess": True,
+            "EnablePublicCloudAccess": True}),
+        settings.change("partner", PUBLIC, "PATCH", {"Provider": provider}))
 
 
 @pytest.fixture
@@ -36,16 +44,13 @@ def pair(site):
     def prepare(pair):
         site.do("policy", "grant", pair.anna, "--PolicyName", "Pic")
         site.do("licence", "new", f"{pair.anna} {CAL}")
-        bind(site, "Skype")
 
+    begin(site, "Skype")
     with opened(site, PUBLIC, prepare) as pair:
         try:
             yield pair
         finally:
-            bind(site, "")
-            for member in ("InstantMessaging", "Presence"):
-                site.do(*provider(member, ""))
-            site.do(*policy("EnablePublicCloudAudioVideoAccess", ""))
+            begin(site, "")
 
 
 def bind(site, provider):

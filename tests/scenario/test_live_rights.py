@@ -80,6 +80,23 @@ def test_the_global_policy(site, pair):
     pair.is_open()
 
 
+def test_what_was_taken_away_stays_away_over_a_restart(site, pair):
+    site.do(*set_policy("Staff", "EnableXmppAccess", "false"))
+    try:
+        pair.is_closed(61025, off("EnableXmppAccess"))
+        site.gateway.restart()
+        # Those outside are told once more where she stands: away.
+        for user in (pair.bo, pair.cleo):
+            user.presence_of(pair.anna, type="unavailable")
+        pair.is_shut(61025, off("EnableXmppAccess"))
+        for user in (pair.bo, pair.cleo):
+            user.journal.none("presence", 0.2, bare=pair.anna,
+                              type="available")
+    finally:
+        site.do(*set_policy("Staff", "EnableXmppAccess", "true"))
+    pair.is_open()
+
+
 def test_the_domains_of_a_site(site, pair):
     """The policy of her site holds from the moment on in which her domain is
     the site's, and no longer than that."""
