@@ -28,8 +28,8 @@ static const struct setting_field fields[] = {
 		     "that SIP led to" },
 	{ .name = "EnablePublicCloudAudioVideoAccess",
 	    .type = SETTING_BOOL,
-	    .words = "Whether they may call them; kept for the clients, XMPP "
-		     "carries no calls" },
+	    .words = "Whether they may call them; XMPP carries no calls, but "
+		     "who tries is told this first" },
 	{ .name = "EnableOutsideAccess",
 	    .type = SETTING_BOOL,
 	    .words = "Whether they may sign in from outside; kept for the "

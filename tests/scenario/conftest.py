@@ -31,7 +31,8 @@ def pytest_configure(config):
 # The files that take longest, longest first: side by side, whoever gets one
 # of them last would still be busy with it when all others are done.
 LONGEST = ("sharing", "presence_restarts", "firewall", "topologies",
-           "revocation", "presence_pool", "presence_flows", "acks",
+           "revocation", "presence_pool", "live_providers", "live_rights",
+           "presence_flows", "acks",
            "load_and_kill", "many_chats", "live_gateway_config",
            "live_partner", "user_requests", "edge_alone",
            "presence_endpoints", "acme", "life", "patience",
