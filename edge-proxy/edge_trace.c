@@ -319,6 +319,7 @@ edge_trace_inward(struct edge_trace *t, const char *stream,
 
 /* A stanza that was written, with its addresses. */
 struct written {
+	const char *local; /* the hosted domain of the pair */
 	const void *xml;
 	size_t len;
 	struct xml_arena *arena;
@@ -383,8 +384,8 @@ show_written(struct watcher *w, const char *stream, const struct written *x)
 		return;
 	}
 	buf_init(&text, 0);
-	rc = wants_bodies(w, x->from.ascii) ? buf_add(&text, x->xml, x->len)
-					    : redact_written(&text, x);
+	rc = wants_bodies(w, x->local) ? buf_add(&text, x->xml, x->len)
+				       : redact_written(&text, x);
 	tell(w, &s, &text, rc);
 	buf_finish(&text);
 }
@@ -393,7 +394,7 @@ void
 edge_trace_outward(struct edge_trace *t, const char *stream, const char *local,
     const char *remote, const void *xml, size_t len)
 {
-	struct written x = { .xml = xml, .len = len };
+	struct written x = { .local = local, .xml = xml, .len = len };
 	bool read = false;
 	int rc = 0;
 

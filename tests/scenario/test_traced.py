@@ -215,9 +215,16 @@ def test_a_domain_is_all_of_its_traffic_and_its_streams(place, gw):
     place.partner.server.journal.wait("stanza",
                                       text=lambda t: "id='p1'" in t)
     gw.say(KIM, EVE, "two")
+    barrier = f"sp1-gw1.{COMPANY}-1-" + 32 * "0"
+    gw.peer.stanza("message", **{"from": KIM}, to=EVE, kind="chat", id="b",
+                   body="three", barrier=barrier)
+    place.partner.server.journal.wait("stanza",
+                                      text=lambda t: barrier in t)
     told = gw.told()
     assert stanzas(told) == [("in", BO, ANNA), ("in", PARTNER, COMPANY),
-                             ("out", COMPANY, PARTNER), ("out", KIM, EVE)]
+                             ("out", COMPANY, PARTNER), ("out", KIM, EVE),
+                             ("out", KIM, EVE), ("out", COMPANY, PARTNER)]
+    assert barrier in told[-1]["text"] and "<ping" in told[-1]["text"]
     assert "<ping" in of_kind(told, "stanza")[1]["text"]
     up = of_kind(told, "stream")
     assert [(t["direction"], t["from"], t["to"]) for t in up] == \
