@@ -70,7 +70,8 @@ static const struct {
 	    IN(PLACE_MEMBERS) | IN(PLACE_LIST) | IN(PLACE_ENTRY) },
 	{ "S", PLACE_TEXT, VALUES },
 	{ "B", PLACE_BOOL, VALUES },
-	{ "Nil", PLACE_NIL, VALUES },
+	/* At the top: the cmdlet had nothing to tell. */
+	{ "Nil", PLACE_NIL, VALUES | IN(PLACE_OBJS) },
 	{ "I32", PLACE_NUMBER, VALUES },
 	{ "U32", PLACE_NUMBER, VALUES },
 	{ "I64", PLACE_NUMBER, VALUES },
@@ -352,6 +353,8 @@ add_entry(
 static void
 hand_out(struct reader *r, struct frame *f)
 {
+	if (f->place == PLACE_NIL)
+		return;
 	if (f->place != PLACE_OBJ || json_object_size(f->members) == 0)
 		stop(r, ERR_MALFORMED, "not an object with properties");
 	else if (!r->fn(f->members, f->lines, f->line, r->arg))

@@ -135,18 +135,36 @@ read_json(struct import *im, const char *text, size_t len)
 	return rc;
 }
 
+static size_t
+skip_blanks(const char *text, size_t at, size_t len)
+{
+	while (at < len && (text[at] == ' ' || text[at] == '\t' ||
+			       text[at] == '\r' || text[at] == '\n'))
+		at++;
+	return at;
+}
+
 int
 import_read(struct import *im, const char *name, const char *text, size_t len)
 {
 	size_t at = 0;
 
 	im->file = name;
-	while (at < len && strchr(" \t\r\n", text[at]) != NULL)
-		at++;
+	at = skip_blanks(text, at, len);
 	if (at < len && text[at] == '<')
 		return read_clixml(im, text, len);
 	if (at < len && (text[at] == '{' || text[at] == '['))
 		return read_json(im, text, len);
+	/* $null | ConvertTo-Json */
+	if (len - at >= 4 && memcmp(text + at, "null", 4) == 0 &&
+	    skip_blanks(text, at + 4, len) == len)
+		return 0;
+	if (at == len) {
+		import_problem(im,
+		    "%s: is empty: nothing was exported into it; leave it out",
+		    name);
+		return 0;
+	}
 	import_problem(im,
 	    "%s:1: neither what Export-Clixml nor what ConvertTo-Json writes",
 	    name);

@@ -6,6 +6,7 @@
  *
  * Rows of one name stand together and differ in their labels.  of: TOP, or the
  * array whose objects each give a sample (EDGES, FRONT_ENDS, TRANSACTIONS).
+ * A MICROSECONDS is a gauge that is told in seconds.
  * path: members with dots between; "member=text" is 1 where it says that.
  * Named by Prometheus' conventions; sallyport-gateway(8) describes each.
  */
@@ -16,7 +17,7 @@ METRIC(COUNTER, "sallyport_starts_total", "Starts counted in the store.", TOP, "
 METRIC(GAUGE, "sallyport_configuration_generation", "Number of the configuration in force.", TOP, "generation", "")
 METRIC(GAUGE, "sallyport_heap_bytes", "Memory in use on the heap.", TOP, "heap_bytes", "")
 METRIC(HISTOGRAM, "sallyport_turn_seconds", "Turns of the gateway's loop; while one lasts nobody else is served.", TOP, "turns.took", "")
-METRIC(GAUGE, "sallyport_longest_turn_microseconds", "The longest of the last one to two minutes.", TOP, "turns.longest_us", "")
+METRIC(MICROSECONDS, "sallyport_longest_turn_seconds", "The longest of the last one to two minutes.", TOP, "turns.longest_us", "")
 
 METRIC(GAUGE, "sallyport_conversations", "Chats that are open.", TOP, "conversations", "")
 METRIC(GAUGE, "sallyport_messages_pending", "Messages of Lync users whose fate is not known yet.", TOP, "pending", "")
@@ -80,7 +81,7 @@ METRIC(HISTOGRAM, "sallyport_custody_seconds", "", EDGES, "custody.inward.failed
 
 METRIC(GAUGE, "sallyport_edge_stats_age_seconds", "Since the edge last told the counters below.", EDGES, "stats.age_s", "")
 METRIC(HISTOGRAM, "sallyport_edge_turn_seconds", "Turns of the edge's loop; while one lasts nobody else is served.", EDGES, "stats.turns.took", "")
-METRIC(GAUGE, "sallyport_edge_longest_turn_microseconds", "The longest of the last one to two minutes.", EDGES, "stats.turns.longest_us", "")
+METRIC(MICROSECONDS, "sallyport_edge_longest_turn_seconds", "The longest of the last one to two minutes.", EDGES, "stats.turns.longest_us", "")
 METRIC(GAUGE, "sallyport_edge_listening", "1 while partners may connect.", EDGES, "stats.streams.listening", "")
 METRIC(GAUGE, "sallyport_edge_inbound_connections", "Connections from partners' servers, established or not.", EDGES, "stats.streams.inbound", "")
 METRIC(COUNTER, "sallyport_edge_connections_accepted_total", "Connections taken from outside.", EDGES, "stats.streams.accepted", "")

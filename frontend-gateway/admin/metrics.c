@@ -13,7 +13,7 @@
 #include "common/err.h"
 #include "common/histogram.h"
 
-enum type { GAUGE, COUNTER, HISTOGRAM };
+enum type { GAUGE, COUNTER, HISTOGRAM, MICROSECONDS };
 enum of { TOP, EDGES, FRONT_ENDS, TRANSACTIONS };
 
 struct row {
@@ -136,7 +136,11 @@ put_sample(struct buf *out, const struct row *r, const json_t *object,
 		(void)put_labels(out, r, object);
 		(void)buf_add_char(out, '}');
 	}
-	(void)buf_addf(out, " %" PRIu64 "\n", value);
+	if (r->type == MICROSECONDS)
+		(void)buf_addf(out, " %" PRIu64 ".%06u\n", value / 1000000,
+		    (unsigned)(value % 1000000));
+	else
+		(void)buf_addf(out, " %" PRIu64 "\n", value);
 }
 
 static void
@@ -209,7 +213,8 @@ put_head(struct buf *out, const struct row *r)
 {
 	static const char *const types[] = { [GAUGE] = "gauge",
 		[COUNTER] = "counter",
-		[HISTOGRAM] = "histogram" };
+		[HISTOGRAM] = "histogram",
+		[MICROSECONDS] = "gauge" };
 
 	(void)buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", r->name, r->help,
 	    r->name, types[r->type]);

@@ -300,6 +300,20 @@ def test_log_levels_reach_all_processes(lively, anna, bo):
         ask(lively.edge, "reload")
 
 
+@pytest.mark.parametrize("given, level", [
+    ("Fatal", "error"), ("ERROR", "error"), ("Warning", "warn"),
+    ("Info", "info"), ("verbose", "debug"), ("All", "debug")])
+def test_levels_may_be_called_as_in_the_centralized_logging_service(
+        lively, given, level):
+    path = lively.gateway.control
+    try:
+        status, said, _ = control.run("--socket", path, "log-level",
+                                      "sip_ua", given)
+        assert (status, said) == (0, f"sip_ua: {level}\n")
+    finally:
+        ask(lively.gateway, "reload")
+
+
 # --- the service manager -----------------------------------------------------
 
 

@@ -195,6 +195,18 @@ def test_the_metrics_are_what_prometheus_reads(site, api, bo):
                         'direction="outward",outcome="delivered"}') >= 1
 
 
+def test_the_counters_of_windows_have_their_names_here(api):
+    """Each expression of the guide is of a metric that is there, with those
+    labels."""
+    with open(os.path.join(TREE, "deploy", "GUIDE-administration.md"),
+              encoding="utf-8") as f:
+        named = re.findall(r"`rate\((\w+)(?:{(.*?)})?\[5m\]\)`", f.read())
+    assert len(named) == 3
+    text = api.ask("GET", "/metrics").text
+    for name, labels in named:
+        assert re.search(rf"^{name}({{.*{labels}.*}})? \d", text, re.M), name
+
+
 def test_each_metric_is_described_in_the_manual(api):
     page = os.path.join(TREE, "frontend-gateway", "sallyport-gateway.8")
     with open(page, encoding="utf-8") as f:

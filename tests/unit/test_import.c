@@ -127,7 +127,14 @@ samples_go_together_and_twice(void **state)
 static const struct {
 	const char *text, *problem;
 } rows[] = {
-	{ "",
+	/* Who had none of a kind, and exported that. */
+	{ "null\r\n", "" },
+	{ OBJS("<Nil />"), "" },
+	{ OBJS(""), "" },
+	{ "[]", "" },
+	{ "", "f: is empty: nothing was exported into it; leave it out" },
+	{ " \r\n", "f: is empty" },
+	{ "nullx",
 	    "f:1: neither what Export-Clixml nor what ConvertTo-Json writes" },
 	{ "Identity : x", "f:1: neither what Export-Clixml" },
 	{ "{", "f:1:1: string or '}' expected near end of file" },

@@ -59,6 +59,9 @@ test_samples(void **state)
 		{ "{\"pool\": {\"reachable\": true}}",
 		    "sallyport_pool_reachable",
 		    "sallyport_pool_reachable 1\n" },
+		{ "{\"turns\": {\"longest_us\": 1015986}}",
+		    "sallyport_longest_turn_seconds",
+		    "sallyport_longest_turn_seconds 1.015986\n" },
 		{ "{\"messages\": {\"inward\": {\"denied\": 3},"
 		  " \"outward\": {\"failed\": 4}}}",
 		    "sallyport_messages_total",
