@@ -105,6 +105,11 @@ def test_the_domains_of_a_site(site, pair):
         site.do(*set_policy("global", member, "true"))
     site.do("policy", "new", "site:Redmond", "--EnableXmppAccess", "true")
     try:
+        # Her own policy comes first.
+        pair.goes_on(lambda: site.do("site", "set", "Redmond", "--SipDomains",
+                                     "Add=contoso.example"))
+        site.do("site", "set", "Redmond", "--SipDomains",
+                "Remove=contoso.example")
         pair.goes_on(lambda: site.do("policy", "grant", pair.anna,
                                      "--PolicyName", ""))
         site.do("site", "set", "Redmond", "--SipDomains",

@@ -868,6 +868,45 @@ test_events(void **state)
 	close(fd);
 }
 
+/* Nothing happens at midnight but that. */
+static void
+test_a_listener_ends_with_the_day(void **state)
+{
+	enum { DAY_MS = 86400 * 1000 };
+	struct admin_world *w = *state;
+	char *token =
+	    admin_world_token(w, "{'Name':'x','Expires':'1970-01-01'}");
+	int tcp = http_client_dial_tcp(&w->client), local = listen_to(w, "");
+	char request[256];
+	const char *text;
+	bool closed;
+
+	snprintf(request, sizeof(request),
+	    "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n"
+	    "Authorization: Bearer %s\r\n\r\n",
+	    token);
+	http_client_say(&w->client, tcp, request, strlen(request));
+	text = http_client_hear(&w->client, tcp, &closed);
+	assert_non_null(strstr(text, "event: ready\n"));
+	clock_advance(w->settings.clock, DAY_MS - 20000);
+	text = http_client_hear(&w->client, tcp, &closed);
+	assert_null(strstr(text, "event: cut\n"));
+	clock_advance(w->settings.clock, 25000);
+	/* A sign of life may come before. */
+	text = http_client_hear(&w->client, tcp, &closed);
+	if (strstr(text, "event: cut\n") == NULL)
+		text = http_client_hear(&w->client, tcp, &closed);
+	assert_non_null(strstr(text, "event: cut\ndata: {\"reason\":"));
+	/* Who needs no token stays. */
+	(void)http_client_hear(&w->client, local, &closed);
+	admin_tell(w->admin, "pool", json_object());
+	text = http_client_hear(&w->client, local, &closed);
+	assert_non_null(strstr(text, "event: pool\n"));
+	close(tcp);
+	close(local);
+	free(token);
+}
+
 static void
 test_slow_listeners(void **state)
 {
@@ -1018,6 +1057,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_edges_confirm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_listener_ends_with_the_day, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_slow_listeners, setup, teardown),
 		cmocka_unit_test(test_tags),
