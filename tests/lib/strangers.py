@@ -19,9 +19,20 @@ TRIES = {
     "subscribed": "<presence type='subscribed' to='{0}' id='x8'/>",
     "unsubscribed": "<presence type='unsubscribed' to='{0}' id='x9'/>",
     "unsubscribe": "<presence type='unsubscribe' to='{0}' id='xa'/>",
+    "full": "<message type='chat' to='{0}/lync' id='xb'><body>hi</body>"
+            "</message>",
+    "receipt": "<message type='chat' to='{0}' id='xc'><body>hi</body>"
+               "<request xmlns='urn:xmpp:receipts'/></message>",
+    "typing": "<message type='chat' to='{0}' id='xd'><composing "
+              "xmlns='http://jabber.org/protocol/chatstates'/></message>",
+    "ping": "<iq type='get' to='{0}/lync' id='xe'><ping "
+            "xmlns='urn:xmpp:ping'/></iq>",
+    "version": "<iq type='get' to='{0}' id='xf'><query "
+               "xmlns='jabber:iq:version'/></iq>",
 }
 # Those that have an answer at all.
-ANSWERED = ("subscribe", "message", "vcard", "disco", "time")
+ANSWERED = ("subscribe", "message", "vcard", "disco", "time", "full",
+            "receipt", "ping", "version")
 
 
 def answers_of(user, people, name):
