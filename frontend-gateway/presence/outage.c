@@ -1,9 +1,10 @@
 /*
  * Pool and partners come and go.
  *
- * Each pair is told, a thousand in a turn of the loop; the machine lets the
- * grace time pass before anybody sees a difference.  A walk that is overtaken
- * by the next piece of news begins anew with that.
+ * Each pair is told, as many in a turn of the loop as fit into some
+ * milliseconds; the machine lets the grace time pass before anybody sees a
+ * difference.  A walk that is overtaken by the next piece of news begins anew
+ * with that.
  *
  * The pool counts as away when no connection is up, at the start after
  * FIRST_MS.  A partner counts as away when an attempt to reach it failed; a

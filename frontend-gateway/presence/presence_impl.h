@@ -48,7 +48,7 @@ struct sip_subscriber;
 
 enum {
 	PRESENCE_WAITING_MAX = 16,  /* requests of others, of one pair */
-	PRESENCE_SWEEP_STEP = 1000, /* pairs in one turn of the loop */
+	PRESENCE_SWEEP_STEP = 1000, /* pairs in one turn of the loop, at most */
 	PRESENCE_NAME_MAX = 255     /* bytes of a user's name in a row */
 };
 

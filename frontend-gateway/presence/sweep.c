@@ -1,6 +1,8 @@
 #include "frontend-gateway/presence/presence_impl.h"
 
-enum { STEP_MS = 1 };
+/* What comes of the news takes a pair long, or nothing at all: a step ends by
+ * the clock as well. */
+enum { STEP_MS = 1, WORK_MS = 5, LOOK_EACH = 8, NS_OF_MS = 1000000 };
 
 static struct pair *
 pair_at(const struct presence_sweep *s)
@@ -9,10 +11,19 @@ pair_at(const struct presence_sweep *s)
 				  : list_entry(s->at, struct pair, all);
 }
 
+static bool
+is_over(int done, uint64_t end_ns)
+{
+	return done >= PRESENCE_SWEEP_STEP ||
+	       (done > 0 && done % LOOK_EACH == 0 && uv_hrtime() >= end_ns);
+}
+
 static void
 walk(struct presence_sweep *s)
 {
-	for (int i = 0; i < PRESENCE_SWEEP_STEP && s->at != s->head; i++) {
+	const uint64_t end = uv_hrtime() + (uint64_t)WORK_MS * NS_OF_MS;
+
+	for (int i = 0; !is_over(i, end) && s->at != s->head; i++) {
 		struct pair *p = pair_at(s);
 
 		s->at = s->at->next;
