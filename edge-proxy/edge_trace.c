@@ -210,16 +210,16 @@ write_frame(struct buf *frame, const struct watcher *w, const struct sight *s,
 	    whole_characters(text->data, text->len, EDGE_TRACE_TEXT_MAX);
 	struct frame_writer writer;
 	json_t *root;
-	char *json;
+	char *json = NULL;
 
 	root = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s%, s:I}", "at",
 	    (json_int_t)clock_wall_ms(w->trace->opts.clock), "kind", s->kind,
 	    "direction", s->direction, "stream", s->stream, "from", s->from,
 	    "to", s->to, "text", (const char *)text->data, len, "missed",
 	    (json_int_t)w->missed);
-	if (root != NULL && len < text->len)
-		(void)json_object_set_new(root, "cut", json_true());
-	json = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+	if (root != NULL && (len == text->len || json_object_set_new(root,
+						     "cut", json_true()) == 0))
+		json = json_dumps(root, JSON_COMPACT);
 	json_decref(root);
 	if (json == NULL)
 		return ERR_NOMEM;

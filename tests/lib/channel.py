@@ -213,6 +213,17 @@ class Peer:
                         f" had {self.frames}")
                 self._more.wait(left)
 
+    def take(self, kind):
+        """All frames of a kind that have come; they are taken off."""
+        with self._more:
+            taken = [f for k, f in self.frames if k == kind]
+            self.frames = [(k, f) for k, f in self.frames if k != kind]
+        return taken
+
+    def deaf(self):
+        """Held (with), nothing is read."""
+        return self._tls
+
     def close(self):
         try:
             self.sock.shutdown(socket.SHUT_RDWR)

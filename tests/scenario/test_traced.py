@@ -79,11 +79,7 @@ class Gateway:
         behind it; it is taken off."""
         self.peer.send("ping", result_seen=0)
         self.peer.wait("pong")
-        with self.peer._more:
-            told = [f["json"] for k, f in self.peer.frames if k == "traced"]
-            self.peer.frames = [(k, f) for k, f in self.peer.frames
-                                if k != "traced"]
-        return told
+        return [f["json"] for f in self.peer.take("traced")]
 
 
 class Place:
@@ -352,6 +348,27 @@ def test_an_older_gateway_is_spoken_to_as_before(place, gw):
     old.ask(ANNA)
     assert old.peer.closed.wait(5)
     assert "may not send" in old.peer.wait("refuse")["reason"]
+
+
+def test_a_gateway_that_does_not_read_is_told_nothing_more(place, gw):
+    """What it was sent before has to be taken first: stanzas wait for it in
+    the edge's custody, a trace does not."""
+    gw.say(KIM, BO, "so that a stream is there")
+    gw.ask(BO)
+    gw.told()
+    filler = "x" * 60000
+    with gw.peer.deaf():
+        for i in range(400):
+            place.write(BO, ANNA, filler, id=f"d{i}")
+        time.sleep(0.5)
+    for _ in range(400):
+        assert gw.answer()["body"] == filler
+    time.sleep(0.1)
+    place.write(BO, ANNA, "the last")
+    gw.answer()
+    told = of_kind(gw.told(), "stanza")
+    missed = sum(t["missed"] for t in told)
+    assert missed > 0 and len(told) + missed == 401
 
 
 COUNT = 3000

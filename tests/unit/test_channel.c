@@ -304,6 +304,47 @@ test_greeting_accepts(void **state)
 	rig_close(&r);
 }
 
+/* The lower of the two is used, and what came later is no frame of it. */
+static void
+test_versions(void **state)
+{
+	static const unsigned rows[][2] = { { 1, 1 }, { 2, 2 }, { 9, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool trace = rows[i][1] >= 2;
+		char json[512];
+		const char *why;
+		struct rig r;
+		struct buf b;
+
+		rig_open(&r, CHANNEL_ACCEPTS, NULL);
+		assert_int_equal(channel_version(r.ch), 0);
+		snprintf(json, sizeof(json),
+		    "{\"type\":\"hello\",\"version\":%u,\"node\":\"gw\","
+		    "\"boot\":\"g.1\",\"send-base\":1,"
+		    "\"result-seen\":0" CREDIT "}",
+		    rows[i][0]);
+		assert_int_equal(hello(&r, json, &why), 0);
+		assert_int_equal(channel_version(r.ch), rows[i][1]);
+		snprintf(json, sizeof(json), "\"welcome\",\"version\":%u,",
+		    rows[i][1]);
+		assert_non_null(strstr(buf_cstr(&r.log), json));
+		buf_init(&b, 0);
+		frame_build(&b, "{\"type\":\"traced\",\"json\":\"{}\"}");
+		assert_int_equal(channel_send_control(r.ch, &b),
+		    trace ? 0 : ERR_UNSUPPORTED);
+		buf_finish(&b);
+		buf_clear(&r.log);
+		feed(&r, "{\"type\":\"trace\",\"json\":\"{}\"}");
+		assert_int_equal(channel_is_up(r.ch), trace);
+		assert_int_equal(strstr(buf_cstr(&r.log),
+				     "a frame the peer may not send") == NULL,
+		    trace);
+		rig_close(&r);
+	}
+}
+
 static void
 test_greeting_refused(void **state)
 {
@@ -695,6 +736,8 @@ test_hostile(void **state)
 		const char *json, *why;
 	} rows[] = {
 		{ HELLO, "a frame the peer may not send" },
+		{ "{\"type\":\"traced\",\"json\":\"{}\"}",
+		    "a frame the peer may not send" },
 		{ WELCOME, "a frame the peer may not send" },
 		{ "{\"type\":\"stream\",\"json\":\"{}\"}",
 		    "a frame the peer may not send" },
@@ -1080,6 +1123,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_greeting_dials),
 		cmocka_unit_test(test_greeting_accepts),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_greeting_refused),
 		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_withdraw),

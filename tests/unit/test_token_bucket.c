@@ -60,6 +60,30 @@ test_edges(void **state)
 		    token_bucket_take(&b, UINT32_MAX, UINT32_MAX, 1), 0);
 }
 
+/* All or nothing, and what others have spent is waited for. */
+static void
+test_so_many_if_they_are_there(void **state)
+{
+	struct token_bucket b = { 0 };
+
+	(void)state;
+	assert_false(token_bucket_try(&b, 10, 100, 101, 5000));
+	assert_true(token_bucket_try(&b, 10, 100, 60, 5000));
+	assert_false(token_bucket_try(&b, 10, 100, 41, 5000));
+	assert_true(token_bucket_try(&b, 10, 100, 40, 5000));
+	assert_false(token_bucket_try(&b, 10, 100, 1, 5099));
+	assert_true(token_bucket_try(&b, 10, 100, 1, 5100));
+	/* Three seconds' worth more than there was. */
+	assert_true(token_bucket_try(&b, 10, 100, 100, 50000));
+	token_bucket_spend(&b, 10, 30, 50000);
+	assert_false(token_bucket_try(&b, 10, 100, 1, 53000));
+	assert_true(token_bucket_try(&b, 10, 100, 1, 53100));
+	token_bucket_spend(&b, 10, UINT32_MAX, 53100);
+	assert_false(token_bucket_try(&b, 10, 100, 1, 100000000));
+	assert_true(token_bucket_try(
+	    &b, UINT32_MAX, UINT32_MAX, UINT32_MAX, 200000000));
+}
+
 int
 main(void)
 {
@@ -67,6 +91,7 @@ main(void)
 		cmocka_unit_test(test_at_once_and_then_slowly),
 		cmocka_unit_test(test_the_rate_is_kept),
 		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_so_many_if_they_are_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
