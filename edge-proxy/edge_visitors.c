@@ -2,7 +2,8 @@
  * A partner who connects becomes a visitor: his stream, its place in inward,
  * and what is counted of him.  He is turned away at once when there are too
  * many of all, of strangers, or from his address; a partner's own limit is
- * judged when the stream comes up, for only then it is known whose it is.
+ * judged when a domain of his has proven itself, for only then it is known whose
+ * the stream is.
  */
 #include "edge-proxy/edge_visitors.h"
 
@@ -227,17 +228,19 @@ count_partner(const struct edge *e, const struct partner *p)
 	return count;
 }
 
-/* Whether a partner has more streams than he may. */
+/* As many streams as a partner may have; one that is his already is none more.
+ */
 static bool
-over_partner_limit(const struct edge *e, const struct stream_info *info)
+on_may_open(struct s2s_in *s, const char *local, const char *remote, void *arg)
 {
-	for (size_t i = 0; i < info->pair_count; i++) {
-		const struct partner *p = partner_of(e, info, i);
+	const struct visitor *v = arg;
+	const struct partner *p =
+	    hosting_partner(v->edge->hosting, local, remote);
+	struct stream_info info;
 
-		if (p != NULL && count_partner(e, p) > p->connection_limit)
-			return true;
-	}
-	return false;
+	s2s_in_info(s, &info);
+	return p == NULL || carries(v->edge, &info, p) ||
+	       count_partner(v->edge, p) < p->connection_limit;
 }
 
 /* --- one stream --------------------------------------------------------- */
@@ -265,11 +268,6 @@ on_stream_event(struct s2s_in *s, enum stream_event ev,
 		v->up_ms = clock_now_ms(e->opts.clock);
 	}
 	edge_tell_stream(e, ev, info);
-	if (ev == STREAM_UP && over_partner_limit(e, info)) {
-		s2s_in_close(
-		    s, STREAM_ERR_RESOURCE_CONSTRAINT, "too many connections");
-		return;
-	}
 	if (ev == STREAM_UP && info->bidi && e->routes != NULL)
 		routes_add_back(e->routes, s);
 	note_heard(e, info);
@@ -358,6 +356,7 @@ static const struct s2s_in_events stream_events = {
 	.on_event = on_stream_event,
 	.on_stanza = on_stream_stanza,
 	.on_end = on_stream_end,
+	.may_open = on_may_open,
 };
 
 /* Where a connection comes from: a listener on which it is pending, or, passed

@@ -57,6 +57,11 @@ struct s2s_in_events {
 	 * reported.  s is gone afterwards. */
 	void (*on_end)(struct s2s_in *s, bool was_up,
 	    const struct stream_info *info, void *arg);
+	/* Whether a pair that has proven itself may come in.  Asked before the
+	 * partner is told that it did: what he has to send he can still send
+	 * elsewhere, or back.  NULL: always. */
+	bool (*may_open)(
+	    struct s2s_in *s, const char *local, const char *remote, void *arg);
 };
 
 struct s2s_in_opts {

@@ -152,10 +152,24 @@ open_stream(struct s2s_in *s, const char *auth)
 	s2s_in_tell(s, STREAM_UP);
 }
 
+static bool
+may_open(struct s2s_in *s, const char *local, const char *remote)
+{
+	const struct s2s_in_events *events = s->opts.events;
+
+	return events->may_open == NULL ||
+	       events->may_open(s, local, remote, s->opts.arg);
+}
+
 /* EXTERNAL has ended with a new stream; further pairs may come by dialback. */
 static void
 open_external(struct s2s_in *s)
 {
+	if (!may_open(s, s->ends.to, s->ends.from)) {
+		s2s_in_finish(
+		    s, STREAM_ERR_RESOURCE_CONSTRAINT, "too many connections");
+		return;
+	}
 	if (pair_set_add(&s->pairs, s->ends.to, s->ends.from, AUTH_SASL_TLS) <
 	    0) {
 		s2s_in_finish(s, STREAM_ERR_RESOURCE_CONSTRAINT, NULL);
@@ -346,7 +360,8 @@ on_pair_valid(const char *local, const char *remote, unsigned method, void *arg)
 	struct xml_stream_limits limits = xml_stream_limits_open(
 	    hosting_settings(s->opts.hosting, local)->stanza_max);
 
-	if (pair_set_add(&s->pairs, local, remote, method) < 0)
+	if (!may_open(s, local, remote) ||
+	    pair_set_add(&s->pairs, local, remote, method) < 0)
 		return false;
 	if (s->was_up) {
 		s2s_in_tell(s, STREAM_UPDATE);

@@ -279,8 +279,11 @@ on_in_end(
 	run.ended++;
 }
 
-static const struct s2s_in_events in_events = { on_event, on_stanza,
-	on_in_end };
+static const struct s2s_in_events in_events = {
+	.on_event = on_event,
+	.on_stanza = on_stanza,
+	.on_end = on_in_end,
+};
 
 static void
 on_cancel(struct dialback_ask *a)

@@ -18,7 +18,7 @@ from lib.live_site import (EJABBERD, PROSODY, RAW, WEAK, LiveSite,
 from lib.run import endpoint
 from lib.site import COMPANY
 from lib.windows import Chat, reaches
-from lib.xmpp_peer import RawStream
+from lib.xmpp_peer import Ended, RawStream
 
 pytestmark = pytest.mark.once
 
@@ -48,8 +48,7 @@ def goes_on(chat, bo, text):
     bo.message(body=text)
 
 
-# --- what holds when nothing is set ----------------------------------------------
-
+# --- what holds when nothing is set ------------------------------------------
 GATEWAY = {"ConnectionLimit": 1000, "PartnerConnectionLimit": 20,
            "EnableLoggingAllMessageBodies": False, "KeepAliveInterval": 300,
            "StreamEstablishmentTimeout": 60, "StreamInactivityTimeout": 600,
@@ -101,8 +100,7 @@ def await_just(site, ids):
         time.sleep(0.02)
 
 
-# --- how many ---------------------------------------------------------------------
-
+# --- how many ----------------------------------------------------------------
 def test_the_connection_limit(site, couple):
     """The newest go, ours and theirs, first who has not said who he is; who
     was first goes on."""
@@ -138,7 +136,8 @@ def test_the_limit_of_each_partner(site, couple):
     first, second = site.stream(), site.stream()
     with site.config(PartnerConnectionLimit=1):
         second.until("resource-constraint", 3)
-        site.stream().until("resource-constraint", 3)
+        with pytest.raises(Ended, match="<resource-constraint "):
+            site.stream()
         first.message(f"rho@{RAW}", ANNA, "the first")
         site.reached("the first")
         reaches(site, couple, bo, "another partner")
@@ -149,8 +148,7 @@ def test_the_limit_of_each_partner(site, couple):
     first.close()
 
 
-# --- how long ---------------------------------------------------------------------
-
+# --- how long ----------------------------------------------------------------
 def test_the_keep_alive_interval(site, couple):
     """Theirs has to come in that time, ours comes twice in it; and whom it cut
     off, Prosody too, is there again when he is written to."""
@@ -244,8 +242,7 @@ def test_subscriptions_are_renewed(site, couple):
     bo.journal.settle()
 
 
-# --- what is logged ---------------------------------------------------------------
-
+# --- what is logged ----------------------------------------------------------
 def logs(site, word):
     """The daemons in whose log it stands."""
     return {d.name for d in (site.gateway, site.edge)
@@ -285,8 +282,7 @@ def test_texts_are_logged_where_both_permit_it(site, couple):
     chat.close()
 
 
-# --- the secret -------------------------------------------------------------------
-
+# --- the secret --------------------------------------------------------------
 class KeyKeeper(DialbackServer):
     """Takes keys and says nothing about them yet."""
 
@@ -417,8 +413,7 @@ def test_the_dialback_passphrase(pair):
     chat.close()
 
 
-# --- who is silent ------------------------------------------------------------------
-
+# --- who is silent -----------------------------------------------------------
 def test_a_stream_without_traffic_ends(site, couple):
     """In good order on either side, Prosody's and ours; what comes next opens
     another one, in the window that stayed."""

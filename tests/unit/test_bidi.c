@@ -142,8 +142,11 @@ on_in_end(
 		d->in = NULL;
 }
 
-static const struct s2s_in_events in_events = { on_in_event, on_in_stanza,
-	on_in_end };
+static const struct s2s_in_events in_events = {
+	.on_event = on_in_event,
+	.on_stanza = on_in_stanza,
+	.on_end = on_in_end,
+};
 
 static void
 on_returned(void *arg, struct s2s_out *s, void **inlet,

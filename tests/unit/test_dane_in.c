@@ -145,7 +145,11 @@ on_end(struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
 	((struct fixture *)arg)->end = true;
 }
 
-static const struct s2s_in_events events = { on_event, on_stanza, on_end };
+static const struct s2s_in_events events = {
+	.on_event = on_event,
+	.on_stanza = on_stanza,
+	.on_end = on_end,
+};
 
 static void
 digest_key(struct fixture *f)

@@ -202,8 +202,11 @@ on_in_end(
 		f->all_ended = --f->open == 0;
 }
 
-static const struct s2s_in_events in_events = { on_in_event, on_in_stanza,
-	on_in_end };
+static const struct s2s_in_events in_events = {
+	.on_event = on_in_event,
+	.on_stanza = on_in_stanza,
+	.on_end = on_in_end,
+};
 
 static void
 make_id(char *out, void *arg)

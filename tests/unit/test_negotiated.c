@@ -104,8 +104,11 @@ on_in_end(
 	(void)arg;
 }
 
-static const struct s2s_in_events in_events = { on_in_event, on_in_stanza,
-	on_in_end };
+static const struct s2s_in_events in_events = {
+	.on_event = on_in_event,
+	.on_stanza = on_in_stanza,
+	.on_end = on_in_end,
+};
 
 static int
 ask(struct dialback_ask *a, void *arg)

@@ -109,7 +109,11 @@ take_ask(struct dialback_ask *a, void *arg)
 	return 0;
 }
 
-static const struct s2s_in_events events = { on_event, on_stanza, on_end };
+static const struct s2s_in_events events = {
+	.on_event = on_event,
+	.on_stanza = on_stanza,
+	.on_end = on_end,
+};
 
 static void
 begin_row(struct fixture *f, const struct site_opts *partner,
