@@ -133,7 +133,19 @@ go_on(void *arg)
 	return !interrupted;
 }
 
-/* {"event": ..., and its members}; plain ASCII. */
+/* JSON on one line, of printable ASCII alone. */
+static void
+add_ascii(struct buf *out, const char *json)
+{
+	for (; *json != '\0'; json++)
+		if (*json == 0x7f)
+			buf_add_str(out, "\\u007f");
+		else
+			buf_add_char(out, *json);
+	buf_add_char(out, '\n');
+}
+
+/* {"event": ..., and its members} */
 static void
 add_json(struct buf *out, const char *event, const json_t *data)
 {
@@ -143,12 +155,10 @@ add_json(struct buf *out, const char *event, const json_t *data)
 	if (line != NULL &&
 	    json_object_update(line, (json_t *)(uintptr_t)data) == 0)
 		text = json_dumps(line, JSON_COMPACT | JSON_ENSURE_ASCII);
-	if (text != NULL) {
-		buf_add_str(out, text);
-		buf_add_char(out, '\n');
-	} else {
+	if (text != NULL)
+		add_ascii(out, text);
+	else
 		out->failed = true;
-	}
 	free(text);
 	json_decref(line);
 }

@@ -85,7 +85,23 @@ arrow_of(const json_t *data)
 								 : "<-------";
 }
 
-/* Each line of a text, cleaned. */
+/* Below an arrow, cleaned. */
+static void
+add_below(struct buf *out, const char *s, size_t len)
+{
+	char *line = strndup(s, len), *clean = malloc(len + 1);
+
+	if (line == NULL || clean == NULL) {
+		out->failed = true;
+	} else {
+		text_clean(clean, len + 1, line);
+		buf_addf(out, "                %s\n", clean);
+	}
+	free(line);
+	free(clean);
+}
+
+/* Each line of a text. */
 static void
 add_text(const struct trace_ladder *l, struct buf *out, const json_t *data)
 {
@@ -93,18 +109,8 @@ add_text(const struct trace_ladder *l, struct buf *out, const json_t *data)
 
 	while (l->full && s != NULL && *s != '\0') {
 		const size_t n = strcspn(s, "\n");
-		char *line = strndup(s, n), *clean = malloc(n + 1);
 
-		if (line == NULL || clean == NULL) {
-			out->failed = true;
-			free(line);
-			free(clean);
-			return;
-		}
-		text_clean(clean, n + 1, line);
-		buf_addf(out, "                %s\n", clean);
-		free(line);
-		free(clean);
+		add_below(out, s, n);
 		s += n + (s[n] == '\n');
 	}
 	if (l->full && json_is_true(json_object_get(data, "cut")))
@@ -191,6 +197,19 @@ add_result(struct trace_ladder *l, struct buf *out, const json_t *data)
 	add_step(l, out, data, 1, arrow_of(data), what);
 }
 
+/* "name: value", to be freed. */
+static char *
+field_line(const char *name, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	char *line = NULL;
+
+	if (text != NULL && asprintf(&line, "%s: %s", name, text) < 0)
+		line = NULL;
+	free(text);
+	return line;
+}
+
 static void
 add_fields(const struct trace_ladder *l, struct buf *out, const json_t *data)
 {
@@ -201,13 +220,12 @@ add_fields(const struct trace_ladder *l, struct buf *out, const json_t *data)
 		return;
 	json_object_foreach((json_t *)(uintptr_t)fields, name, value)
 	{
-		char *text = json_dumps(
-		    value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+		char *text = field_line(name, value);
 
 		if (text == NULL)
 			out->failed = true;
 		else
-			buf_addf(out, "                %s: %s\n", name, text);
+			add_below(out, text, strlen(text));
 		free(text);
 	}
 }

@@ -133,6 +133,15 @@ PLANTS = {
         f"{T}styling.c",
         "n <= strlen(\"https://\") || !rich_body_href_allowed(text.at, n))",
         "n <= strlen(\"https://\"))"),
+    "trace": plant(
+        "frontend-gateway/trace/trace_sip_write.c "
+        "frontend-gateway/trace/trace_sip.c "
+        "frontend-gateway/trace/trace_sdp.c "
+        "frontend-gateway/trace/trace_stanza.c",
+        "\tcase RULE_NONE:\n",
+        "\tcase RULE_NONE:\n\t\tif (value.len % 2 == 0) {\n"
+        "\t\t\tadd_clean(out, value);\n\t\t\tbreak;\n\t\t}\n"
+        "\t\t/* fall through */\n"),
     "traced": plant(
         f"{E}trace_ask.c frontend-gateway/traced.c",
         "\t    value > TRACE_ASK_SECONDS_MAX ||",
