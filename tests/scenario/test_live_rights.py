@@ -2,6 +2,8 @@
 the operator's command while people talk and see each other; observed at both
 far ends, until it is as it was."""
 
+import json
+
 import pytest
 
 from lib.documents import OFFLINE
@@ -138,6 +140,26 @@ def test_the_master_switch(site, pair):
     site.do("access-edge", "set", "--AllowFederatedUsers", "false")
     pair.is_closed(61023, FEDERATION_OFF)
     site.do("access-edge", "set", "--AllowFederatedUsers", "true")
+    pair.is_open()
+
+
+def test_what_another_pool_exported(site, pair):
+    """A policy and a grant that are imported while they talk."""
+    def imported(*objects):
+        site.do("import", site.run.write("export.json", json.dumps(objects)),
+                "--yes")
+
+    def granted(policy):
+        return {"SipAddress": f"sip:{pair.anna}",
+                "ExternalAccessPolicy": policy}
+
+    imported({"Identity": "Tag:Abroad", "Description": None, **{
+        f"Enable{right}": right != "XmppAccess" for right in (
+            "FederationAccess", "XmppAccess", "PublicCloudAccess",
+            "PublicCloudAudioVideoAccess", "OutsideAccess")}},
+             granted("Abroad"))
+    pair.is_closed(61025, off("EnableXmppAccess"))
+    imported(granted("Staff"))
     pair.is_open()
 
 
