@@ -1,9 +1,33 @@
-/* Several changes at once, all or nothing. */
+/*
+ * Several changes at once, all or nothing.
+ *
+ * The body of a large one has been parsed off the loop; to read it as changes is
+ * work for a thread as well.  The commit shares the body's objects, the rest of
+ * it is freed there, too.
+ */
 #include "frontend-gateway/admin/admin_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "common/err.h"
 #include "frontend-gateway/admin/json_body.h"
 #include "frontend-gateway/settings/settings_batch.h"
+
+/* Changes that the loop reads by itself. */
+enum { FEW = 1000 };
+
+/* A request from its body to the commit. */
+struct reading {
+	uv_work_t work;
+	struct admin_request *request; /* NULL when the client is gone */
+	uv_loop_t *loop;
+	json_t *body;
+	bool dry_run;
+	struct settings_batch batch;
+	int rc;
+	char why[256];
+};
 
 static bool
 has_token(const struct settings_batch *b)
@@ -15,40 +39,94 @@ has_token(const struct settings_batch *b)
 }
 
 static void
-commit(struct admin_request *r, const json_t *body)
+read_changes(struct reading *w)
 {
-	struct setting_changes_opts opts = { 0 };
-	struct settings_batch b;
-	char why[256];
-	int rc;
-
-	if (!admin_read_bool(r, "dry_run", &opts.dry_run))
-		return;
-	rc = settings_batch_read(
-	    &b, json_object_get(body, "changes"), why, sizeof(why));
-	if (rc < 0) {
-		admin_fail(r, rc == ERR_NOMEM ? 503 : 422, "%s", why);
-		return;
+	w->rc = settings_batch_read(&w->batch,
+	    json_object_get(w->body, "changes"), w->why, sizeof(w->why));
+	if (w->rc == 0 && has_token(&w->batch)) {
+		w->rc = ERR_CONFIG;
+		snprintf(w->why, sizeof(w->why),
+		    "tokens are made by POST /v1/tokens");
 	}
-	opts.changes = b.v;
-	opts.count = b.count;
-	if (has_token(&b))
-		admin_fail(r, 422, "tokens are made by POST /v1/tokens");
-	else
-		setting_changes_commit(r, &opts);
-	settings_batch_finish(&b);
 }
 
-/* The commit shares what it needs of the body. */
+static void
+commit(struct reading *w)
+{
+	const struct setting_changes_opts opts = { .changes = w->batch.v,
+		.count = w->batch.count,
+		.dry_run = w->dry_run };
+
+	if (w->rc < 0)
+		admin_fail(
+		    w->request, w->rc == ERR_NOMEM ? 503 : 422, "%s", w->why);
+	else
+		setting_changes_commit(w->request, &opts);
+}
+
+static void
+end(struct reading *w)
+{
+	settings_batch_finish(&w->batch);
+	json_body_free_apart(w->loop, w->body);
+	free(w);
+}
+
+/* --- apart ----------------------------------------------------------------- */
+
+static void
+on_gone(void *arg)
+{
+	((struct reading *)arg)->request = NULL;
+}
+
+static void
+on_work(uv_work_t *work)
+{
+	read_changes(work->data);
+}
+
+static void
+on_worked(uv_work_t *work, int status)
+{
+	struct reading *w = work->data;
+
+	(void)status; /* nobody cancels */
+	if (w->request != NULL) {
+		http_call_end_wait(w->request->call);
+		commit(w);
+	}
+	end(w);
+}
+
+/* --- the route ------------------------------------------------------------- */
+
 static void
 on_post(struct admin_request *r)
 {
-	uv_loop_t *loop = r->admin->opts.loop;
-	json_t *body = r->body;
+	struct reading *w = calloc(1, sizeof(*w));
 
+	if (w == NULL) {
+		admin_reply(r, 503, NULL);
+		return;
+	}
+	w->request = r;
+	w->work.data = w;
+	w->loop = r->admin->opts.loop;
+	if (!admin_read_bool(r, "dry_run", &w->dry_run)) {
+		free(w);
+		return;
+	}
+	w->body = r->body;
 	r->body = NULL;
-	commit(r, body);
-	json_body_free_apart(loop, body);
+	if (json_array_size(json_object_get(w->body, "changes")) > FEW &&
+	    uv_queue_work(w->loop, &w->work, on_work, on_worked) == 0) {
+		http_call_wait(r->call, on_gone, w);
+		return;
+	}
+	read_changes(w);
+	commit(w);
+	end(w);
 }
 
 static const struct admin_route routes[] = {
