@@ -11,10 +11,12 @@ import time
 
 import pytest
 
+from lib.admin_api import Api
 from lib.channel import FakeEdge
 from lib.daemons import partner
 from lib.raw_partner import RawPartner, attribute, pong
 from lib.site import Site
+from lib.trace import Trace
 
 pytestmark = pytest.mark.once
 
@@ -339,6 +341,53 @@ def test_an_answer_counts_once(place, liar):
     answered_by(liar, inward, ping["id"], "partner.example", "error")
     time.sleep(0.2)
     assert not [f for f in liar.peer.frames if f[0] == "proof"]
+
+
+def traced(sender, to=ANNA, **more):
+    """What an edge might tell of somebody's traffic."""
+    return {"at": 1, "kind": "stanza", "direction": "in", "stream": "s",
+            "from": sender, "to": to, "missed": 0, "text":
+            f"<message from='{sender}' to='{to}'><body>a lie</body>"
+            "</message>", **more}
+
+
+FLOOD = 5000
+
+
+def test_what_it_makes_up_for_a_trace_is_seen_as_its_own(place, liar, bo,
+                                                         anna):
+    """It shows who looks on what it likes, within bounds, and under its own
+    name; what others tell is seen beside it."""
+    peer = liar.peer
+    peer.send("traced", json=traced("unasked@partner.example"))
+    with Api(place.gateway.config["admin"]["socket"]) as api, \
+            Trace(api, user=ANNA) as trace:
+        assert peer.wait("trace")["json"]["who"] == [{"address": ANNA}]
+        logged = place.gateway.log.mark()
+        for wrong in ({}, {"text": "no more than that"},
+                      traced("eva@partner.example", at=-1),
+                      traced("eva@partner.example", kind="sip"),
+                      traced("eva@partner.example", missed=1 << 60),
+                      traced("eva@partner.example", text="x" * 16385),
+                      traced("eva@partner.example", text="\x07\x1b[2J")):
+            peer.send("traced", json=wrong)
+        place.gateway.log.wait(f"traced-dropped edge={LIAR}", 5, logged)
+        peer.send("traced", json=traced("eva@partner.example",
+                                        to="carl@contoso.example"))
+        peer.send("traced", json=traced("pia@partner.example"))
+        told = trace.wait("stanza")
+        assert told["from"] == "pia@partner.example"
+        assert told["edge"] == LIAR
+        assert trace.wait("missed", by=LIAR)["count"] == 7
+        for _ in range(FLOOD):
+            peer.send("traced", json=traced("flo@partner.example"))
+        honest_words(bo, anna)
+        trace.wait("stanza", edge="edge1.contoso.example", direction="outward")
+        assert 0 < len(trace.all("stanza", edge=LIAR)) < FLOOD / 2
+        assert "unasked" not in trace.text() and "eva@" not in trace.text()
+    # Nothing in it was taken for anything else.
+    assert peer.wait("trace")["json"]["who"] == []
+    assert not place.gateway.reports()
 
 
 def test_nothing_of_all_this_has_cost_a_handle(place, liar, bo, anna):
