@@ -381,6 +381,8 @@ def test_what_it_makes_up_for_a_trace_is_seen_as_its_own(place, liar, bo,
         assert trace.wait("missed", by=LIAR)["count"] == 7
         for _ in range(FLOOD):
             peer.send("traced", json=traced("flo@partner.example"))
+        place.gateway.log.wait(f"traced-dropped edge={LIAR} reason=.too much",
+                               5, logged)
         honest_words(bo, anna)
         trace.wait("stanza", edge="edge1.contoso.example", direction="outward")
         assert 0 < len(trace.all("stanza", edge=LIAR)) < FLOOD / 2
