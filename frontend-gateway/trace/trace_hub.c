@@ -459,7 +459,8 @@ trace_hub_sip(struct trace_hub *h, const struct trace_hub_sip *s)
 static struct awaited *
 place_of(const struct trace_hub *h, const struct trace_hub_place *p)
 {
-	const uint64_t n = p->seq * 2 + (p->inward ? 1 : 0) + p->edge * 61u;
+	const uint64_t n =
+	    p->seq * 2 + (p->inward ? 1 : 0) + (uint64_t)p->edge * 61;
 
 	return &h->awaited[n % TRACE_HUB_RESULTS];
 }
