@@ -601,6 +601,8 @@ test_too_much_is_counted(void **state)
 	    2000 - told);
 	assert_non_null(strstr(text, count));
 	assert_non_null(strstr(text, "event: sip"));
+	say_sip(p, BO, ANNA, MARK);
+	assert_null(strstr(hear(p, fd), "event: missed"));
 	say_traced(p, "{'at':5,'kind':'stanza','direction':'in','from':'x@y',"
 		      "'to':'y@z','text':'<a/>','missed':12}");
 	text = hear(p, fd);
