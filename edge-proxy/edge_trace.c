@@ -247,19 +247,27 @@ may_tell(struct watcher *w)
 	       token_bucket_try(&w->frames, PER_SECOND, AT_ONCE, 1, now);
 }
 
-/* text: a failed one could not be made. */
+/* All of the text was made, whatever is cut off. */
+static void
+pay(struct watcher *w, const struct buf *text, const struct buf *frame)
+{
+	size_t cost = text->len > frame->len ? text->len : frame->len;
+
+	token_bucket_spend(&w->bytes, BYTES_PER_SECOND, (uint32_t)cost,
+	    clock_now_ms(w->trace->opts.clock));
+}
+
+/* rc: whether the text could be made. */
 static void
 tell(struct watcher *w, const struct sight *s, const struct buf *text, int rc)
 {
 	const struct edge_trace_opts *o = &w->trace->opts;
 	struct buf frame;
 
-	/* All of it was made, whatever is cut off. */
-	token_bucket_spend(&w->bytes, BYTES_PER_SECOND, (uint32_t)text->len,
-	    clock_now_ms(o->clock));
 	buf_init(&frame, FRAME_MAX);
 	if (rc == 0)
 		rc = write_frame(&frame, w, s, text);
+	pay(w, text, &frame);
 	if (rc == 0)
 		rc = o->send(w->node, &frame, o->arg);
 	buf_finish(&frame);

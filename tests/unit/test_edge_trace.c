@@ -34,6 +34,7 @@ static struct hosting *hosting;
 static struct edge_trace *trace;
 static json_t *told[2]; /* to each gateway, in order */
 static bool full;       /* nobody can be told anything */
+static size_t sent;     /* bytes of frames */
 
 static void
 host(const char *node, const char *domain, int counter, bool bodies)
@@ -72,6 +73,7 @@ on_send(const char *node, const struct buf *frame, void *arg)
 	(void)arg;
 	if (full)
 		return ERR_FULL;
+	sent += frame->len;
 	assert_int_equal(frame_decode(&f, frame->data, frame->len), 0);
 	assert_int_equal(f.type, FRAME_TRACED);
 	json = frame_field(&f, FIELD_JSON);
@@ -97,6 +99,7 @@ setup(void **state)
 	told[0] = json_array();
 	told[1] = json_array();
 	full = false;
+	sent = 0;
 	log_set_bodies(false);
 	return 0;
 }
@@ -533,6 +536,26 @@ test_bytes_are_counted_too(void **state)
 	free(xml);
 }
 
+/* Addresses take more room than they do in the stanza, their quotes twice as
+ * much: what goes over the channel is what counts. */
+static void
+test_long_addresses_are_paid_for(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	buf_add_str(&b, "<presence to='" ANNA "/x' from='" BO "/");
+	for (int i = 0; i < 1000; i++)
+		buf_add_str(&b, "\\");
+	buf_add_str(&b, "'/>");
+	ask(GW1, ASK(300, false, ADDRESS(BO)));
+	for (int i = 0; i < 400; i++)
+		come(buf_cstr(&b));
+	assert_true(count(0) < 400);
+	assert_in_range(sent, 1048576 - 10000, 1048576 + 10000);
+	buf_finish(&b);
+}
+
 static void
 test_a_gateway_that_takes_nothing(void **state)
 {
@@ -630,6 +653,7 @@ main(void)
 		TEST(test_a_flood_is_counted),
 		TEST(test_long_stanzas_are_cut),
 		TEST(test_bytes_are_counted_too),
+		TEST(test_long_addresses_are_paid_for),
 		TEST(test_a_gateway_that_takes_nothing),
 		TEST(test_what_cannot_be_read_is_missed),
 		TEST(test_streams),
