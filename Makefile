@@ -90,7 +90,11 @@ SRC_GATEWAY := $(filter-out frontend-gateway/./main.c,\
 	$(foreach d,$(GATEWAY_DIRS),$(wildcard frontend-gateway/$(d)/*.c)))
 SRC_COMMAND := $(wildcard deploy/*.c)
 SRC_UNIT := $(wildcard tests/unit/test_*.c)
-SRC_UNIT_LIB := $(filter-out $(SRC_UNIT),$(wildcard tests/unit/*.c))
+# Rigs that stand for parts of ours, each for the tests named after it alone;
+# all else that tests share goes with each of them.
+SRC_UNIT_CHAT_RIG := tests/unit/chat_rig.c
+SRC_UNIT_LIB := $(filter-out $(SRC_UNIT) $(SRC_UNIT_CHAT_RIG),\
+	$(wildcard tests/unit/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_COMMON := $(BUILD)/lib/libcommon.a
@@ -175,8 +179,10 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(SRC_UNIT_LIB)) \
 		$(LIB_EDGE) $(LIB_GATEWAY) $(LIB_COMMAND) $(LIB_PROTO) \
 		$(LIB_COMMON)
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) $(TEST_LD) -Wl,--as-needed -o $@ $^ $(LIBS_EDGE) \
-		$(LIBS_GATEWAY) $(LIBS_COMMAND) -lcmocka
+	@$(CC) $(LDFLAGS) $(TEST_LD) -Wl,--as-needed -o $@ $(filter %.o,$^) \
+		$(filter %.a,$^) $(LIBS_EDGE) $(LIBS_GATEWAY) \
+		$(LIBS_COMMAND) -lcmocka
+$(filter $(BUILD)/unit/test_chat_%,$(UNITS)): $(call obj,$(SRC_UNIT_CHAT_RIG))
 
 .PHONY: unit-build unit
 unit-build: $(UNITS)
@@ -407,5 +413,6 @@ clean:
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(SRC_COMMON) $(SRC_PROTO) \
 	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_COMMAND) $(SRC_UNIT) $(SRC_UNIT_LIB) \
+	$(SRC_UNIT_CHAT_RIG) \
 	edge-proxy/main.c frontend-gateway/main.c \
 	$(wildcard tests/fuzz/fuzz_*.c))
