@@ -33,7 +33,8 @@ struct vocabulary {
 
 /* clang-format off */
 static const struct vocabulary vocabularies[] = {
-	{ "", STANZA },
+	/* Of no namespace: [MS-PRES] presentity documents. */
+	{ "", "", "uri aggregate epid ageOfPresence", "" },
 	{ "jabber:server", STANZA },
 	{ "jabber:client", STANZA },
 	{ "urn:ietf:params:xml:ns:xmpp-stanzas", "", "", "gone redirect" },

@@ -207,6 +207,14 @@ test_table(void **state)
 		    "entity='sip:anna@contoso.example'>\n  <tuple id='0'>"
 		    "<status><basic>open</basic></status></tuple>\n"
 		    "  <note>[20 bytes]</note>\n</presence>" },
+		{ "<presentity uri='anna@contoso.example'>"
+		  "<availability aggregate='300' description=''/>"
+		  "<activity aggregate='600' note='Lunch with Bo'/>"
+		  "<displayName displayName='Anna'/></presentity>",
+		    "<presentity uri='anna@contoso.example'>"
+		    "<availability aggregate='300' description='[0 bytes]'/>"
+		    "<activity aggregate='600' note='[13 bytes]'/>"
+		    "<displayName displayName='[4 bytes]'/></presentity>" },
 		/* Blanks alone are told of too, where they are the content. */
 		{ "<message " SERVER "><body>  </body></message>",
 		    "<message xmlns='jabber:server'><body>[2 bytes]</body>"
