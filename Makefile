@@ -93,8 +93,9 @@ SRC_UNIT := $(wildcard tests/unit/test_*.c)
 # Rigs that stand for parts of ours, each for the tests named after it alone;
 # all else that tests share goes with each of them.
 SRC_UNIT_CHAT_RIG := tests/unit/chat_rig.c
-SRC_UNIT_LIB := $(filter-out $(SRC_UNIT) $(SRC_UNIT_CHAT_RIG),\
-	$(wildcard tests/unit/*.c))
+SRC_UNIT_ROUTE_RIG := tests/unit/route_rig.c
+SRC_UNIT_LIB := $(filter-out $(SRC_UNIT) $(SRC_UNIT_CHAT_RIG) \
+	$(SRC_UNIT_ROUTE_RIG),$(wildcard tests/unit/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_COMMON := $(BUILD)/lib/libcommon.a
@@ -183,6 +184,8 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(SRC_UNIT_LIB)) \
 		$(filter %.a,$^) $(LIBS_EDGE) $(LIBS_GATEWAY) \
 		$(LIBS_COMMAND) -lcmocka
 $(filter $(BUILD)/unit/test_chat_%,$(UNITS)): $(call obj,$(SRC_UNIT_CHAT_RIG))
+$(filter $(BUILD)/unit/test_routes%,$(UNITS)): \
+	$(call obj,$(SRC_UNIT_ROUTE_RIG))
 
 .PHONY: unit-build unit
 unit-build: $(UNITS)
@@ -413,6 +416,6 @@ clean:
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(SRC_COMMON) $(SRC_PROTO) \
 	$(SRC_EDGE) $(SRC_GATEWAY) $(SRC_COMMAND) $(SRC_UNIT) $(SRC_UNIT_LIB) \
-	$(SRC_UNIT_CHAT_RIG) \
+	$(SRC_UNIT_CHAT_RIG) $(SRC_UNIT_ROUTE_RIG) \
 	edge-proxy/main.c frontend-gateway/main.c \
 	$(wildcard tests/fuzz/fuzz_*.c))
