@@ -293,6 +293,22 @@ on_stream_stanza(struct s2s_in *s, const struct xml_elem *elem,
 	    NULL);
 }
 
+/* He who follows a domain learns of whoever came in its name, and nobody else
+ * takes him for it. */
+static void
+trace_refused(
+    struct edge *e, const struct s2s_in *s, const struct stream_info *info)
+{
+	struct stream_info told = *info;
+	struct stream_pair claim;
+
+	if (info->pair_count > 0 || !s2s_in_claim(s, &claim))
+		return;
+	told.pairs = &claim;
+	told.pair_count = 1;
+	edge_trace_stream(e->trace, STREAM_FAILED, &told);
+}
+
 static void
 on_stream_end(
     struct s2s_in *s, bool was_up, const struct stream_info *info, void *arg)
@@ -305,6 +321,7 @@ on_stream_end(
 	} else if (!s2s_in_only_asked(s)) {
 		e->counters.in_failed++;
 		edge_tell_stream(e, STREAM_FAILED, info);
+		trace_refused(e, s, info);
 	}
 	free_visitor(v);
 	edge_proceed(e);

@@ -670,6 +670,13 @@ s2s_in_only_asked(const struct s2s_in *s)
 	       s->dialback.answered > 0;
 }
 
+bool
+s2s_in_claim(const struct s2s_in *s, struct stream_pair *out)
+{
+	*out = (struct stream_pair){ s->ends.to, s->ends.from, 0 };
+	return s->ends.to[0] != '\0' && s->ends.from[0] != '\0';
+}
+
 void
 s2s_in_info(const struct s2s_in *s, struct stream_info *out)
 {

@@ -132,6 +132,9 @@ bool s2s_in_is_up(const struct s2s_in *s);
 /* Never authenticated, and did not need to: the partner had questions about
  * dialback keys. */
 bool s2s_in_only_asked(const struct s2s_in *s);
+/* Whom the stream said it was from and for, proven or not; views.  False while it
+ * has not said. */
+bool s2s_in_claim(const struct s2s_in *s, struct stream_pair *out);
 /* Fills a view of the stream as it is now. */
 void s2s_in_info(const struct s2s_in *s, struct stream_info *out);
 /* Whether the stream may carry stanzas of that pair (comparable domains). */

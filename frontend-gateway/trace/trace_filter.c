@@ -176,10 +176,11 @@ int
 trace_filter_add_who(const struct trace_filter *f, json_t *who)
 {
 	const size_t before = json_array_size(who);
-	const char *one = f->user != NULL ? f->user : f->contact;
+	const char *one = f->contact != NULL ? f->contact : f->user;
 	int rc = 0;
 
-	/* The rest of the filter is looked at here. */
+	/* The rest of the filter is looked at here.  With a contact the edges
+	 * tell of the streams with his server, too. */
 	if (one != NULL)
 		return add_one(who, "address", one);
 	for (size_t i = 0; rc == 0 && i < f->domain_count; i++)

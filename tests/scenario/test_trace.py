@@ -231,6 +231,10 @@ def test_a_partner_who_is_not_listed_is_seen_to_knock(site, api):
         with Trace(api, partner="stranger.example") as trace:
             eve.send(ANNA, WORD)
             eve.error(timeout=30)
+            refused = trace.wait("stream", direction="inward")
+            assert refused["from"] == "stranger.example"
+            assert "not a permitted partner (policy-violation)" in refused[
+                "text"]
             assert not trace.all("frame") and not trace.all("sip")
             assert WORD not in trace.text()
     finally:

@@ -145,12 +145,12 @@ test_fits(void **state)
 static void
 test_who(void **state)
 {
-	json_t *who = json_array();
+	json_t *who = json_array(), *is;
+	struct trace_filter f;
 	char name[64];
 
 	(void)state;
 	for (int i = 0; i < 40; i++) {
-		struct trace_filter f;
 		size_t before = json_array_size(who);
 		char why[TRACE_FILTER_WHY_SIZE];
 
@@ -163,6 +163,13 @@ test_who(void **state)
 		trace_filter_finish(&f);
 	}
 	assert_int_equal(json_array_size(who), TRACE_FILTER_WHO_MAX);
+	json_array_clear(who);
+	f = filter(ANNA, BO, "partner.example");
+	assert_int_equal(trace_filter_add_who(&f, who), 0);
+	is = json_pack("[{s:s}]", "address", BO);
+	assert_true(json_equal(who, is));
+	json_decref(is);
+	trace_filter_finish(&f);
 	json_decref(who);
 }
 
