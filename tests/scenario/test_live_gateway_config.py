@@ -5,6 +5,7 @@ import contextlib
 import re
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -362,7 +363,7 @@ def by_the_first(site):
 def write(site, text):
     """To who keeps keys; he answers no ping, so nobody waits for the end."""
     def chat():
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, CancelledError):
             site.pool.chat(ANNA, f"kay@{KEYS}", text)
     threading.Thread(target=chat, daemon=True).start()
 
