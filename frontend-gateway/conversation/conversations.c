@@ -125,30 +125,6 @@ conversations_get(struct conversation **out, struct conversations *cs,
 	return 0;
 }
 
-struct each {
-	conversations_each_fn *fn;
-	void *arg;
-};
-
-static void
-on_each_entry(struct map_node *n, void *arg)
-{
-	const struct each *e = arg;
-
-	e->fn(map_entry(n, struct conversations_entry, node)->conversation,
-	    e->arg);
-}
-
-void
-conversations_each(
-    const struct conversations *cs, conversations_each_fn *fn, void *arg)
-{
-	struct each e = { fn, arg };
-
-	/* Only read. */
-	map_each((struct map *)(uintptr_t)&cs->pairs, on_each_entry, &e);
-}
-
 /* --- from the edges ------------------------------------------------------- */
 
 /* News of any of his resources end the preference for one (RFC 6121 5.1). */

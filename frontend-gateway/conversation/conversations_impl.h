@@ -66,11 +66,6 @@ struct conversations_entry *conversations_find_entry(
 int conversations_get(struct conversation **out, struct conversations *cs,
     const struct jid *user, const struct jid *contact);
 
-/* Calls fn for each, in no order; it may not end any. */
-typedef void conversations_each_fn(struct conversation *c, void *arg);
-void conversations_each(
-    const struct conversations *cs, conversations_each_fn *fn, void *arg);
-
 /* --- conversations_rights.c ---------------------------------------------- */
 
 void conversations_rights_init(struct conversations *cs);

@@ -2,7 +2,8 @@
  * A page of conversations.  They are kept by hash, so each page looks at all of
  * them: the first so many of those that fit are kept in a heap, the last of them
  * on top, and sorted in the end.  Of ten thousand most are turned away by one
- * comparison.
+ * comparison, of keys, which stand in the entries themselves: what these point to
+ * would have to be fetched from memory first.
  */
 #include "frontend-gateway/conversation/conversations_impl.h"
 
@@ -11,77 +12,79 @@
 
 struct collection {
 	const struct conversations_query *q;
-	struct conversation **v; /* a heap of up to q->limit */
+	char *after; /* as a key; NULL = from the beginning */
+	size_t after_len;
+	struct conversations_entry **v; /* a heap of up to q->limit */
 	size_t count;
 	size_t fit; /* all that do */
 };
 
-/* As the key of `view` sorts: a blank is below all that is in a JID. */
+/* User and contact, each with its NUL, which is below all that is in a JID. */
 static int
-compare(const char *user, const char *contact, const char *key)
+compare(const struct conversations_entry *e, const char *key, size_t len)
 {
-	const size_t len = strlen(user);
-	int order = strncmp(user, key, len);
+	const int order = memcmp(e->key, key, e->len < len ? e->len : len);
 
-	if (order != 0)
+	if (order != 0 || e->len == len)
 		return order;
-	if (key[len] != ' ')
-		return key[len] == '\0' ? 1 : -1;
-	return strcmp(contact, key + len + 1);
+	return e->len < len ? -1 : 1;
 }
 
 static int
-by_pair(const void *a, const void *b)
+by_key(const void *a, const void *b)
 {
-	const struct conversation *x = *(struct conversation *const *)a;
-	const struct conversation *y = *(struct conversation *const *)b;
-	const int order = strcmp(conversation_user(x), conversation_user(y));
+	const struct conversations_entry *x =
+	    *(struct conversations_entry *const *)a;
+	const struct conversations_entry *y =
+	    *(struct conversations_entry *const *)b;
 
-	return order != 0
-		   ? order
-		   : strcmp(conversation_contact(x), conversation_contact(y));
+	return compare(x, y->key, y->len);
 }
 
 static bool
-is_wanted(const struct conversations_query *q, const struct conversation *c)
+is_wanted(const struct collection *all, const struct conversations_entry *e)
 {
-	const char *user = conversation_user(c);
-	const char *contact = conversation_contact(c);
+	const struct conversations_query *q = all->q;
+	const char *user = e->key, *contact = user + strlen(user) + 1;
 
-	return (q->after == NULL || compare(user, contact, q->after) > 0) &&
+	return (all->after == NULL ||
+		   compare(e, all->after, all->after_len) > 0) &&
 	       (q->user == NULL || q->fits(q->user, user)) &&
 	       (q->contact == NULL || q->fits(q->contact, contact)) &&
 	       (q->state == NULL ||
-		   strcmp(q->state, conversation_state_str(c)) == 0);
+		   strcmp(q->state, conversation_state_str(e->conversation)) ==
+		       0);
 }
 
+/* --- the heap ------------------------------------------------------------- */
+
 static void
-swap(struct conversation **v, size_t i, size_t k)
+swap(struct conversations_entry **v, size_t i, size_t k)
 {
-	struct conversation *c = v[i];
+	struct conversations_entry *e = v[i];
 
 	v[i] = v[k];
-	v[k] = c;
+	v[k] = e;
 }
 
 static void
-sift_up(struct conversation **v, size_t i)
+sift_up(struct conversations_entry **v, size_t i)
 {
-	for (; i > 0 && by_pair(&v[i], &v[(i - 1) / 2]) > 0; i = (i - 1) / 2)
+	for (; i > 0 && by_key(&v[i], &v[(i - 1) / 2]) > 0; i = (i - 1) / 2)
 		swap(v, i, (i - 1) / 2);
 }
 
 static void
-sift_down(struct conversation **v, size_t count)
+sift_down(struct conversations_entry **v, size_t count)
 {
 	size_t i = 0;
 
 	for (;;) {
 		size_t child = 2 * i + 1;
 
-		if (child + 1 < count && by_pair(&v[child + 1], &v[child]) > 0)
+		if (child + 1 < count && by_key(&v[child + 1], &v[child]) > 0)
 			child++;
-		if (child >= count || by_pair(&v[child], &v[i]) <= 0)
+		if (child >= count || by_key(&v[child], &v[i]) <= 0)
 			return;
 		swap(v, i, child);
 		i = child;
@@ -89,21 +92,25 @@ sift_down(struct conversation **v, size_t count)
 }
 
 static void
-on_each(struct conversation *c, void *arg)
+on_each(struct map_node *n, void *arg)
 {
+	struct conversations_entry *e =
+	    map_entry(n, struct conversations_entry, node);
 	struct collection *all = arg;
 
-	if (!is_wanted(all->q, c))
+	if (!is_wanted(all, e))
 		return;
 	all->fit++;
 	if (all->count < all->q->limit) {
-		all->v[all->count] = c;
+		all->v[all->count] = e;
 		sift_up(all->v, all->count++);
-	} else if (all->count > 0 && by_pair(&c, &all->v[0]) < 0) {
-		all->v[0] = c;
+	} else if (all->count > 0 && by_key(&e, &all->v[0]) < 0) {
+		all->v[0] = e;
 		sift_down(all->v, all->count);
 	}
 }
+
+/* --- the page ------------------------------------------------------------- */
 
 static json_t *
 page_of(const struct collection *all)
@@ -113,8 +120,8 @@ page_of(const struct collection *all)
 	const size_t n = all->count;
 
 	for (size_t i = 0; i < n; i++)
-		if (json_array_append_new(items, conversation_view(all->v[i])) <
-		    0)
+		if (json_array_append_new(
+			items, conversation_view(all->v[i]->conversation)) < 0)
 			goto fail;
 	if (n > 0 && n < all->fit &&
 	    json_object_set(page, "next",
@@ -127,23 +134,44 @@ fail:
 	return NULL;
 }
 
+/* The key that is shown has a blank between the two. */
+static bool
+begin(struct collection *all, const struct conversations *cs)
+{
+	const struct conversations_query *q = all->q;
+	size_t room = conversations_count(cs);
+	char *blank;
+
+	if (q->limit < room)
+		room = q->limit;
+	all->v = calloc(room + 1, sizeof(*all->v));
+	if (all->v == NULL || q->after == NULL)
+		return all->v != NULL;
+	all->after = strdup(q->after);
+	if (all->after == NULL)
+		return false;
+	all->after_len = strlen(all->after) + 1;
+	blank = strchr(all->after, ' ');
+	if (blank != NULL)
+		*blank = '\0';
+	return true;
+}
+
 json_t *
 conversations_list(
     const struct conversations *cs, const struct conversations_query *q)
 {
 	struct collection all = { .q = q };
-	size_t room = conversations_count(cs);
-	json_t *page;
+	json_t *page = NULL;
 
-	if (q->limit < room)
-		room = q->limit;
-	all.v = calloc(room + 1, sizeof(struct conversation *));
-	if (all.v == NULL)
-		return NULL;
-	conversations_each(cs, on_each, &all);
-	if (all.count > 0)
-		qsort(all.v, all.count, sizeof(struct conversation *), by_pair);
-	page = page_of(&all);
+	if (begin(&all, cs)) {
+		/* Only read. */
+		map_each((struct map *)(uintptr_t)&cs->pairs, on_each, &all);
+		if (all.count > 0)
+			qsort(all.v, all.count, sizeof(*all.v), by_key);
+		page = page_of(&all);
+	}
+	free(all.after);
 	free(all.v);
 	return page;
 }

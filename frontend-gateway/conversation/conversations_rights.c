@@ -12,7 +12,7 @@
 #include "frontend-gateway/policy/policy.h"
 #include "frontend-gateway/translate/errors.h"
 
-enum { AT_A_TIME = 50 };
+enum { AT_A_TIME = 20 };
 
 static bool
 is_permitted(const struct conversations *cs, struct policy_refusal *why,

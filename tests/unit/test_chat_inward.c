@@ -356,7 +356,7 @@ has_chats(const char *owner, unsigned count)
 static void
 of_thousands_some_are_closed_in_a_turn(void **state)
 {
-	enum { CHATS = 2000, IN_A_TURN = 50 };
+	enum { CHATS = 2000, IN_A_TURN = 20 };
 	struct access *access = policy_rights(chat.policy)->access;
 	struct sip_dialog *d = chat_lync_invites();
 	bool waits;
