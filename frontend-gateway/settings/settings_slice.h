@@ -8,10 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-	SETTINGS_SLICE_STEPS = 1000,
-	SETTINGS_SLICE_MS = 5
-};
+enum { SETTINGS_SLICE_STEPS = 1000, SETTINGS_SLICE_MS = 5 };
 
 struct settings_slice {
 	uint64_t end_ns;

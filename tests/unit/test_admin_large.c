@@ -168,9 +168,9 @@ many_changes_are_one_event(void **state)
 	assert_int_equal(
 	    admin_world_ask(w, "POST", "/v1/batch", NULL, body), 200);
 	text = http_client_hear(&w->client, fd, &closed);
-	assert_non_null(strstr(text,
-	    "event: settings\ndata: {\"changed\":{\"policy\":1,"
-	    "\"partner\":1500},\"version\":1,"));
+	assert_non_null(
+	    strstr(text, "event: settings\ndata: {\"changed\":{\"policy\":1,"
+			 "\"partner\":1500},\"version\":1,"));
 	assert_null(strstr(text, "event: setting\n"));
 	close(fd);
 	free(body);
