@@ -283,6 +283,13 @@ add_sip(struct trace_ladder *l, struct buf *out, const json_t *data)
 
 /* --- what is no step -------------------------------------------------------------- */
 
+static const char *
+shown_or_not(const json_t *data)
+{
+	return json_is_true(json_object_get(data, "bodies")) ? "shown"
+							     : "not shown";
+}
+
 static void
 add_ready(struct trace_ladder *l, struct buf *out, const json_t *data)
 {
@@ -293,9 +300,7 @@ add_ready(struct trace_ladder *l, struct buf *out, const json_t *data)
 	    json_object_get(data, "contact") != NULL ? " " : "",
 	    text_of(data, "contact"),
 	    json_array_size(json_object_get(data, "partner")) > 0 ? " " : "",
-	    text_list(data, "partner"),
-	    json_is_true(json_object_get(data, "bodies")) ? "shown"
-							  : "not shown");
+	    text_list(data, "partner"), shown_or_not(data));
 	buf_add_str(out, title);
 }
 
@@ -307,6 +312,14 @@ add_missed(struct trace_ladder *l, struct buf *out, const json_t *data)
 	l->missed += count > 0 ? (uint64_t)count : 0;
 	buf_addf(out, "-- %" PRId64 " are missing here: too many for %s\n",
 	    count, text_of(data, "by"));
+}
+
+static void
+add_bodies(struct trace_ladder *l, struct buf *out, const json_t *data)
+{
+	(void)l;
+	buf_addf(out, "-- from here on what people wrote is %s\n",
+	    shown_or_not(data));
 }
 
 static void
@@ -331,6 +344,7 @@ trace_ladder_add(struct trace_ladder *l, struct buf *out, const char *event,
 		{ "frame", add_frame },
 		{ "sip", add_sip },
 		{ "missed", add_missed },
+		{ "bodies", add_bodies },
 		{ "end", add_end },
 		{ "cut", add_end },
 	};

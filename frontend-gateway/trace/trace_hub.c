@@ -138,6 +138,11 @@ trace_hub_bodies_changed(struct trace_hub *h)
 {
 	/* What the edges are about to tell was made under the former rule. */
 	h->veiled_until_ms = clock_now_ms(h->clock) + SETTLE_MS;
+	for (size_t i = 0; i < TRACE_HUB_WATCHERS; i++)
+		if (is_watching(&h->watchers[i]))
+			sse_send_json(h->watchers[i].sse, "bodies",
+			    json_pack(
+				"{s:b}", "bodies", h->events->bodies(h->arg)));
 	if (trace_hub_count(h) > 0)
 		tell_watched(h);
 }

@@ -11,7 +11,8 @@
  * TRACE_HUB_BYTES_PER_SECOND; what is more is left out and counted in an
  * event "missed".  One who reads more slowly than that is cut (sse.h).
  *
- * Events   ready, sip, frame, stanza, stream, missed, and at last end or cut.
+ * Events   ready, sip, frame, stanza, stream, missed, bodies (what people write
+ *          is shown from here on, or is not), and at last end or cut.
  *          "direction" is that of the traffic: inward is towards the pool.
  * Owns     watchers.
  * Borrows  clock, events.

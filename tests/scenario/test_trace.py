@@ -117,6 +117,7 @@ def test_bodies_are_shown_by_each_half_whose_switch_is_on(site, api, bo,
                 await_both(trace)
                 assert WORD in json.dumps(trace.all("stanza"))
                 with switched(api, False):
+                    assert not trace.wait("bodies")["bodies"]
                     trace.forget()
                     chat(bo, anna)
                     await_both(trace)

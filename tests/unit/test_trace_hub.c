@@ -563,6 +563,8 @@ test_bodies(void **state)
 	assert_non_null(strstr(hear(p, fd), "[3 bytes]"));
 	p->bodies = true;
 	trace_hub_bodies_changed(p->hub);
+	assert_non_null(
+	    strstr(hear(p, fd), "event: bodies\ndata: {\"bodies\":true}"));
 	say_sip(p, BO, ANNA, MARK);
 	assert_non_null(strstr(hear(p, fd), MARK));
 	say_traced(p, TRACED(MARK));

@@ -76,6 +76,8 @@ static const struct {
 	    "p.example: failed: no host\n" },
 	{ "missed", "{'count':12,'by':'edge1'}",
 	    "-- 12 are missing here: too many for edge1\n" },
+	{ "bodies", "{'bodies':true}",
+	    "-- from here on what people wrote is shown\n" },
 	{ "end", "{'reason':'the time is over'}",
 	    "-- the end: the time is over\n" },
 	{ "cut", "{'reason':'too slow'}", "-- the end: too slow\n" },

@@ -200,8 +200,7 @@ static const struct {
 	    "[10 bytes]" },
 	{ "application/im-iscomposing+xml",
 	    "<isComposing xmlns='urn:ietf:params:xml:ns:im-iscomposing'>"
-	    "<state>active</state><note>" MARK
-	    "</note></isComposing>",
+	    "<state>active</state><note>" MARK "</note></isComposing>",
 	    "active" },
 	{ "application/xml", "<x " MARK "='" MARK "'>", NULL },
 	{ "application/pidf+xml", MARK, NULL },
