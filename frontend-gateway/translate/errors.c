@@ -189,7 +189,9 @@ static const struct {
 	{ 300, 399, COND_REDIRECT, NULL },
 	{ 401, 401, COND_FORBIDDEN, NULL },
 	{ 403, 403, COND_FORBIDDEN, NULL },
-	{ 404, 404, COND_ITEM_NOT_FOUND, "There is no such user." },
+	/* RFC 6121 8.5.1, and not item-not-found (RFC 7247): who is no more is
+	 * to everybody what one is who has no right. */
+	{ 404, 404, COND_SERVICE_UNAVAILABLE, NULL },
 	{ 405, 405, COND_FEATURE_NOT_IMPLEMENTED, NULL },
 	{ 406, 406, COND_NOT_ACCEPTABLE, NULL },
 	{ 407, 407, COND_FORBIDDEN, NULL },
@@ -228,7 +230,7 @@ static const struct {
 	{ 600, 600, COND_RECIPIENT_UNAVAILABLE,
 	    "The user does not want to be disturbed." },
 	{ 603, 603, COND_NOT_ALLOWED, "The message was declined." },
-	{ 604, 604, COND_ITEM_NOT_FOUND, "There is no such user." },
+	{ 604, 604, COND_SERVICE_UNAVAILABLE, NULL },
 	{ 606, 606, COND_NOT_ACCEPTABLE, NULL },
 	{ 600, 699, COND_RECIPIENT_UNAVAILABLE, NULL },
 };

@@ -72,7 +72,8 @@ strangers_learn_nothing_of_users(void **state)
 		int status;
 		const char *known;
 	} rows[] = {
-		{ 404, "item-not-found" },
+		{ 404, "service-unavailable\n" },
+		{ 604, "service-unavailable\n" },
 		{ 403, "forbidden" },
 		{ 480, "recipient-unavailable" },
 		{ 603, "not-allowed" },
