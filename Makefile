@@ -214,7 +214,7 @@ check:
 
 # TESTS="-k restart" picks some.  Each file goes to one of SIDE_BY_SIDE
 # workers; every site has addresses of its own.
-SIDE_BY_SIDE ?= 5
+SIDE_BY_SIDE ?= 6
 SCENARIOS := -n $(SIDE_BY_SIDE) --dist loadfile tests/scenario
 scenario: all
 	@SALLYPORT_BIN=$(BUILD)/bin $(PYTEST) $(SCENARIOS) $(TESTS)
