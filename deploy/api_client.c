@@ -408,10 +408,11 @@ static struct curl_slist *
 make_headers(const struct api_client *c, const struct api_client_request *r)
 {
 	char line[TOKEN_MAX + 64];
-	struct curl_slist *list = curl_slist_append(
-			      NULL, "Accept: application/json"),
-			  *more = list;
+	struct curl_slist *list, *more;
 
+	snprintf(line, sizeof(line), "Accept: %s",
+	    r->accept != NULL ? r->accept : "application/json");
+	list = more = curl_slist_append(NULL, line);
 	if (more != NULL && r->body != NULL)
 		more = curl_slist_append(
 		    list, strcmp(r->method, "PATCH") == 0
@@ -610,8 +611,9 @@ listen_to(struct listening *l, const struct api_client_request *r,
 enum command_exit
 api_client_listen(struct api_client *c, const struct api_client_stream *s)
 {
-	const struct api_client_request r = { .method = "GET",
-		.path = s->path };
+	const struct api_client_request r = {
+		.method = "GET", .path = s->path, .accept = s->accept
+	};
 	struct curl_slist *headers = make_headers(c, &r);
 	struct listening l = { .client = c, .stream = s };
 	enum command_exit status;

@@ -56,6 +56,7 @@ struct api_client_request {
 	bool create; /* only where nothing is yet */
 	/* Nothing is told of a 404. */
 	bool may_be_absent;
+	const char *accept; /* NULL = application/json */
 };
 
 /* The caller owns *answer, which is NULL when the gateway had nothing to say;
@@ -66,6 +67,7 @@ enum command_exit api_client_ask(
 /* An answer without an end, taken as it comes. */
 struct api_client_stream {
 	const char *path; /* as for a question */
+	const char *accept;
 	/* Each is asked often, on_bytes with each piece; false to stop. */
 	bool (*on_bytes)(const char *data, size_t len, void *arg);
 	bool (*go_on)(void *arg);
@@ -96,5 +98,15 @@ struct api_client_walk {
 };
 enum command_exit
 api_client_each(struct api_client *c, const struct api_client_walk *w);
+
+/* A collection as the gateway writes it down, to be handed on: each item is an
+ * object of JSON in one line, without its end. */
+struct api_client_lines {
+	char *path; /* from api_client_path(); used up */
+	void (*on_line)(const char *item, size_t len, void *arg);
+	void *arg;
+};
+enum command_exit
+api_client_lines(struct api_client *c, const struct api_client_lines *l);
 
 #endif

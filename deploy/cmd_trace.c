@@ -258,8 +258,9 @@ follow(struct request *r, struct api_client *c, const char *path)
 	trace_ladder_init(&r->ladder, r->wide ? 0 : terminal_width(), r->full);
 	event_reader_init(&r->events, on_event, r);
 	buf_init(&r->out, 0);
-	status = api_client_listen(
-	    c, &(struct api_client_stream){ path, on_bytes, go_on, r });
+	status = api_client_listen(c,
+	    &(struct api_client_stream){
+		.path = path, .on_bytes = on_bytes, .go_on = go_on, .arg = r });
 	if (status == COMMAND_OK && !r->json && !r->broken) {
 		(void)trace_ladder_end(&r->ladder, &r->out);
 		(void)print(r);

@@ -37,15 +37,26 @@ on_whole(const json_t *item, void *arg)
 	return true;
 }
 
-static bool
-on_json(const json_t *item, void *arg)
+static void
+on_line(const char *item, size_t len, void *arg)
 {
 	struct listing *l = arg;
 
 	fputs(l->before, stdout);
-	json_dumpf(item, stdout, 0);
+	fwrite(item, 1, len, stdout);
 	l->before = ",\n";
-	return true;
+}
+
+static enum command_exit
+show_json(struct listing *l, struct api_client *c, char *path)
+{
+	enum command_exit status =
+	    api_client_lines(c, &(struct api_client_lines){ path, on_line, l });
+
+	/* What breaks off is not to be taken for whole. */
+	if (status == COMMAND_OK)
+		puts(l->before[0] == ',' ? "\n]}" : "{\"items\": []}");
+	return status;
 }
 
 static enum command_exit
@@ -71,18 +82,15 @@ show_all(const struct noun_request *r, struct api_client *c)
 	struct api_client_walk w = {
 		.path = api_client_path(c, r->noun->plural, NULL), .arg = &l
 	};
-	enum command_exit status;
 
 	if (r->filter != NULL)
 		w.path = api_client_query(c, w.path, "filter", r->filter);
-	if (!r->json && !r->list)
+	if (r->json)
+		return show_json(&l, c, w.path);
+	if (!r->list)
 		return show_table(&l, c, &w);
-	w.on_item = r->json ? on_json : on_whole;
-	status = api_client_each(c, &w);
-	/* What breaks off is not to be taken for whole. */
-	if (status == COMMAND_OK && r->json)
-		puts(l.before[0] == ',' ? "\n]}" : "{\"items\": []}");
-	return status;
+	w.on_item = on_whole;
+	return api_client_each(c, &w);
 }
 
 enum command_exit

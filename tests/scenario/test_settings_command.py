@@ -357,6 +357,23 @@ def test_an_answer_that_is_none_is_told(tmp_path, site, answer, status, words):
                   status=status, plain=True)
 
 
+@pytest.mark.parametrize("body", [
+    '{"key": "a"}\n{"key": "b"}', '{"key": "a"}\n{"key', "x\n", "\n",
+    '{"key": "\x1b[31m"}\n', '[1]\n', '{"key": "\x7f"}\n'], ids=range(7))
+def test_lines_that_are_none_are_told(tmp_path, site, body):
+    with Broken(tmp_path, http(200, body)) as broken:
+        assert "not understood" in site.told(
+            "partner", "get", "--json", "--socket", broken.path, status=3,
+            plain=True)
+
+
+def test_lines_that_break_off_are_told(tmp_path, site):
+    whole = http(200, '{"key": "a"}\n{"key": "b"}\n')
+    with Broken(tmp_path, whole[:-14]) as broken:
+        site.told("partner", "get", "--json", "--socket", broken.path,
+                  status=3, plain=True)
+
+
 # --- import ----------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
