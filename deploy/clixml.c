@@ -411,6 +411,7 @@ read_attributes(struct reader *r, struct frame *f, const char **attrs)
 			stop(r, ERR_FULL, "a name is too long");
 			return false;
 		}
+		free(*into); /* expat lets none come twice */
 		*into = unescape(r, attrs[1], strlen(attrs[1]));
 		if (*into == NULL)
 			return false;
