@@ -400,7 +400,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
 	@install -m 644 deploy/examples/sites/*.json \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport/examples/sites
-	@install -m 644 deploy/GUIDE-*.md \
+	@install -m 644 deploy/GUIDE-*.md deploy/ACCEPTANCE.md \
 		$(DESTDIR)$(PREFIX)/share/doc/sallyport
 	@install -m 755 deploy/acme-hook \
 		$(DESTDIR)$(PREFIX)/share/sallyport

@@ -107,6 +107,12 @@ def test_the_packages_hold_what_they_should(packages):
     assert pages == PAGES
     assert units == {"sallyport-edge.service", "sallyport-gateway.service",
                      f"{WATCHER}.service", f"{WATCHER}.timer"}
+    # What the command's manual points to.
+    with open(os.path.join(TREE, "deploy", "sallyport.8"),
+              encoding="utf-8") as f:
+        named = set(re.findall(r"\b(GUIDE-[\w-]+\.md|ACCEPTANCE\.md)", f.read()))
+    here = {os.path.basename(p) for p in files(packages["sallyport"])}
+    assert len(named) == 6 and named <= here
     gateway = packages["sallyport-gateway"]
     # What an administrator has changed there stays.
     assert read(gateway, "/DEBIAN/conffiles") == f"/etc/default/{WATCHER}\n"
