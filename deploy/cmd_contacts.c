@@ -19,8 +19,6 @@ struct request {
 	struct jid user, contact;
 	bool by_user, by_contact;
 	int64_t now_ms;
-	struct text_table table;
-	bool any;
 };
 
 static const char help[] =
@@ -192,8 +190,9 @@ shown(const json_t *half, const char *key)
 }
 
 static void
-add_row(struct text_table *t, const json_t *pair, int64_t now_ms)
+add_row(struct text_table *t, const json_t *pair, void *arg)
 {
+	const struct request *r = arg;
 	const json_t *to = json_object_get(pair, "to");
 	const json_t *from = json_object_get(pair, "from");
 	int64_t dialogs = text_number(to, "dialogs");
@@ -205,7 +204,7 @@ add_row(struct text_table *t, const json_t *pair, int64_t now_ms)
 		    dialogs);
 	snprintf(her, sizeof(her), "%s%s",
 	    dialogs > 0 ? shown(to, "shown") : "-", devices);
-	describe_rest(rest, pair, now_ms);
+	describe_rest(rest, pair, r->now_ms);
 	text_table_row(
 	    t, (const char *const[COLUMNS]){ text_of(pair, "user"),
 		   text_of(pair, "contact"), text_of(pair, "roster"), her,
@@ -213,40 +212,6 @@ add_row(struct text_table *t, const json_t *pair, int64_t now_ms)
 }
 
 /* --- printing -------------------------------------------------------------- */
-
-static void
-on_item(const json_t *item, void *arg)
-{
-	struct request *r = arg;
-
-	add_row(&r->table, item, r->now_ms);
-	r->any = true;
-}
-
-static void
-on_page(void *arg)
-{
-	struct request *r = arg;
-
-	if (r->any)
-		text_table_flush(&r->table, "");
-}
-
-static enum command_exit
-print_table(
-    struct request *r, const struct listing *contacts, const struct args *a)
-{
-	static const char *const titles[COLUMNS] = { "USER", "CONTACT",
-		"ROSTER", "USER SEES", "CONTACT SEES", "POOL", "REMARKS" };
-	enum command_exit status;
-
-	text_table_init(&r->table, titles, COLUMNS);
-	status = listing_each(contacts, &r->where, a);
-	if (status == COMMAND_OK && !r->any)
-		puts("no contacts");
-	text_table_finish(&r->table);
-	return status;
-}
 
 static void
 begin(void *arg)
@@ -259,6 +224,8 @@ begin(void *arg)
 static enum command_exit
 run(void *arg, const struct args *a)
 {
+	static const char *const titles[COLUMNS] = { "USER", "CONTACT",
+		"ROSTER", "USER SEES", "CONTACT SEES", "POOL", "REMARKS" };
 	struct request *r = arg;
 	const struct listing_wish wishes[] = {
 		{ "user", r->by_user ? r->user.bare : NULL },
@@ -267,12 +234,13 @@ run(void *arg, const struct args *a)
 	const struct listing contacts = { .what = "contacts",
 		.wishes = wishes,
 		.wish_count = sizeof(wishes) / sizeof(wishes[0]),
-		.on_item = on_item,
-		.on_page = on_page,
+		.titles = titles,
+		.columns = COLUMNS,
+		.add_row = add_row,
+		.nothing = "no contacts",
 		.arg = r };
 
-	return a->json ? listing_print_json(&contacts, &r->where, a)
-		       : print_table(r, &contacts, a);
+	return listing_print(&contacts, &r->where, a);
 }
 
 static void

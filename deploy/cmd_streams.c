@@ -15,8 +15,6 @@ enum { OPT_PARTNER };
 struct request {
 	struct api_client_opts where;
 	char partner[256]; /* "" = all */
-	struct text_table table;
-	bool any;
 };
 
 static const char help[] =
@@ -101,10 +99,11 @@ direction_of(const json_t *s)
 }
 
 static void
-add_row(struct text_table *t, const json_t *s)
+add_row(struct text_table *t, const json_t *s, void *arg)
 {
 	char pairs[600], age[32], in[24], out[24], open[24];
 
+	(void)arg;
 	describe_pairs(pairs, sizeof(pairs), s);
 	text_duration(age, sizeof(age), text_number(s, "age_s"));
 	describe_count(in, sizeof(in), s, "stanzas_in");
@@ -136,45 +135,13 @@ fits(const json_t *s, void *arg)
 	return false;
 }
 
-static void
-on_item(const json_t *item, void *arg)
-{
-	struct request *r = arg;
-
-	add_row(&r->table, item);
-	r->any = true;
-}
-
-static void
-on_page(void *arg)
-{
-	struct request *r = arg;
-
-	if (r->any)
-		text_table_flush(&r->table, "");
-}
-
 /* --- asking ---------------------------------------------------------------- */
-
-static enum command_exit
-print_table(
-    struct request *r, const struct listing *streams, const struct args *a)
-{
-	static const char *const titles[COLUMNS] = { "DIR", "PAIR", "PEER",
-		"AUTH", "TLS", "PROOFS", "AGE", "IN", "OUT", "UNANSWERED" };
-	enum command_exit status;
-
-	text_table_init(&r->table, titles, COLUMNS);
-	status = listing_each(streams, &r->where, a);
-	if (status == COMMAND_OK && !r->any)
-		puts("no streams");
-	text_table_finish(&r->table);
-	return status;
-}
 
 static enum command_exit
 run(void *arg, const struct args *a)
 {
+	static const char *const titles[COLUMNS] = { "DIR", "PAIR", "PEER",
+		"AUTH", "TLS", "PROOFS", "AGE", "IN", "OUT", "UNANSWERED" };
 	struct request *r = arg;
 	const struct listing_wish wish = { "filter",
 		r->partner[0] != '\0' ? r->partner : NULL };
@@ -182,12 +149,13 @@ run(void *arg, const struct args *a)
 		.wishes = &wish,
 		.wish_count = 1,
 		.fits = fits,
-		.on_item = on_item,
-		.on_page = on_page,
+		.titles = titles,
+		.columns = COLUMNS,
+		.add_row = add_row,
+		.nothing = "no streams",
 		.arg = r };
 
-	return a->json ? listing_print_json(&streams, &r->where, a)
-		       : print_table(r, &streams, a);
+	return listing_print(&streams, &r->where, a);
 }
 
 enum command_exit

@@ -16,7 +16,9 @@ struct reader {
 	void (*on_item)(struct reader *r, const json_t *item);
 	void (*on_page)(struct reader *r);
 	bool begun;
-	const char *before; /* the next item of printed JSON */
+	struct text_table table;
+	bool any;           /* row in it */
+	const char *before; /* the next item of JSON */
 };
 
 static void
@@ -133,7 +135,8 @@ static bool
 is_elsewhere(const struct api_client_opts *where)
 {
 	return where->url != NULL || where->token_file != NULL ||
-	       where->trust != NULL;
+	       where->trust != NULL || where->certificate != NULL ||
+	       where->key != NULL;
 }
 
 /* The daemon on this host. */
@@ -184,30 +187,38 @@ listing_ask(json_t **answer, const char *what,
 /* --- what is done with them --------------------------------------------------- */
 
 static void
-hand_item(struct reader *r, const json_t *item)
+table_item(struct reader *r, const json_t *item)
 {
-	r->l->on_item(item, r->l->arg);
+	r->l->add_row(&r->table, item, r->l->arg);
+	r->any = true;
 }
 
 static void
-hand_page(struct reader *r)
+table_page(struct reader *r)
 {
-	r->l->on_page(r->l->arg);
+	if (r->any)
+		text_table_flush(&r->table, "");
 }
 
-enum command_exit
-listing_each(const struct listing *l, const struct api_client_opts *where,
+static enum command_exit
+print_table(const struct listing *l, const struct api_client_opts *where,
     const struct args *a)
 {
 	struct reader r = {
-		.l = l, .on_item = hand_item, .on_page = hand_page
+		.l = l, .on_item = table_item, .on_page = table_page
 	};
+	enum command_exit status;
 
-	return ask(&r, where, a);
+	text_table_init(&r.table, l->titles, l->columns);
+	status = ask(&r, where, a);
+	if (status == COMMAND_OK && !r.any)
+		puts(l->nothing);
+	text_table_finish(&r.table);
+	return status;
 }
 
 static void
-print_head(struct reader *r, const char *daemon, int64_t total)
+json_head(struct reader *r, const char *daemon, int64_t total)
 {
 	printf("{\n\"daemon\": \"%s\",\n", daemon);
 	if (total >= 0)
@@ -216,7 +227,7 @@ print_head(struct reader *r, const char *daemon, int64_t total)
 }
 
 static void
-print_item(struct reader *r, const json_t *item)
+json_item(struct reader *r, const json_t *item)
 {
 	fputs(r->before, stdout);
 	json_dumpf(item, stdout, 0);
@@ -224,20 +235,20 @@ print_item(struct reader *r, const json_t *item)
 }
 
 static void
-print_page(struct reader *r)
+json_page(struct reader *r)
 {
 	(void)r;
 	fflush(stdout);
 }
 
-enum command_exit
-listing_print_json(const struct listing *l, const struct api_client_opts *where,
+static enum command_exit
+print_json(const struct listing *l, const struct api_client_opts *where,
     const struct args *a)
 {
 	struct reader r = { .l = l,
-		.on_head = print_head,
-		.on_item = print_item,
-		.on_page = print_page,
+		.on_head = json_head,
+		.on_item = json_item,
+		.on_page = json_page,
 		.before = "\n" };
 	enum command_exit status = ask(&r, where, a);
 
@@ -245,4 +256,11 @@ listing_print_json(const struct listing *l, const struct api_client_opts *where,
 	if (status == COMMAND_OK)
 		puts("\n]\n}");
 	return status;
+}
+
+enum command_exit
+listing_print(const struct listing *l, const struct api_client_opts *where,
+    const struct args *a)
+{
+	return a->json ? print_json(l, where, a) : print_table(l, where, a);
 }

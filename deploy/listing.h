@@ -17,6 +17,7 @@
 
 #include "deploy/api_args.h"
 #include "deploy/args.h"
+#include "deploy/text.h"
 
 /* Narrows the list; value NULL = not asked for. */
 struct listing_wish {
@@ -29,9 +30,11 @@ struct listing {
 	size_t wish_count;
 	/* What the daemon did not sort out itself; NULL = all fit. */
 	bool (*fits)(const json_t *item, void *arg);
-	/* Each item that fits; then behind each page. */
-	void (*on_item)(const json_t *item, void *arg);
-	void (*on_page)(void *arg);
+	/* As a table: its titles, a row of it, what is said without any. */
+	const char *const *titles;
+	size_t columns;
+	void (*add_row)(struct text_table *t, const json_t *item, void *arg);
+	const char *nothing;
 	void *arg;
 };
 
@@ -52,11 +55,9 @@ struct listing {
 /* What is one object: "status".  With COMMAND_OK the caller owns *answer. */
 enum command_exit listing_ask(json_t **answer, const char *what,
     const struct api_client_opts *where, const struct args *a);
-enum command_exit listing_each(const struct listing *l,
-    const struct api_client_opts *where, const struct args *a);
-/* {"daemon", "total" where it is known, "<what>": [...]} on standard output,
- * each item as it comes; on_item and on_page are not called. */
-enum command_exit listing_print_json(const struct listing *l,
+/* On standard output, each page as it comes: the table, or with --json
+ * {"daemon", "total" where it is known, "<what>": [...]}. */
+enum command_exit listing_print(const struct listing *l,
     const struct api_client_opts *where, const struct args *a);
 
 #endif

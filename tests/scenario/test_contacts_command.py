@@ -321,6 +321,7 @@ def test_a_token_that_is_none_is_refused(site, over_http):
         sallyport(what, *over_http[:2], "--token-file", wrong, status=4)
         sallyport(what, *over_http[:2], status=2)
         sallyport(what, *over_http[2:], status=2)
+        sallyport(what, "--client-certificate", wrong, status=2)
 
 
 def test_who_is_nobody_s_contact_is_not_there(site):
